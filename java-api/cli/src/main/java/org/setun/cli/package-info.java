@@ -1,0 +1,5 @@
+/** Setun cli. */
+@NullMarked
+package org.setun.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** Setun: eval. */
+module org.setun.eval {
+    requires transitive org.setun.inference;
+    requires static transitive org.jspecify;
+}

@@ -1,0 +1,5 @@
+/** Setun eval. */
+@NullMarked
+package org.setun.eval;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** Setun formats. */
+@NullMarked
+package org.setun.formats;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** Setun: inference. */
+module org.setun.inference {
+    requires transitive org.setun.quant;
+    requires static transitive org.jspecify;
+}

@@ -1,0 +1,5 @@
+/** Setun inference. */
+@NullMarked
+package org.setun.inference;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,6 @@
+/** Kernels, backends and memory pools. */
+module org.setun.kernels {
+    requires static transitive org.jspecify;
+
+    exports org.setun.kernels;
+}

@@ -1,0 +1,35 @@
+package org.setun.kernels;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The operations that Setun runs, on one device. {@code ReferenceBackend} is the executable specification in plain Java;
+ * {@code NativeBackend} calls the C kernels. Formulas, exactness and error bounds: {@code native/include/setun/*.h} and
+ * {@code docs/numerics.md}.
+ *
+ * <p>Operands are off-heap {@link MemorySegment}s (any alignment; 64 bytes is fastest). Sizes are checked against the shapes before
+ * anything runs: {@link IllegalArgumentException} names the argument, its value and what is allowed. Operations run in the order of
+ * the calls and return no host scalar: losses, norms and factors live in segments.
+ *
+ * <p>Threads: a backend with workers serves one caller at a time; a free-threaded one (0 threads) serves any number at once.
+ */
+public interface Backend extends TernaryOps, GemmOps, NnOps, OptimOps, AutoCloseable {
+
+    /** {@code "cpu"} or {@code "reference"}. */
+    String name();
+
+    /** The tier whose kernels run. */
+    Isa isa();
+
+    /** Threads that work on a call, the caller's included; 0 if the backend is free-threaded. */
+    int threads();
+
+    /** Maps a slab of zeroed memory, 64-byte aligned or better, that lives until {@link #unmapSlab}. The segment is shared between threads. */
+    MemorySegment mapSlab(long bytes);
+
+    /** Gives a slab back; every access through segments of it fails with {@link IllegalStateException} from then on. */
+    void unmapSlab(MemorySegment slab);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,24 @@
+package org.setun.kernels;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** Optimizer kernels: the operations of {@code setun/optim.h}. */
+public interface OptimOps {
+
+    /** Hyper-parameters of one AdamW update; {@code bias1 = 1 - beta1^t}, {@code bias2 = 1 - beta2^t}. */
+    record AdamW(float lr, float beta1, float beta2, float eps, float weightDecay, float bias1, float bias2) {
+    }
+
+    /** {@code out} f64[1] = sum of {@code x}. */
+    void sum(MemorySegment x, long count, MemorySegment out);
+
+    /** {@code out} f64[1] = sum of squares of {@code x}. */
+    void sumSquares(MemorySegment x, long count, MemorySegment out);
+
+    /** {@code out} f32[2] = {global norm, clip factor} from {@code sums} f64[count]. */
+    void clipFactor(MemorySegment sums, long count, float maxNorm, MemorySegment out);
+
+    /** One AdamW step on {@code w, m, v} f32[count] with the gradient {@code g * gradFactor[0]}. */
+    void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, @Nullable MemorySegment gradFactor);
+}

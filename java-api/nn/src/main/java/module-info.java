@@ -1,0 +1,5 @@
+/** Setun: nn. */
+module org.setun.nn {
+    requires transitive org.setun.kernels;
+    requires static transitive org.jspecify;
+}

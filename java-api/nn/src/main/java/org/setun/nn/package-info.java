@@ -1,0 +1,5 @@
+/** Setun nn. */
+@NullMarked
+package org.setun.nn;
+
+import org.jspecify.annotations.NullMarked;

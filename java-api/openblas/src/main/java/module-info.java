@@ -1,0 +1,5 @@
+/** Setun: openblas. */
+module org.setun.openblas {
+    requires transitive org.setun.kernels;
+    requires static transitive org.jspecify;
+}

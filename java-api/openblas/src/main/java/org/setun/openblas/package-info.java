@@ -1,0 +1,5 @@
+/** Setun openblas. */
+@NullMarked
+package org.setun.openblas;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,6 @@
+/** Setun: quant. */
+module org.setun.quant {
+    requires transitive org.setun.nn;
+    requires transitive org.setun.formats;
+    requires static transitive org.jspecify;
+}

@@ -1,0 +1,5 @@
+/** Setun quant. */
+@NullMarked
+package org.setun.quant;
+
+import org.jspecify.annotations.NullMarked;

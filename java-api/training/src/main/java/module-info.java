@@ -1,0 +1,5 @@
+/** Setun: training. */
+module org.setun.training {
+    requires transitive org.setun.quant;
+    requires static transitive org.jspecify;
+}

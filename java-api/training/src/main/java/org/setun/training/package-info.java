@@ -1,0 +1,5 @@
+/** Setun training. */
+@NullMarked
+package org.setun.training;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,11 @@
+/* Big slabs of memory, from which Java sub-allocates. */
+#ifndef SETUN_MEMORY_H
+#define SETUN_MEMORY_H
+
+#include "setun/context.h"
+
+/* Maps `bytes` of zeroed memory, aligned to 2 MiB, and asks the OS for huge pages. bytes is rounded up to 2 MiB. */
+SETUN_API setun_status setun_slab_map(setun_context *context, uint64_t bytes, void **out);
+SETUN_API setun_status setun_slab_unmap(setun_context *context, void *slab, uint64_t bytes);
+
+#endif

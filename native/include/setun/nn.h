@@ -1,0 +1,103 @@
+/* Network kernels in fp32, forward and backward. Matrices are row-major and contiguous unless a leading dimension is given.
+ * Backward functions ADD into parameter gradients (dw, dtable, dbias) and WRITE activation gradients (dx, ...), except where an
+ * `accumulate` flag says otherwise. Reductions run in fixed chunks: the same bits at any thread count. Error bounds: docs/numerics.md. */
+#ifndef SETUN_NN_H
+#define SETUN_NN_H
+
+#include "setun/context.h"
+
+/* y[i] = table[ids[i]]; ids in [0, vocab) (checked). */
+SETUN_API setun_status setun_embedding_forward(setun_context *context, const int32_t *ids, int64_t n, const float *table,
+                                               int64_t vocab, int64_t d, float *y);
+/* dtable[ids[i]] += dy[i], in the order of i. */
+SETUN_API setun_status setun_embedding_backward(setun_context *context, const int32_t *ids, int64_t n, const float *dy,
+                                                int64_t vocab, int64_t d, float *dtable);
+
+typedef struct setun_rmsnorm_args {
+    uint64_t size;
+    int64_t n, d;
+    const float *x;  /* [n][d] */
+    const float *w;  /* [d] */
+    float eps;
+    int32_t accumulate; /* backward: 1 adds into dx */
+    float *y;           /* forward: [n][d] = x * rstd * w */
+    float *rstd;        /* [n]: written by forward (may be NULL), read by backward */
+    const float *dy;    /* backward */
+    float *dx;          /* backward: [n][d] */
+    float *dw;          /* backward: [d], added; may be NULL */
+} setun_rmsnorm_args;
+SETUN_API setun_status setun_rmsnorm_forward(setun_context *context, const setun_rmsnorm_args *args);
+SETUN_API setun_status setun_rmsnorm_backward(setun_context *context, const setun_rmsnorm_args *args);
+
+enum { SETUN_ROPE_INTERLEAVED = 0, SETUN_ROPE_HALVES = 1 };
+typedef struct setun_rope_args {
+    uint64_t size;
+    float *x; /* [n][ldx]: heads*head_dim values of each row are rotated in place */
+    int64_t n, heads, head_dim, ldx;
+    const int32_t *positions; /* [n], >= 0 */
+    float theta;              /* base, 10000 or 500000 */
+    int32_t convention;       /* pairs (2i, 2i+1), or (i, i + head_dim/2) */
+    int32_t inverse;          /* 1: rotates back (the backward pass) */
+    int32_t reserved;
+} setun_rope_args;
+SETUN_API setun_status setun_rope(setun_context *context, const setun_rope_args *args);
+
+typedef struct setun_attention_args {
+    uint64_t size;
+    int64_t batch, t, s;               /* t queries attend to s keys each; query i sees keys 0 .. i + s - t (causal); s >= t */
+    int64_t heads, kv_heads, head_dim; /* heads % kv_heads == 0; kv head of head h is h / (heads / kv_heads) */
+    float scale;                       /* usually 1/sqrt(head_dim) */
+    int32_t reserved;
+    const float *q; /* [batch][t][ldq]: head h at h*head_dim */
+    int64_t ldq;
+    const float *k, *v; /* [batch][s][ldkv] */
+    int64_t ldkv;
+    int64_t kv_batch_stride; /* values from one batch item's keys to the next; 0: s*ldkv */
+    float *out;              /* [batch][t][heads*head_dim] */
+    float *lse;              /* [batch][heads][t] log-sum-exp: written by forward (may be NULL), read by backward */
+    const float *dout;       /* backward, like out */
+    float *dq;               /* backward: [batch][t][ldq], written */
+    float *dk, *dv;          /* backward: [batch][s][ldkv], written */
+} setun_attention_args;
+/* No t*s matrix is stored: scores live in blocks. */
+SETUN_API setun_status setun_attention_forward(setun_context *context, const setun_attention_args *args);
+SETUN_API setun_status setun_attention_backward(setun_context *context, const setun_attention_args *args);
+
+enum { SETUN_GLU_SILU = 0, SETUN_GLU_RELU2 = 1 };
+typedef struct setun_glu_args {
+    uint64_t size;
+    int64_t n, d;
+    int32_t kind;
+    int32_t reserved;
+    const float *gate, *up; /* [n][d] */
+    float *y;               /* forward: act(gate) * up */
+    const float *dy;        /* backward */
+    float *dgate, *dup;     /* backward, written */
+} setun_glu_args;
+SETUN_API setun_status setun_glu_forward(setun_context *context, const setun_glu_args *args);
+SETUN_API setun_status setun_glu_backward(setun_context *context, const setun_glu_args *args);
+
+/* y = max(x, 0); dx = x > 0 ? dy : 0. */
+SETUN_API setun_status setun_relu_forward(setun_context *context, const float *x, int64_t count, float *y);
+SETUN_API setun_status setun_relu_backward(setun_context *context, const float *x, const float *dy, int64_t count, float *dx);
+
+/* y = a*x + b*y; b == 0 writes without reading y. (fill, copy, add, scale) */
+SETUN_API setun_status setun_axpby(setun_context *context, float a, const float *x, float b, float *y, int64_t count);
+SETUN_API setun_status setun_fill(setun_context *context, float *x, int64_t count, float value);
+/* y[n][d] += bias[d];  dbias[d] += column sums of dy. */
+SETUN_API setun_status setun_bias_forward(setun_context *context, const float *bias, int64_t n, int64_t d, float *y);
+SETUN_API setun_status setun_bias_backward(setun_context *context, const float *dy, int64_t n, int64_t d, float *dbias);
+
+typedef struct setun_cross_entropy_args {
+    uint64_t size;
+    int64_t n, vocab;
+    const float *logits;    /* [n][vocab] */
+    const int32_t *targets; /* [n] in [0, vocab), or -1: the row is ignored (loss 0, gradient 0) */
+    float *loss;            /* [n] = logsumexp(row) - row[target] */
+    float *dlogits;         /* [n][vocab] = (softmax - onehot) * grad_scale, or NULL; may be logits itself */
+    float grad_scale;
+    int32_t reserved;
+} setun_cross_entropy_args;
+SETUN_API setun_status setun_cross_entropy(setun_context *context, const setun_cross_entropy_args *args);
+
+#endif

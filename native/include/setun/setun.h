@@ -1,0 +1,15 @@
+/* Setun: low-bit neural network kernels behind a plain C ABI. One header to include them all. */
+#ifndef SETUN_SETUN_H
+#define SETUN_SETUN_H
+
+#include "setun/context.h"
+#include "setun/cpu.h"
+#include "setun/gemm.h"
+#include "setun/measure.h"
+#include "setun/memory.h"
+#include "setun/nn.h"
+#include "setun/optim.h"
+#include "setun/status.h"
+#include "setun/ternary.h"
+
+#endif
