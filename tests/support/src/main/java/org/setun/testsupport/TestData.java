@@ -35,7 +35,7 @@ public final class TestData {
         if (Files.exists(plain)) {
             return Optional.of(plain);
         }
-        for (String suffix : new String[] {".xz", ".gz"}) {
+        for (String suffix : new String[]{".xz", ".gz"}) {
             Path packed = plain.resolveSibling(plain.getFileName() + suffix);
             if (Files.exists(packed)) {
                 return Optional.of(unpack(packed, relative, suffix));
