@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Threads: a backend with workers serves one caller at a time; a free-threaded one (0 threads) serves any number at once.
  */
-public interface Backend extends TernaryOps, GemmOps, NnOps, OptimOps, AutoCloseable {
+public interface Backend extends TernaryOps, GemmOps, NnOps, OptimOps, SlabSource, AutoCloseable {
 
     /** {@code "cpu"} or {@code "reference"}. */
     String name();
@@ -23,12 +23,6 @@ public interface Backend extends TernaryOps, GemmOps, NnOps, OptimOps, AutoClose
 
     /** Threads that work on a call, the caller's included; 0 if the backend is free-threaded. */
     int threads();
-
-    /** Maps a slab of zeroed memory, 64-byte aligned or better, that lives until {@link #unmapSlab}. The segment is shared between threads. */
-    MemorySegment mapSlab(long bytes);
-
-    /** Gives a slab back; every access through segments of it fails with {@link IllegalStateException} from then on. */
-    void unmapSlab(MemorySegment slab);
 
     @Override
     void close();

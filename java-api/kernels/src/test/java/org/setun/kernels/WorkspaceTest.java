@@ -1,0 +1,147 @@
+package org.setun.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
+import org.setun.kernels.internal.ArenaSlabs;
+
+class WorkspaceTest {
+
+    @Test
+    void releasedBuffersDieAndEarlierOnesLive() {
+        try (ArenaSlabs slabs = new ArenaSlabs(); Workspace workspace = new Workspace(slabs, 4096)) {
+            Buffer a = workspace.allocate(100);
+            long mark = workspace.mark();
+            Buffer b = workspace.allocate(100);
+            long address = b.segment().address();
+            workspace.release(mark);
+            assertThat(a.isAlive()).isTrue();
+            assertThat(b.isAlive()).isFalse();
+            assertThatIllegalStateException().isThrownBy(b::segment).withMessageContaining("released");
+            Buffer c = workspace.allocate(100);
+            assertThat(c.segment().address()).isEqualTo(address).matches(x -> x % 64 == 0);
+            assertThat(b.isAlive()).as("still dead when its slot is used again").isFalse();
+        }
+    }
+
+    @Test
+    void staleMarksAreRefused() {
+        try (ArenaSlabs slabs = new ArenaSlabs(); Workspace workspace = new Workspace(slabs, 4096)) {
+            long outer = workspace.mark();
+            workspace.allocate(1);
+            long inner = workspace.mark();
+            workspace.release(outer);
+            workspace.allocate(1);
+            assertThatIllegalStateException().isThrownBy(() -> workspace.release(inner)).withMessageContaining("mark");
+            assertThatIllegalArgumentException().isThrownBy(() -> workspace.allocate(-5)).withMessageContaining("-5");
+        }
+    }
+
+    @Test
+    void aRepeatedStepTakesNoMoreMemory() {
+        try (ArenaSlabs slabs = new ArenaSlabs(); Workspace workspace = new Workspace(slabs, 4096)) {
+            Runnable step = () -> {
+                for (int i = 1; i <= 40; i++) {
+                    workspace.allocate(i * 50);
+                }
+                workspace.allocate(10_000);
+                workspace.reset();
+            };
+            step.run();
+            Workspace.Statistics first = workspace.statistics();
+            for (int i = 0; i < 100; i++) {
+                step.run();
+            }
+            assertThat(workspace.statistics()).isEqualTo(first);
+            assertThat(first.inUse()).isZero();
+            assertThat(first.peak()).isBetween(50 * 820L + 10_000, 50 * 820L + 10_000 + 41 * 64);
+            assertThat(first.reserved()).isGreaterThanOrEqualTo(first.peak());
+            assertThat(first.chunks()).isGreaterThan(1);
+        }
+    }
+
+    @Test
+    void closeEndsAllAndGivesTheChunksBack() {
+        try (ArenaSlabs slabs = new ArenaSlabs(); MemoryPool pool = MemoryPool.builder(slabs).slabBytes(8192).build()) {
+            Workspace workspace = new Workspace(pool, 4096);
+            Buffer a = workspace.allocate(10);
+            assertThat(pool.statistics().inUse()).isEqualTo(4096);
+            workspace.close();
+            workspace.close();
+            assertThat(pool.statistics().inUse()).isZero();
+            assertThatIllegalStateException().isThrownBy(a::segment);
+            assertThatIllegalStateException().isThrownBy(() -> workspace.allocate(1)).withMessageContaining("closed");
+        }
+    }
+
+    @Test
+    void closingThePoolFirstIsHarmless() {
+        try (ArenaSlabs slabs = new ArenaSlabs()) {
+            MemoryPool pool = MemoryPool.builder(slabs).slabBytes(8192).debug(true).build();
+            Workspace workspace = new Workspace(pool, 4096);
+            Buffer a = workspace.allocate(10);
+            pool.close();
+            assertThat(a.isAlive()).isFalse();
+            assertThatIllegalStateException().isThrownBy(a::segment);
+            workspace.close();
+        }
+    }
+
+    @Test
+    void debugModePoisonsReleasedMemoryAcrossChunks() {
+        try (ArenaSlabs slabs = new ArenaSlabs(); MemoryPool pool = MemoryPool.builder(slabs).debug(true).build();
+                Workspace workspace = new Workspace(pool, 1024)) {
+            List<MemorySegment> kept = new ArrayList<>();
+            for (int i = 0; i < 5; i++) {
+                MemorySegment s = workspace.allocate(640).segment();
+                assertThat(s.getAtIndex(ValueLayout.JAVA_FLOAT, 0)).isNaN();
+                s.fill((byte) 0);
+                kept.add(s);
+            }
+            workspace.reset();
+            kept.forEach(s -> assertThat(s.getAtIndex(ValueLayout.JAVA_FLOAT, 159)).isNaN());
+        }
+    }
+
+    /** 0 marks, 1 releases the last mark, more allocates that many bytes; buffers keep their contents and die exactly when they must. */
+    @Property(tries = 300)
+    void behavesLikeAStack(@ForAll @Size(max = 120) List<@IntRange(min = 0, max = 900) Integer> actions) {
+        try (ArenaSlabs slabs = new ArenaSlabs(); Workspace workspace = new Workspace(slabs, 2048)) {
+            List<Buffer> live = new ArrayList<>();
+            Deque<long[]> marks = new ArrayDeque<>();
+            for (int action : actions) {
+                if (action % 10 == 0) {
+                    marks.push(new long[] { workspace.mark(), live.size() });
+                } else if (action % 10 == 1 && !marks.isEmpty()) {
+                    long[] mark = marks.pop();
+                    workspace.release(mark[0]);
+                    List<Buffer> dead = live.subList((int) mark[1], live.size());
+                    assertThat(dead).noneMatch(Buffer::isAlive);
+                    dead.clear();
+                } else {
+                    Buffer b = workspace.allocate(action);
+                    b.segment().fill((byte) live.size());
+                    live.add(b);
+                }
+            }
+            for (int i = 0; i < live.size(); i++) {
+                MemorySegment s = live.get(i).segment();
+                for (long j = 0; j < s.byteSize(); j++) {
+                    assertThat(s.get(ValueLayout.JAVA_BYTE, j)).isEqualTo((byte) i);
+                }
+            }
+        }
+    }
+}
