@@ -38,7 +38,8 @@ SETUN_API uint64_t setun_cpu_features(void);
 /* Bits that the CPU has but the OS has not enabled (a reason for a warning). */
 SETUN_API uint64_t setun_cpu_disabled_features(void);
 
-/* The best tier that this process may use, after the environment variable SETUN_ISA (which only lowers it). */
+/* The best tier that this process may use, after the environment variable SETUN_ISA (which only lowers it). -1 if SETUN_ISA holds an
+ * unknown name: setun_context_create then fails and names it. The variable is read once per process. */
 SETUN_API setun_isa setun_cpu_best_isa(void);
 
 /* 1 if the CPU can run the tier, else 0. */

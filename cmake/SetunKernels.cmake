@@ -1,0 +1,35 @@
+# setun_kernels(FILE...): adds kernel sources to the library. The last word of a file's name is its tier and brings the tier's flags:
+# portable.c, gemm_avx2.c, quantize_avx512.c ... Files of another architecture are left out; any other name is compiled plainly.
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set(SETUN_ARCH x86)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    set(SETUN_ARCH arm)
+else()
+    set(SETUN_ARCH generic)
+endif()
+
+set(SETUN_TIERS_x86 avx2 avxvnni avx512 amx)
+set(SETUN_TIERS_arm neon neon_dot neon_i8mm)
+
+set(SETUN_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(SETUN_FLAGS_avxvnni ${SETUN_FLAGS_avx2} -mavxvnni)
+set(SETUN_FLAGS_avx512 ${SETUN_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
+set(SETUN_FLAGS_amx ${SETUN_FLAGS_avx512} -mamx-tile -mamx-int8)
+set(SETUN_FLAGS_neon "")
+set(SETUN_FLAGS_neon_dot -march=armv8.2-a+dotprod)
+set(SETUN_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm)
+
+function(setun_kernels)
+    foreach(file IN LISTS ARGN)
+        get_filename_component(name ${file} NAME_WE)
+        if(name MATCHES "(^|_)(avx2|avxvnni|avx512|amx|neon|neon_dot|neon_i8mm)$")
+            set(tier ${CMAKE_MATCH_2})
+            if(NOT tier IN_LIST SETUN_TIERS_${SETUN_ARCH})
+                continue()
+            endif()
+            set_source_files_properties(${file} TARGET_DIRECTORY setun PROPERTIES COMPILE_OPTIONS "${SETUN_FLAGS_${tier}}")
+        endif()
+        target_sources(setun PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    endforeach()
+endfunction()
