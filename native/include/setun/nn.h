@@ -57,7 +57,7 @@ typedef struct setun_attention_args {
     float *lse;              /* [batch][heads][t] log-sum-exp: written by forward (may be NULL), read by backward */
     const float *dout;       /* backward, like out */
     float *dq;               /* backward: [batch][t][ldq], written */
-    float *dk, *dv;          /* backward: [batch][s][ldkv], written */
+    float *dk, *dv;          /* backward: laid out as k and v, written */
 } setun_attention_args;
 /* No t*s matrix is stored: scores live in blocks. */
 SETUN_API setun_status setun_attention_forward(setun_context *context, const setun_attention_args *args);

@@ -23,7 +23,8 @@ enum {
     SETUN_TERNARY_TQ2_0 = 1, /* GGUF type 35: 256 values, 66 bytes; k % 256 == 0 */
     SETUN_TERNARY_TQ1_0 = 2, /* GGUF type 34: 256 values, 54 bytes; k % 256 == 0 */
     SETUN_TERNARY_I2_S = 3,  /* Microsoft's fork: 128 values, 32 bytes, and a 32-byte tail with the f32 scale; k % 128 == 0 */
-    SETUN_TERNARY_HF_U8 = 4  /* Hugging Face uint8 [ceil(m/4)][k], packed along m; the scale lives outside */
+    SETUN_TERNARY_HF_U8 = 4  /* Hugging Face uint8 [ceil(m/4)][k], packed along m (bits of rows beyond m are 0, ignored when read);
+                              * the scale lives outside */
 };
 
 /* k rounded up to 256: the length of a padded activation row, in values. */

@@ -3,4 +3,5 @@ module org.setun.kernels {
     requires static transitive org.jspecify;
 
     exports org.setun.kernels;
+    exports org.setun.kernels.reference;
 }

@@ -1,0 +1,275 @@
+package org.setun.kernels.reference;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Isa;
+import org.setun.kernels.TernaryFormat;
+import org.setun.kernels.internal.Checks;
+import org.setun.kernels.internal.TernaryChecks;
+
+/**
+ * The operations in plain Java: the specification that every other backend is tested against, and the fallback where there is no native
+ * library. Formulas, orders and bounds: {@code docs/numerics.md}.
+ *
+ * <p>Threads: free-threaded; any number of threads may call at once, and each call runs on its caller's thread.
+ */
+public final class ReferenceBackend implements Backend {
+
+    private final Map<Long, Arena> slabs = new ConcurrentHashMap<>();
+
+    @Override
+    public String name() {
+        return "reference";
+    }
+
+    @Override
+    public Isa isa() {
+        return Isa.PORTABLE;
+    }
+
+    @Override
+    public int threads() {
+        return 0;
+    }
+
+    @Override
+    public MemorySegment mapSlab(long bytes) {
+        Checks.mapSlab(bytes);
+        Arena arena = Arena.ofShared();
+        MemorySegment slab = arena.allocate(bytes, 64);
+        slabs.put(slab.address(), arena);
+        return slab;
+    }
+
+    @Override
+    public void unmapSlab(MemorySegment slab) {
+        Arena arena = slabs.remove(slab.address());
+        if (arena == null) {
+            throw new IllegalArgumentException("slab at address " + slab.address() + " is not mapped by this backend");
+        }
+        arena.close();
+    }
+
+    @Override
+    public void close() {
+        for (Long address : slabs.keySet()) {
+            Arena arena = slabs.remove(address);
+            if (arena != null) {
+                arena.close();
+            }
+        }
+    }
+
+    @Override
+    public void ternaryQuantize(MemorySegment w, long m, long k, MemorySegment codes, MemorySegment gamma) {
+        TernaryChecks.quantize(w, m, k, codes, gamma);
+        ReferenceTernary.quantize(w, m, k, codes, gamma);
+    }
+
+    @Override
+    public void ternaryQuantizePack(MemorySegment w, long m, long k, MemorySegment packed, MemorySegment gamma) {
+        TernaryChecks.quantizePack(w, m, k, packed, gamma);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment codes = scratch.allocate(m * k);
+            ReferenceTernary.quantize(w, m, k, codes, gamma);
+            ReferenceCodecs.pack(codes, m, k, packed);
+        }
+    }
+
+    @Override
+    public void ternaryPack(MemorySegment codes, long m, long k, MemorySegment packed) {
+        TernaryChecks.pack(codes, m, k, packed);
+        ReferenceCodecs.pack(codes, m, k, packed);
+    }
+
+    @Override
+    public void ternaryUnpack(MemorySegment packed, long m, long k, MemorySegment codes) {
+        TernaryChecks.unpack(packed, m, k, codes);
+        ReferenceCodecs.unpack(packed, m, k, codes);
+    }
+
+    @Override
+    public void ternaryExpand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out) {
+        TernaryChecks.expand(packed, m, k, gamma, out);
+        ReferenceTernary.expand(packed, m, k, gamma, out);
+    }
+
+    @Override
+    public void ternaryEncode(TernaryFormat format, MemorySegment codes, long m, long k, @Nullable MemorySegment scales,
+            MemorySegment data) {
+        TernaryChecks.encode(format, codes, m, k, scales, data);
+        ReferenceCodecs.encode(format, codes, m, k, scales, data);
+    }
+
+    @Override
+    public void ternaryDecode(TernaryFormat format, MemorySegment data, long m, long k, MemorySegment codes,
+            @Nullable MemorySegment scales) {
+        TernaryChecks.decode(format, data, m, k, codes, scales);
+        ReferenceCodecs.decode(format, data, m, k, codes, scales);
+    }
+
+    @Override
+    public void quantizeRows(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        TernaryChecks.quantizeRows(x, n, k, ldx, q, step, sum);
+        ReferenceTernary.quantizeRows(x, n, k, ldx, q, step, sum);
+    }
+
+    @Override
+    public void dequantizeRows(MemorySegment q, MemorySegment step, long n, long k, MemorySegment y) {
+        TernaryChecks.dequantizeRows(q, step, n, k, y);
+        ReferenceTernary.dequantizeRows(q, step, n, k, y);
+    }
+
+    @Override
+    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            @Nullable MemorySegment acc) {
+        TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
+        ReferenceTernary.gemm(packed, m, k, gamma, q, step, n, bias, residual, y, ldy, acc);
+    }
+
+    @Override
+    public void ternaryGemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,
+            @Nullable MemorySegment bias, MemorySegment y, long ldy) {
+        TernaryChecks.gemmF32(packed, m, k, gamma, x, n, ldx, bias, y, ldy);
+        ReferenceTernary.gemmF32(packed, m, k, gamma, x, n, ldx, bias, y, ldy);
+    }
+
+    @Override
+    public void gemmF32(boolean transA, boolean transB, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b,
+            long ldb, float beta, MemorySegment c, long ldc) {
+        Checks.gemmF32(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+        ReferenceGemm.gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+
+    @Override
+    public void embeddingForward(MemorySegment ids, long n, MemorySegment table, long vocab, long d, MemorySegment y) {
+        Checks.embeddingForward(ids, n, table, vocab, d, y);
+        ReferenceNn.embeddingForward(ids, n, table, vocab, d, y);
+    }
+
+    @Override
+    public void embeddingBackward(MemorySegment ids, long n, MemorySegment dy, long vocab, long d, MemorySegment dtable) {
+        Checks.embeddingBackward(ids, n, dy, vocab, d, dtable);
+        ReferenceNn.embeddingBackward(ids, n, dy, vocab, d, dtable);
+    }
+
+    @Override
+    public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
+        Checks.rmsNormForward(x, w, n, d, y, rstd);
+        ReferenceNn.rmsNormForward(x, w, n, d, eps, y, rstd);
+    }
+
+    @Override
+    public void rmsNormBackward(MemorySegment x, MemorySegment w, MemorySegment rstd, MemorySegment dy, long n, long d, MemorySegment dx,
+            boolean accumulate, @Nullable MemorySegment dw) {
+        Checks.rmsNormBackward(x, w, rstd, dy, n, d, dx, dw);
+        ReferenceNn.rmsNormBackward(x, w, rstd, dy, n, d, dx, accumulate, dw);
+    }
+
+    @Override
+    public void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions, float theta, Rope convention,
+            boolean inverse) {
+        Checks.rope(x, n, heads, headDim, ldx, positions);
+        ReferenceNn.rope(x, n, heads, headDim, ldx, positions, theta, convention, inverse);
+    }
+
+    @Override
+    public void attentionForward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out,
+            @Nullable MemorySegment lse) {
+        Checks.attentionForward(shape, q, k, v, out, lse);
+        ReferenceAttention.forward(shape, q, k, v, out, lse);
+    }
+
+    @Override
+    public void attentionBackward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, MemorySegment lse,
+            MemorySegment dout, MemorySegment dq, MemorySegment dk, MemorySegment dv) {
+        Checks.attentionBackward(shape, q, k, v, out, lse, dout, dq, dk, dv);
+        ReferenceAttention.backward(shape, q, k, v, out, lse, dout, dq, dk, dv);
+    }
+
+    @Override
+    public void gluForward(Glu kind, MemorySegment gate, MemorySegment up, long n, long d, MemorySegment y) {
+        Checks.gluForward(gate, up, n, d, y);
+        ReferenceNn.gluForward(kind, gate, up, n * d, y);
+    }
+
+    @Override
+    public void gluBackward(Glu kind, MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate,
+            MemorySegment dup) {
+        Checks.gluBackward(gate, up, dy, n, d, dgate, dup);
+        ReferenceNn.gluBackward(kind, gate, up, dy, n * d, dgate, dup);
+    }
+
+    @Override
+    public void reluForward(MemorySegment x, long count, MemorySegment y) {
+        Checks.reluForward(x, count, y);
+        ReferenceNn.reluForward(x, count, y);
+    }
+
+    @Override
+    public void reluBackward(MemorySegment x, MemorySegment dy, long count, MemorySegment dx) {
+        Checks.reluBackward(x, dy, count, dx);
+        ReferenceNn.reluBackward(x, dy, count, dx);
+    }
+
+    @Override
+    public void axpby(float a, MemorySegment x, float b, MemorySegment y, long count) {
+        Checks.axpby(x, y, count);
+        ReferenceNn.axpby(a, x, b, y, count);
+    }
+
+    @Override
+    public void fill(MemorySegment x, long count, float value) {
+        Checks.fill(x, count);
+        ReferenceNn.fill(x, count, value);
+    }
+
+    @Override
+    public void biasForward(MemorySegment bias, long n, long d, MemorySegment y) {
+        Checks.biasForward(bias, n, d, y);
+        ReferenceNn.biasForward(bias, n, d, y);
+    }
+
+    @Override
+    public void biasBackward(MemorySegment dy, long n, long d, MemorySegment dbias) {
+        Checks.biasBackward(dy, n, d, dbias);
+        ReferenceNn.biasBackward(dy, n, d, dbias);
+    }
+
+    @Override
+    public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
+            @Nullable MemorySegment dlogits, float gradScale) {
+        Checks.crossEntropy(logits, targets, n, vocab, loss, dlogits);
+        ReferenceNn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale);
+    }
+
+    @Override
+    public void sum(MemorySegment x, long count, MemorySegment out) {
+        Checks.sum(x, count, out);
+        Segments.f64(out, 0, FixedSums.plain(x, count));
+    }
+
+    @Override
+    public void sumSquares(MemorySegment x, long count, MemorySegment out) {
+        Checks.sum(x, count, out);
+        Segments.f64(out, 0, FixedSums.squares(x, count));
+    }
+
+    @Override
+    public void clipFactor(MemorySegment sums, long count, float maxNorm, MemorySegment out) {
+        Checks.clipFactor(sums, count, out);
+        ReferenceOptim.clipFactor(sums, count, maxNorm, out);
+    }
+
+    @Override
+    public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        Checks.adamW(step, count, w, g, m, v, gradFactor);
+        ReferenceOptim.adamW(step, count, w, g, m, v, gradFactor);
+    }
+}
