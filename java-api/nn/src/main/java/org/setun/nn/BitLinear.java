@@ -1,0 +1,61 @@
+package org.setun.nn;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.nn.function.LinearFunction;
+
+/**
+ * A linear layer that quantizes its weight, its input, or both (BitLinear of BitNet b1.58, arXiv 2402.17764). The forward pass runs on the
+ * packed codes; the latent weight is what the optimizer trains. Codes are made when first needed after a
+ * {@linkplain Parameter#markChanged change} of the weight, so the micro-batches of a step share them.
+ */
+public final class BitLinear extends Linear {
+
+    private final Quantization quantization;
+    private @Nullable QuantizedWeight quantized;
+    private long quantizedVersion = -1;
+
+    /**
+     * A layer over parameters.
+     *
+     * @param weight       F32[outputs][inputs], latent; the codes live in memory of its allocator
+     * @param bias         F32[outputs], or null
+     * @param quantization what to quantize
+     */
+    public BitLinear(Parameter weight, @Nullable Parameter bias, Quantization quantization) {
+        super(weight, bias);
+        this.quantization = quantization;
+    }
+
+    @Override
+    public Quantization quantization() {
+        return quantization;
+    }
+
+    /**
+     * The codes of the present weight.
+     *
+     * @throws IllegalStateException if this layer does not quantize its weight
+     */
+    public QuantizedWeight quantizedWeight(Backend backend) {
+        WeightQuantizer quantizer = quantization.weights();
+        if (quantizer == null) {
+            throw new IllegalStateException(weight() + " is not quantized");
+        }
+        if (quantized == null) {
+            quantized = quantizer.allocate(weight().allocator(), outputs(), inputs());
+        }
+        if (quantizedVersion != weight().version()) {
+            quantizer.quantize(backend, weight().value(), quantized);
+            quantizedVersion = weight().version();
+        }
+        return Objects.requireNonNull(quantized);
+    }
+
+    @Override
+    LinearFunction.Weight prepare(Backend backend) {
+        WeightQuantizer quantizer = quantization.weights();
+        return quantizer == null ? LinearFunction.Weight.PLAIN : new LinearFunction.Weight(quantizedWeight(backend), quantizer);
+    }
+}

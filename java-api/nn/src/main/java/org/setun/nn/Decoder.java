@@ -1,0 +1,107 @@
+package org.setun.nn;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import org.setun.kernels.Allocator;
+import org.setun.nn.function.CrossEntropy;
+
+/**
+ * A decoder-only language model for training and evaluation, in the layout of BitNet b1.58 2B4T (arXiv 2504.12285) or Llama: embedding,
+ * blocks of RMS norm, rotary grouped-query attention and a gated feed-forward network, final norm, head. Quantization applies to the
+ * linear layers of the blocks; embedding, norms and head stay in fp32. Parameters have GGUF names.
+ *
+ * <p>A forward pass on an {@linkplain Tape#evaluating evaluating tape} is the oracle of packed inference. One thread at a time.
+ */
+public final class Decoder implements Model {
+
+    private final DecoderConfig config;
+    private final Embedding embedding;
+    private final List<DecoderBlock> blocks = new ArrayList<>();
+    private final RmsNorm outputNorm;
+    private final Linear head;
+    private final List<Parameter> parameters = new ArrayList<>();
+
+    /**
+     * A model with random weights.
+     *
+     * @param quantization of the blocks' linear layers; {@link Quantization#NONE} for full precision
+     * @param allocator    for parameters, gradients and packed weights, usually a pool
+     */
+    public Decoder(DecoderConfig config, Quantization quantization, Allocator allocator, DecoderInit init) {
+        this.config = config;
+        Initializer initializer = new Initializer(allocator, init.seed());
+        embedding = new Embedding(initializer.normal("token_embd.weight", init.standardDeviation(), config.vocab(), config.dim()));
+        parameters.add(embedding.table());
+        for (int i = 0; i < config.layers(); i++) {
+            DecoderBlock block = new DecoderBlock(config, i, quantization, initializer, init);
+            blocks.add(block);
+            parameters.addAll(block.parameters());
+        }
+        outputNorm = new RmsNorm(initializer.constant("output_norm.weight", 1, config.dim()), config.normEps());
+        parameters.add(outputNorm.weight());
+        if (config.tiedHead()) {
+            head = new Linear(embedding.table(), null);
+        } else {
+            head = new Linear(initializer.normal("output.weight", init.standardDeviation(), config.vocab(), config.dim()), null);
+            parameters.add(head.weight());
+        }
+    }
+
+    public DecoderConfig config() {
+        return config;
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        return List.copyOf(parameters);
+    }
+
+    @Override
+    public List<Linear> linears() {
+        return blocks.stream().flatMap(block -> block.linears().stream()).toList();
+    }
+
+    /**
+     * Logits F32[batch*t][vocab] of the token after each position.
+     *
+     * @param tokens I32[batch*t]: {@code batch} sequences of {@code t} ids in [0, vocab), one after the other
+     * @param t      1 to {@code context}
+     */
+    public Tensor forward(Tape tape, Tensor tokens, long batch, long t) {
+        if (batch < 0 || t <= 0 || t > config.context()) {
+            throw new IllegalArgumentException("batch = " + batch + ", t = " + t + ": batch must be >= 0 and t in [1, " + config.context()
+                    + "], the context");
+        }
+        tokens.require("tokens", DType.I32, batch * t);
+        Tensor x = embedding.forward(tape, tokens);
+        Tensor positions = positions(tape, batch, t);
+        for (DecoderBlock block : blocks) {
+            x = block.forward(tape, x, positions, batch, t);
+        }
+        return head.forward(tape, outputNorm.forward(tape, x));
+    }
+
+    /**
+     * The cross entropy of the targets in nats, summed and divided by {@code totalTokens}; F64[1].
+     *
+     * @param targets     I32[batch*t], -1 for positions that do not count
+     * @param totalTokens counted positions of the whole step, all micro-batches together
+     */
+    public Tensor loss(Tape tape, Tensor tokens, Tensor targets, long batch, long t, long totalTokens) {
+        if (totalTokens <= 0) {
+            throw new IllegalArgumentException("totalTokens = " + totalTokens + " must be > 0");
+        }
+        return tape.apply(new CrossEntropy(1f / totalTokens), forward(tape, tokens, batch, t), targets);
+    }
+
+    private static Tensor positions(Tape tape, long batch, long t) {
+        Tensor positions = Tensor.allocate(tape.workspace(), DType.I32, batch * t);
+        MemorySegment values = positions.segment();
+        for (long i = 0; i < batch * t; i++) {
+            values.setAtIndex(ValueLayout.JAVA_INT, i, (int) (i % t));
+        }
+        return positions;
+    }
+}

@@ -1,0 +1,108 @@
+package org.setun.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.setun.nn.function.Attention;
+import org.setun.nn.function.Glu;
+import org.setun.nn.function.Rope;
+
+/** One block of a {@link Decoder}: attention and a gated feed-forward network, each behind a norm and around a residual. */
+final class DecoderBlock {
+
+    private final DecoderConfig config;
+    private final List<Parameter> parameters = new ArrayList<>();
+    private final RmsNorm attentionNorm;
+    private final Linear q;
+    private final Linear k;
+    private final Linear v;
+    private final @Nullable RmsNorm attentionSubNorm;
+    private final Linear output;
+    private final RmsNorm ffnNorm;
+    private final Linear gate;
+    private final Linear up;
+    private final @Nullable RmsNorm ffnSubNorm;
+    private final Linear down;
+    private final Rope rope;
+    private final Glu glu;
+
+    DecoderBlock(DecoderConfig config, int index, Quantization quantization, Initializer initializer, DecoderInit init) {
+        this.config = config;
+        long attention = (long) config.heads() * config.headDim();
+        long keys = (long) config.kvHeads() * config.headDim();
+        double narrow = init.residualDeviation(config.layers());
+        Builder make = new Builder("blk." + index + ".", quantization, initializer);
+        attentionNorm = make.norm("attn_norm", config.dim());
+        q = make.linear("attn_q", attention, config.dim(), init.standardDeviation());
+        k = make.linear("attn_k", keys, config.dim(), init.standardDeviation());
+        v = make.linear("attn_v", keys, config.dim(), init.standardDeviation());
+        attentionSubNorm = config.subNorms() ? make.norm("attn_sub_norm", attention) : null;
+        output = make.linear("attn_output", config.dim(), attention, narrow);
+        ffnNorm = make.norm("ffn_norm", config.dim());
+        gate = make.linear("ffn_gate", config.ffn(), config.dim(), init.standardDeviation());
+        up = make.linear("ffn_up", config.ffn(), config.dim(), init.standardDeviation());
+        ffnSubNorm = config.subNorms() ? make.norm("ffn_sub_norm", config.ffn()) : null;
+        down = make.linear("ffn_down", config.dim(), config.ffn(), narrow);
+        rope = new Rope(config.headDim(), config.ropeTheta(), config.rope(), true);
+        glu = new Glu(config.activation());
+    }
+
+    /** Makes the layers in the order of the parameters. */
+    private final class Builder {
+        private final String prefix;
+        private final Quantization quantization;
+        private final Initializer initializer;
+
+        Builder(String prefix, Quantization quantization, Initializer initializer) {
+            this.prefix = prefix;
+            this.quantization = quantization;
+            this.initializer = initializer;
+        }
+
+        RmsNorm norm(String name, long d) {
+            RmsNorm norm = new RmsNorm(initializer.constant(prefix + name + ".weight", 1, d), config.normEps());
+            parameters.add(norm.weight());
+            return norm;
+        }
+
+        Linear linear(String name, long outputs, long inputs, double deviation) {
+            Linear linear = Linear.of(initializer.normal(prefix + name + ".weight", deviation, outputs, inputs), null, quantization);
+            parameters.add(linear.weight());
+            return linear;
+        }
+    }
+
+    List<Parameter> parameters() {
+        return parameters;
+    }
+
+    List<Linear> linears() {
+        return List.of(q, k, v, output, gate, up, down);
+    }
+
+    /** {@code x} F32[batch*t][dim] to the same shape; {@code positions} I32[batch*t]. */
+    Tensor forward(Tape tape, Tensor x, Tensor positions, long batch, long t) {
+        return feedForward(tape, attend(tape, x, positions, batch, t));
+    }
+
+    private Tensor attend(Tape tape, Tensor x, Tensor positions, long batch, long t) {
+        Tensor[] projected = Linear.forwardAll(tape, attentionNorm.forward(tape, x), List.of(q, k, v));
+        Tensor queries = tape.apply(rope, projected[0], positions);
+        Tensor keys = tape.apply(rope, projected[1], positions);
+        Attention attention = new Attention(batch, t, config.heads(), config.kvHeads(), config.headDim());
+        Tensor heads = tape.apply(attention, queries, keys, projected[2]);
+        if (attentionSubNorm != null) {
+            heads = attentionSubNorm.forward(tape, heads);
+        }
+        return output.forward(tape, heads, x);
+    }
+
+    private Tensor feedForward(Tape tape, Tensor x) {
+        Tensor[] projected = Linear.forwardAll(tape, ffnNorm.forward(tape, x), List.of(gate, up));
+        Tensor inner = tape.apply(glu, projected[0], projected[1]);
+        if (ffnSubNorm != null) {
+            inner = ffnSubNorm.forward(tape, inner);
+        }
+        return down.forward(tape, inner, x);
+    }
+}

@@ -1,0 +1,55 @@
+package org.setun.nn;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+import org.setun.kernels.Allocator;
+
+/**
+ * Makes parameters with their first values. The random values of a parameter depend on the seed and its name alone, not on the order or on
+ * what else the model has: a ternary model and its full-precision twin start from the same numbers.
+ */
+public final class Initializer {
+
+    private static final RandomGeneratorFactory<RandomGenerator> GENERATOR = RandomGeneratorFactory.of("L64X128MixRandom");
+
+    private final Allocator allocator;
+    private final long seed;
+
+    /** Parameters in memory of {@code allocator}, usually a pool. */
+    public Initializer(Allocator allocator, long seed) {
+        this.allocator = allocator;
+        this.seed = seed;
+    }
+
+    /** Normally distributed with mean 0; subject to weight decay. */
+    public Parameter normal(String name, double standardDeviation, long... shape) {
+        Parameter parameter = new Parameter(name, allocator, true, Shape.of(shape));
+        RandomGenerator random = GENERATOR.create(mix(seed, name));
+        MemorySegment values = parameter.value().segment();
+        for (long i = 0; i < parameter.shape().size(); i++) {
+            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (standardDeviation * random.nextGaussian()));
+        }
+        return parameter;
+    }
+
+    /** All elements the same; without weight decay. */
+    public Parameter constant(String name, float value, long... shape) {
+        Parameter parameter = new Parameter(name, allocator, false, Shape.of(shape));
+        MemorySegment values = parameter.value().segment();
+        for (long i = 0; i < parameter.shape().size(); i++) {
+            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        }
+        return parameter;
+    }
+
+    /** FNV-1a over the seed and the name. */
+    private static long mix(long seed, String name) {
+        long hash = 0xcbf29ce484222325L ^ seed;
+        for (int i = 0; i < name.length(); i++) {
+            hash = (hash ^ name.charAt(i)) * 0x100000001b3L;
+        }
+        return hash;
+    }
+}

@@ -1,0 +1,33 @@
+package org.setun.nn;
+
+import java.util.List;
+
+/** Something with parameters. */
+public interface Model {
+
+    /** All parameters, each once, in an order that depends on the configuration alone. */
+    List<Parameter> parameters();
+
+    /** The linear layers that quantization applies to, in the order of the parameters. */
+    List<Linear> linears();
+
+    /** Number of trained values. */
+    default long parameterCount() {
+        return parameters().stream().mapToLong(parameter -> parameter.shape().size()).sum();
+    }
+
+    /**
+     * The parameter of a name.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    default Parameter parameter(String name) {
+        return parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("there is no parameter " + name));
+    }
+
+    /** Sets all gradients to 0. */
+    default void clearGradients() {
+        parameters().forEach(Parameter::clearGradient);
+    }
+}

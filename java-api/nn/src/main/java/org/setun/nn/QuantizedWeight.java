@@ -1,0 +1,30 @@
+package org.setun.nn;
+
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+
+/**
+ * A weight matrix [outputs][inputs] as codes and scales, in the layout of the kernels. All products compute
+ * {@code y} F32[n][outputs] {@code = x * W^T + bias}.
+ */
+public interface QuantizedWeight {
+
+    long outputs();
+
+    long inputs();
+
+    /** The packed codes. */
+    Tensor codes();
+
+    /** What the codes are multiplied with. */
+    Tensor scales();
+
+    /** The product with quantized activations, plus {@code residual} F32[n][outputs] if given, which may be {@code y} itself. */
+    void multiply(Backend backend, QuantizedRows x, @Nullable Tensor bias, @Nullable Tensor residual, Tensor y);
+
+    /** The product with {@code x} F32[n][inputs]. */
+    void multiply(Backend backend, Tensor x, @Nullable Tensor bias, Tensor y);
+
+    /** Writes the values that the codes stand for to {@code out} F32[outputs][inputs]. */
+    void expand(Backend backend, Tensor out);
+}

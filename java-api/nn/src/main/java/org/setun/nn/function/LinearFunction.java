@@ -1,0 +1,207 @@
+package org.setun.nn.function;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.nn.ActivationQuantizer;
+import org.setun.nn.DType;
+import org.setun.nn.Function;
+import org.setun.nn.FunctionContext;
+import org.setun.nn.QuantizedRows;
+import org.setun.nn.QuantizedWeight;
+import org.setun.nn.Tensor;
+import org.setun.nn.WeightQuantizer;
+
+/**
+ * Products of one input with one or more weights: {@code y_i = x * W_i^T + bias_i + residual}. Weights, activations, both or neither are
+ * quantized; with both, the product runs on integer codes, and the projections share the quantized input (q, k, v; gate, up).
+ *
+ * <p>Backward (BitNet b1.58, arXiv 2402.17764): {@code dx = dy * W~} and {@code dW = dy^T * x~}, where {@code W~} and {@code x~} are the
+ * values that the codes stand for; the quantizers' own estimators apply to {@code dW}. Between the passes a quantized input is kept as its
+ * 8-bit codes.
+ *
+ * <p>Inputs: {@code x} F32[n][k]; a weight F32[m_i][k] per projection; a bias F32[m_i] per projection if {@code bias}; {@code residual}
+ * F32[n][m_0] if {@code residual} (one projection only). Outputs: F32[n][m_i].
+ *
+ * @param weights     per projection the quantized weight, made of the present latent weight, or fp32
+ * @param activations quantizes {@code x}, or null
+ */
+public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer activations, boolean bias, boolean residual)
+        implements Function {
+
+    /**
+     * How a weight takes part.
+     *
+     * @param quantized its codes, or null for the fp32 values
+     * @param quantizer what made the codes, or null
+     */
+    public record Weight(@Nullable QuantizedWeight quantized, @Nullable WeightQuantizer quantizer) {
+
+        /** fp32. */
+        public static final Weight PLAIN = new Weight(null, null);
+    }
+
+    public LinearFunction {
+        weights = List.copyOf(weights);
+        if (weights.isEmpty() || (residual && weights.size() != 1)) {
+            throw new IllegalArgumentException(weights.size() + " weights, must be one or more, and just one with a residual");
+        }
+    }
+
+    @Override
+    public Tensor[] forward(FunctionContext context, Tensor... inputs) {
+        Tensor x = inputs[0].require("x", DType.F32, -1, -1);
+        requireShapes(inputs);
+        Backend backend = context.backend();
+        QuantizedRows rows = activations == null ? null : activations.quantize(backend, x, context.allocator());
+        Tensor values = x; // what fp32 weights are multiplied with
+        if (rows != null) {
+            context.save(rows);
+            if (weights.stream().anyMatch(weight -> weight.quantized == null)) {
+                values = context.borrow(DType.F32, x.shape());
+                activations.dequantize(backend, rows, values);
+            }
+        }
+        Tensor[] outputs = new Tensor[weights.size()];
+        for (int i = 0; i < outputs.length; i++) {
+            outputs[i] = context.allocate(DType.F32, x.rows(), inputs[1 + i].rows());
+            project(backend, i, inputs, values, rows, outputs[i]);
+        }
+        if (values != x) {
+            context.giveBack(values);
+        }
+        return outputs;
+    }
+
+    private void project(Backend backend, int i, Tensor[] inputs, Tensor values, @Nullable QuantizedRows rows, Tensor y) {
+        QuantizedWeight quantized = weights.get(i).quantized;
+        Tensor added = bias ? inputs[1 + weights.size() + i] : null;
+        Tensor carried = residual ? inputs[inputs.length - 1] : null;
+        if (quantized != null && rows != null) {
+            quantized.multiply(backend, rows, added, carried, y);
+            return;
+        }
+        if (quantized != null) {
+            quantized.multiply(backend, values, added, y);
+            if (carried != null) {
+                backend.axpby(1, carried.segment(), 1, y.segment(), y.size());
+            }
+            return;
+        }
+        if (carried != null) {
+            backend.axpby(1, carried.segment(), 0, y.segment(), y.size());
+        }
+        Tensor w = inputs[1 + i];
+        long k = w.columns();
+        backend.gemmF32(false, true, y.rows(), w.rows(), k, 1, values.segment(), k, w.segment(), k, carried == null ? 0 : 1, y.segment(),
+                w.rows());
+        if (added != null) {
+            backend.biasForward(added.segment(), y.rows(), y.columns(), y.segment());
+        }
+    }
+
+    @Override
+    public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
+        if (context.needsGradient(0)) {
+            inputGradient(context, outputGradients);
+        }
+        weightGradients(context, outputGradients);
+        @Nullable
+        Tensor[] gradients = new Tensor[1 + weights.size() * (bias ? 2 : 1) + (residual ? 1 : 0)];
+        if (residual) {
+            gradients[gradients.length - 1] = outputGradients[0];
+        }
+        return gradients;
+    }
+
+    private void inputGradient(FunctionContext context, @Nullable Tensor[] outputGradients) {
+        Backend backend = context.backend();
+        FunctionContext.Sink sink = context.sink(0);
+        float beta = sink.beta();
+        for (int i = 0; i < weights.size(); i++) {
+            Tensor dy = outputGradients[i];
+            if (dy == null) {
+                continue;
+            }
+            Tensor latent = context.input(1 + i);
+            QuantizedWeight quantized = weights.get(i).quantized;
+            Tensor w = latent;
+            if (quantized != null) {
+                w = context.borrow(DType.F32, latent.shape());
+                quantized.expand(backend, w);
+            }
+            long m = w.rows();
+            long k = w.columns();
+            backend.gemmF32(false, false, dy.rows(), k, m, 1, dy.segment(), m, w.segment(), k, beta, sink.tensor().segment(), k);
+            beta = 1;
+            if (w != latent) {
+                context.giveBack(w);
+            }
+        }
+    }
+
+    private void weightGradients(FunctionContext context, @Nullable Tensor[] outputGradients) {
+        Tensor x = context.input(0);
+        Tensor values = null;
+        for (int i = 0; i < weights.size(); i++) {
+            Tensor dy = outputGradients[i];
+            if (dy == null) {
+                continue;
+            }
+            if (context.needsGradient(1 + i)) {
+                if (values == null) {
+                    values = activations == null ? x : dequantized(context, activations, x);
+                }
+                weightGradient(context, i, dy, values);
+            }
+            int biasInput = 1 + weights.size() + i;
+            if (bias && context.needsGradient(biasInput)) {
+                context.backend().biasBackward(dy.segment(), dy.rows(), dy.columns(), context.accumulator(biasInput).segment());
+            }
+        }
+        if (values != null && values != x) {
+            context.giveBack(values);
+        }
+    }
+
+    private void weightGradient(FunctionContext context, int i, Tensor dy, Tensor values) {
+        Backend backend = context.backend();
+        Tensor latent = context.input(1 + i);
+        FunctionContext.Sink sink = context.sink(1 + i);
+        QuantizedWeight quantized = weights.get(i).quantized;
+        WeightQuantizer quantizer = weights.get(i).quantizer;
+        long m = latent.rows();
+        long k = latent.columns();
+        if (quantized == null || quantizer == null || quantizer.isStraightThrough()) {
+            backend.gemmF32(true, false, m, k, dy.rows(), 1, dy.segment(), m, values.segment(), k, sink.beta(), sink.tensor().segment(), k);
+            return;
+        }
+        Tensor dw = context.borrow(DType.F32, latent.shape());
+        backend.gemmF32(true, false, m, k, dy.rows(), 1, dy.segment(), m, values.segment(), k, 0, dw.segment(), k);
+        quantizer.backward(backend, latent, quantized, dw);
+        backend.axpby(1, dw.segment(), sink.beta(), sink.tensor().segment(), dw.size());
+        context.giveBack(dw);
+    }
+
+    private static Tensor dequantized(FunctionContext context, ActivationQuantizer quantizer, Tensor x) {
+        Tensor values = context.borrow(DType.F32, x.shape());
+        quantizer.dequantize(context.backend(), context.saved(0, QuantizedRows.class), values);
+        return values;
+    }
+
+    private void requireShapes(Tensor[] inputs) {
+        int expected = 1 + weights.size() * (bias ? 2 : 1) + (residual ? 1 : 0);
+        if (inputs.length != expected) {
+            throw new IllegalArgumentException(inputs.length + " inputs, must be " + expected);
+        }
+        for (int i = 0; i < weights.size(); i++) {
+            Tensor w = inputs[1 + i].require("weight " + i, DType.F32, -1, inputs[0].columns());
+            if (bias) {
+                inputs[1 + weights.size() + i].require("bias " + i, DType.F32, w.rows());
+            }
+            if (residual) {
+                inputs[inputs.length - 1].require("residual", DType.F32, inputs[0].rows(), w.rows());
+            }
+        }
+    }
+}

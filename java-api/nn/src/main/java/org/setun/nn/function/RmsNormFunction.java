@@ -1,0 +1,53 @@
+package org.setun.nn.function;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.setun.nn.DType;
+import org.setun.nn.Function;
+import org.setun.nn.FunctionContext;
+import org.setun.nn.Tensor;
+
+/**
+ * Root-mean-square norm of rows (arXiv 1910.07467): {@code y = x / sqrt(mean(x^2) + eps) * w}. Inputs: {@code x} F32[n][d], {@code w}
+ * F32[d].
+ */
+public final class RmsNormFunction implements Function {
+
+    private final float eps;
+
+    public RmsNormFunction(float eps) {
+        if (!(eps > 0) || Float.isInfinite(eps)) {
+            throw new IllegalArgumentException("eps = " + eps + " must be > 0 and finite");
+        }
+        this.eps = eps;
+    }
+
+    @Override
+    public Tensor[] forward(FunctionContext context, Tensor... inputs) {
+        Tensor x = inputs[0].require("x", DType.F32, -1, -1);
+        Tensor w = inputs[1].require("w", DType.F32, x.columns());
+        Tensor y = context.allocate(DType.F32, x.shape());
+        Tensor rstd = context.recording() ? context.allocate(DType.F32, x.rows()) : null;
+        context.backend().rmsNormForward(x.segment(), w.segment(), x.rows(), x.columns(), eps, y.segment(),
+                rstd == null ? null : rstd.segment());
+        if (rstd != null) {
+            context.save(rstd);
+        }
+        return new Tensor[]{y};
+    }
+
+    @Override
+    public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
+        Tensor dy = Objects.requireNonNull(outputGradients[0]);
+        Tensor x = context.input(0);
+        Tensor dw = context.needsGradient(1) ? context.accumulator(1) : null;
+        boolean wanted = context.needsGradient(0);
+        FunctionContext.Sink sink = wanted ? context.sink(0) : new FunctionContext.Sink(context.borrow(DType.F32, x.shape()), false);
+        context.backend().rmsNormBackward(x.segment(), context.input(1).segment(), context.saved(0).segment(), dy.segment(), x.rows(),
+                x.columns(), sink.tensor().segment(), sink.accumulate(), dw == null ? null : dw.segment());
+        if (!wanted) {
+            context.giveBack(sink.tensor());
+        }
+        return new Tensor[2];
+    }
+}
