@@ -73,26 +73,34 @@ public final class GradCheck {
     }
 
     private Result run() {
+        return compare(gradients());
+    }
+
+    /** By the tape; empty for inputs that are not F32. */
+    private List<float[]> gradients() {
         List<float[]> gradients = new ArrayList<>();
-        try (Workspace workspace = new Workspace(backend, 1 << 20)) {
-            Tape tape = Tape.recording(backend, workspace);
-            for (Tensor input : inputs) {
-                if (input.type() == DType.F32 && input.parameter() == null) {
-                    tape.watch(input);
-                }
-            }
-            List<Tensor> outputs = List.of(tape.applyAll(function, inputs));
-            List<Tensor> weights = outputs.stream().map(output -> outputGradient(output, outputs.indexOf(output))).toList();
-            for (Tensor input : inputs) {
-                if (input.parameter() != null) {
-                    Objects.requireNonNull(input.parameter()).clearGradient();
-                }
-            }
-            tape.backward(outputs, weights);
-            for (Tensor input : inputs) {
-                gradients.add(input.type() == DType.F32 ? gradient(tape, input) : new float[0]);
+        Tape recording = Tape.recording(backend, workspace);
+        for (Tensor input : inputs) {
+            if (input.type() == DType.F32 && input.parameter() == null) {
+                recording.watch(input);
             }
         }
+        List<Tensor> outputs = List.of(recording.applyAll(function, inputs));
+        List<Tensor> weights = outputs.stream().map(output -> outputGradient(output, outputs.indexOf(output))).toList();
+        for (Tensor input : inputs) {
+            if (input.parameter() != null) {
+                Objects.requireNonNull(input.parameter()).clearGradient();
+            }
+        }
+        recording.backward(outputs, weights);
+        for (Tensor input : inputs) {
+            gradients.add(input.type() == DType.F32 ? gradient(recording, input) : new float[0]);
+        }
+        recording.reset();
+        return gradients;
+    }
+
+    private Result compare(List<float[]> gradients) {
         Result worst = new Result(-1, -1, 0, 0, 0, 0);
         long checked = 0;
         for (int i = 0; i < inputs.length; i++) {

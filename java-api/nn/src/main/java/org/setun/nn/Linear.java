@@ -2,7 +2,6 @@ package org.setun.nn;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.nn.function.LinearFunction;
@@ -87,10 +86,20 @@ public sealed class Linear permits BitLinear {
             }
             weights.add(layer.prepare(tape.backend()));
         }
-        Tensor[] inputs = Stream.of(Stream.of(x), layers.stream().map(layer -> layer.weight.value()),
-                layers.stream().map(Linear::bias).filter(bias -> bias != null).map(bias -> bias.value()),
-                residual == null ? Stream.<Tensor>empty() : Stream.of(residual)).flatMap(tensors -> tensors).toArray(Tensor[]::new);
-        return tape.applyAll(new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null), inputs);
+        List<Tensor> inputs = new ArrayList<>(List.of(x));
+        for (Linear layer : layers) {
+            inputs.add(layer.weight.value());
+        }
+        for (Linear layer : layers) {
+            if (layer.bias != null) {
+                inputs.add(layer.bias.value());
+            }
+        }
+        if (residual != null) {
+            inputs.add(residual);
+        }
+        return tape.applyAll(new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null),
+                inputs.toArray(Tensor[]::new));
     }
 
     /** The weight as the function takes it. */

@@ -1,0 +1,155 @@
+package org.setun.nn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.setun.kernels.NnOps;
+import org.setun.nn.function.Add;
+import org.setun.nn.function.Attention;
+import org.setun.nn.function.CrossEntropy;
+import org.setun.nn.function.EmbeddingFunction;
+import org.setun.nn.function.Glu;
+import org.setun.nn.function.LinearFunction;
+import org.setun.nn.function.Relu;
+import org.setun.nn.function.RmsNormFunction;
+import org.setun.nn.function.Rope;
+
+/** Every function against finite differences. */
+class FunctionGradientsTest extends NetTest {
+
+    private static final float H = 1f / 32;
+    private static final double TOLERANCE = 2e-3;
+
+    private void check(Function function, Tensor... inputs) {
+        GradCheck.Result result = GradCheck.run(backend, function, H, inputs);
+        assertThat(result.checked()).isPositive();
+        result.requireWithin(TOLERANCE);
+    }
+
+    @Test
+    void add() {
+        check(new Add(), normal(3, 5), normal(3, 5));
+    }
+
+    @Test
+    void relu() {
+        float[] values = normal(4, 9).toArray();
+        for (int i = 0; i < values.length; i++) {
+            values[i] += Math.signum(values[i]) * 4 * H; // away from the corner
+        }
+        check(new Relu(), Tensor.of(pool, values, 4, 9));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "3, 7", "5, 64"})
+    void rmsNorm(int n, int d) {
+        check(new RmsNormFunction(1e-2f), normal(n, d), normal(d));
+    }
+
+    @Test
+    void embedding() {
+        check(new EmbeddingFunction(), normal(6, 5), ints(5, 0, 3, 3, 1));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void rope(NnOps.Rope convention) {
+        check(new Rope(6, 100, convention, false), normal(4, 12), ints(0, 1, 7, 3));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 1, 1, 2", "2, 5, 4, 2, 4", "1, 9, 3, 3, 6", "3, 4, 4, 1, 8"})
+    void attention(int batch, int t, int heads, int kvHeads, int headDim) {
+        check(new Attention(batch, t, heads, kvHeads, headDim), normal(batch * t, heads * headDim), normal(batch * t, kvHeads * headDim),
+                normal(batch * t, kvHeads * headDim));
+    }
+
+    @Test
+    void swiglu() {
+        check(new Glu(NnOps.Glu.SILU), normal(3, 8), normal(3, 8));
+    }
+
+    @Test
+    void squaredReluGlu() {
+        float[] gate = normal(3, 8).toArray();
+        for (int i = 0; i < gate.length; i++) {
+            gate[i] += Math.signum(gate[i]) * 4 * H;
+        }
+        check(new Glu(NnOps.Glu.RELU2), Tensor.of(pool, gate, 3, 8), normal(3, 8));
+    }
+
+    @Test
+    void crossEntropy() {
+        check(new CrossEntropy(0.25f), normal(4, 7), ints(6, 0, -1, 2));
+    }
+
+    @Test
+    void linear() {
+        LinearFunction.Weight plain = LinearFunction.Weight.PLAIN;
+        check(new LinearFunction(List.of(plain), null, false, false), normal(4, 6), normal(5, 6));
+        check(new LinearFunction(List.of(plain), null, true, true), normal(4, 6), normal(5, 6), normal(5), normal(4, 5));
+        check(new LinearFunction(List.of(plain, plain, plain), null, true, false), normal(4, 6), normal(5, 6), normal(2, 6), normal(1, 6),
+                normal(5), normal(2), normal(1));
+    }
+
+    @Test
+    void aTensorUsedTwiceByOneFunction() {
+        Tensor x = normal(3, 4);
+        check(new Add(), x, x);
+        check(new LinearFunction(List.of(LinearFunction.Weight.PLAIN), null, false, true), x, normal(4, 4), x);
+    }
+
+    @Test
+    void gradientsOfParametersAreChecked() {
+        Parameter weight = new Initializer(pool, 1).normal("w", 1, 3, 4);
+        check(new LinearFunction(List.of(LinearFunction.Weight.PLAIN), null, false, false), normal(2, 4), weight.value());
+    }
+
+    /** y = x * x, with a gradient that is off by a factor. */
+    private record Square(float factor) implements Function {
+        @Override
+        public Tensor[] forward(FunctionContext context, Tensor... inputs) {
+            float[] x = inputs[0].toArray();
+            for (int i = 0; i < x.length; i++) {
+                x[i] *= x[i];
+            }
+            Tensor y = context.allocate(DType.F32, inputs[0].shape());
+            y.copyFrom(x);
+            return new Tensor[]{y};
+        }
+
+        @Override
+        public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
+            float[] x = context.input(0).toArray();
+            float[] dy = Objects.requireNonNull(outputGradients[0]).toArray();
+            for (int i = 0; i < x.length; i++) {
+                x[i] *= factor * dy[i];
+            }
+            Tensor dx = context.borrow(DType.F32, context.input(0).shape());
+            dx.copyFrom(x);
+            return new Tensor[]{dx};
+        }
+    }
+
+    @Test
+    void aUserFunctionIsCheckedAndAWrongGradientIsFound() {
+        Tensor x = normal(3, 4);
+        check(new Square(2), x);
+        assertThatThrownBy(() -> check(new Square(2.01f), x)).isInstanceOf(AssertionError.class).hasMessageContaining("gradient of input 0");
+    }
+
+    @Test
+    void shapesAreNamedInErrors() {
+        assertThatThrownBy(() -> check(new RmsNormFunction(1e-5f), normal(2, 3), normal(4))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("w is F32[4], must be F32[3]");
+        assertThatThrownBy(() -> check(new Add(), normal(2, 3), normal(3, 2))).hasMessageContaining("F32[2, 3] and F32[3, 2]");
+        assertThatThrownBy(() -> check(new EmbeddingFunction(), normal(2, 3), normal(2))).hasMessageContaining("ids is F32[2], must be I32[any]");
+    }
+}
