@@ -18,14 +18,14 @@ final class ReferenceOptim {
         for (long i = 0; i < count; i++) {
             total += f64(sums, i);
         }
-        double norm = Math.sqrt(total);
+        float norm = (float) Math.sqrt(total);
         float factor = 1;
-        if (!Double.isFinite(norm)) {
+        if (!Float.isFinite(norm)) {
             factor = 0;
         } else if (maxNorm > 0 && norm > maxNorm) {
-            factor = (float) (maxNorm / norm);
+            factor = maxNorm / norm;
         }
-        f32(out, 0, (float) norm);
+        f32(out, 0, norm);
         f32(out, 1, factor);
     }
 
