@@ -1,5 +1,8 @@
 /* fp32 matrix product, split into fixed tiles over the context's workers; each tile is one call of cblas_sgemm
- * (setun_context_set_sgemm) or of the built-in blocked kernel. Tiles depend on the shape alone: the same bits at any thread count. */
+ * (setun_context_set_sgemm) or of the built-in blocked kernel. Tiles depend on the shape alone: the same bits at any thread count.
+ * Few rows (m <= 12) or a single column: the built-in kernel always, which reads B once, in place.
+ *
+ * Error of an element: at most (k + 4) * 2^-24 * (|alpha| sum|a b| + |beta c|), whatever the tier; bits differ between tiers. */
 #ifndef SETUN_GEMM_H
 #define SETUN_GEMM_H
 
@@ -18,7 +21,7 @@ typedef struct setun_gemm_f32_args {
     int64_t ldc;
 } setun_gemm_f32_args;
 
-/* C = alpha * op(A) * op(B) + beta * C. */
+/* C = alpha * op(A) * op(B) + beta * C. With k == 0 or alpha == 0, A and B are not read. C must not overlap them. */
 SETUN_API setun_status setun_gemm_f32(setun_context *context, const setun_gemm_f32_args *args);
 
 #endif

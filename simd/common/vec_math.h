@@ -1,0 +1,34 @@
+/* exp over vec.h. */
+#ifndef SETUN_VEC_MATH_H
+#define SETUN_VEC_MATH_H
+
+#include "simd/common/vec.h"
+
+/* e^x within 2 ulp, denormal results within 2 of the smallest denormals; +inf gives +inf (so does x > 88.73), -inf gives 0, NaN
+ * gives NaN. x = n ln 2 + r with |r| <= ln 2 / 2: ln 2 is subtracted in two parts (n times the first is exact), e^r is its Taylor
+ * polynomial of degree 7 (truncation below 2^-27), and 2^n is applied in two steps, so that neither step leaves the range of fp32
+ * before the result does. */
+VF_INLINE vf vf_exp(vf x) {
+    x = vf_min(vf_set1(89.0f), vf_max(vf_set1(-104.0f), x)); /* the second operand is kept if it is NaN */
+    vf n = vf_round(x * vf_set1(0x1.715476p+0f));
+    vf r = vf_fma(n, vf_set1(-0x1.62e4p-1f), x);
+    r = vf_fma(n, vf_set1(-0x1.7f7d1cp-20f), r);
+    vf p = vf_set1(1.0f / 5040);
+    p = vf_fma(p, r, vf_set1(1.0f / 720));
+    p = vf_fma(p, r, vf_set1(1.0f / 120));
+    p = vf_fma(p, r, vf_set1(1.0f / 24));
+    p = vf_fma(p, r, vf_set1(1.0f / 6));
+    p = vf_fma(p, r, vf_set1(0.5f));
+    p = vf_fma(p * r, r, r) + vf_set1(1.0f);
+#if defined(__AVX512F__)
+    return _mm512_scalef_ps(p, n);
+#else
+    vi whole = vi_from_integral(n);
+    vi half = whole >> 1;
+    vf low = (vf)((half + 127) << 23);
+    vf high = (vf)((whole - half + 127) << 23);
+    return p * low * high;
+#endif
+}
+
+#endif

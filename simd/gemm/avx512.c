@@ -1,0 +1,2 @@
+#define GEMM_KERNELS setun_gemm_avx512
+#include "simd/gemm/tile.inc"
