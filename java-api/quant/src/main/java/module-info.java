@@ -1,6 +1,8 @@
-/** Setun: quant. */
+/** Quantizers with their gradient estimators. */
 module org.setun.quant {
     requires transitive org.setun.nn;
     requires transitive org.setun.formats;
     requires static transitive org.jspecify;
+
+    exports org.setun.quant;
 }

@@ -1,0 +1,35 @@
+package org.setun.quant;
+
+import org.jspecify.annotations.Nullable;
+import org.setun.nn.ActivationQuantizer;
+import org.setun.nn.DType;
+import org.setun.nn.Function;
+import org.setun.nn.FunctionContext;
+import org.setun.nn.QuantizedRows;
+import org.setun.nn.Tensor;
+
+/**
+ * Quantizes the rows of an activation F32[n][k] and writes the values that the codes stand for; the gradient passes unchanged.
+ *
+ * @param quantizer what rounds
+ * @param enabled   false: the output equals the input, bit for bit
+ */
+public record FakeQuantRows(ActivationQuantizer quantizer, boolean enabled) implements Function {
+
+    @Override
+    public Tensor[] forward(FunctionContext context, Tensor... inputs) {
+        Tensor x = inputs[0].require("x", DType.F32, -1, -1);
+        if (!enabled) {
+            return new Tensor[]{x.reshape(x.rows(), x.columns())};
+        }
+        QuantizedRows rows = quantizer.quantize(context.backend(), x, context.allocator());
+        Tensor values = context.allocate(DType.F32, x.shape());
+        quantizer.dequantize(context.backend(), rows, values);
+        return new Tensor[]{values};
+    }
+
+    @Override
+    public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
+        return new Tensor[]{outputGradients[0]};
+    }
+}
