@@ -1,0 +1,104 @@
+package org.setun.inference;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.setun.formats.FormatException;
+import org.setun.formats.gguf.GgufFile;
+import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.nn.DecoderConfig;
+
+/**
+ * A language model, loaded and packed for one backend. Ternary matrices with one scale run on the packed kernels; all other types are
+ * expanded to fp32. Immutable; any number of sessions may share it. Close the sessions first, then the model, then the backend.
+ */
+public final class InferenceModel implements AutoCloseable {
+
+    /** The context of sessions that do not ask for one, if the model allows it: a longer one costs memory in proportion. */
+    public static final int DEFAULT_CONTEXT = 4096;
+
+    private final String architecture;
+    private final DecoderConfig config;
+    private final ModelWeights weights;
+    private final Backend backend;
+    private final MemoryPool memory;
+
+    private InferenceModel(String architecture, DecoderConfig config, ModelWeights weights, Backend backend, MemoryPool memory) {
+        this.architecture = architecture;
+        this.config = config;
+        this.weights = weights;
+        this.backend = backend;
+        this.memory = memory;
+    }
+
+    /**
+     * Loads a GGUF file of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
+     * {@code qwen3}. The file may be closed or replaced afterwards.
+     *
+     * @param activations what ternary matrices are multiplied with
+     * @throws FormatException if the file is damaged or of an unsupported kind
+     */
+    public static InferenceModel openGguf(Path path, Backend backend, Activations activations) throws IOException {
+        try (GgufFile file = GgufFile.open(path)) {
+            return load(file, backend, activations);
+        }
+    }
+
+    private static InferenceModel load(GgufFile file, Backend backend, Activations activations) {
+        GgufArchitecture architecture = GgufArchitecture.of(file.metadata());
+        DecoderConfig config = architecture.config(file);
+        MemoryPool memory = new MemoryPool(backend);
+        try {
+            ModelWeights weights = new WeightLoader(new GgufSource(file, backend, memory), config, backend, memory, activations)
+                    .load(architecture.headNorms());
+            return new InferenceModel(file.metadata().architecture(), config, weights, backend, memory);
+        } catch (RuntimeException | Error e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    /** The architecture's GGUF name. */
+    public String architecture() {
+        return architecture;
+    }
+
+    /** The model's shape. */
+    public DecoderConfig config() {
+        return config;
+    }
+
+    /** The smaller of the model's context and {@link #DEFAULT_CONTEXT}. */
+    public int defaultContext() {
+        return Math.min(config.context(), DEFAULT_CONTEXT);
+    }
+
+    /** Bytes of the loaded weights. */
+    public long weightBytes() {
+        return memory.statistics().inUse();
+    }
+
+    /** A session of {@link #defaultContext()} tokens. */
+    public InferenceSession newSession() {
+        return newSession(defaultContext());
+    }
+
+    /**
+     * A session for at most {@code context} tokens.
+     *
+     * @throws IllegalArgumentException if the model was not made for so many
+     * @throws org.setun.kernels.PoolExhaustedException if memory for the keys and values is refused
+     */
+    public InferenceSession newSession(int context) {
+        if (context < 1 || context > config.context()) {
+            throw new IllegalArgumentException("context = " + context + " must be in [1, " + config.context() + "], which the model was made for");
+        }
+        return new InferenceSession(config, weights, backend, context);
+    }
+
+    /** Frees the weights. */
+    @Override
+    public void close() {
+        memory.close();
+    }
+}
