@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
  * {@code NativeBackend} calls the C kernels. Formulas, exactness and error bounds: {@code native/include/setun/*.h} and
  * {@code docs/numerics.md}.
  *
- * <p>Operands are off-heap {@link MemorySegment}s (any alignment; 64 bytes is fastest). Sizes are checked against the shapes before
+ * <p>Operands are off-heap {@link MemorySegment}s (aligned to their elements; 64 bytes is fastest). Sizes are checked against the shapes before
  * anything runs: {@link IllegalArgumentException} names the argument, its value and what is allowed. Operations run in the order of
  * the calls and return no host scalar: losses, norms and factors live in segments.
  *

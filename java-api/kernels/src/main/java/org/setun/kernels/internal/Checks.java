@@ -229,13 +229,13 @@ public final class Checks {
     /** {@code sum} and {@code sumSquares}. */
     public static void sum(MemorySegment x, long count, MemorySegment out) {
         vector("x", x, Type.F32, dim("count", count));
-        Require.bytes("out", out, Double.BYTES, "one double");
+        vector("out", out, Type.F64, dim("values", 1));
         writable("out", out);
     }
 
     public static void clipFactor(MemorySegment sums, long count, MemorySegment out) {
         vector("sums", sums, Type.F64, dim("count", count));
-        Require.bytes("out", out, 2 * Float.BYTES, "two floats");
+        vector("out", out, Type.F32, dim("values", 2));
         writable("out", out);
     }
 
@@ -246,7 +246,7 @@ public final class Checks {
         fill("m", m, count);
         fill("v", v, count);
         if (gradFactor != null) {
-            Require.bytes("gradFactor", gradFactor, Float.BYTES, "one float");
+            vector("gradFactor", gradFactor, Type.F32, dim("values", 1));
         }
         if (!(step.bias1() > 0) || !(step.bias2() > 0)) {
             throw new IllegalArgumentException("bias1 = " + step.bias1() + " and bias2 = " + step.bias2() + " must be above 0");

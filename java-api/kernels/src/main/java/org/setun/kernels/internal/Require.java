@@ -50,12 +50,12 @@ final class Require {
 
     /** {@code count} values. */
     static void vector(String name, MemorySegment segment, Type type, Dim count) {
-        needs(name, segment, scaled(type, count.value, 1, 0), () -> count + " " + type.plural);
+        needs(name, segment, type, scaled(type, count.value, 1, 0), () -> count + " " + type.plural);
     }
 
     /** {@code rows} contiguous rows of {@code columns} values. */
     static void matrix(String name, MemorySegment segment, Type type, Dim rows, Dim columns) {
-        needs(name, segment, scaled(type, rows.value, columns.value, 0), () -> rows + " rows of " + columns + " " + type.plural);
+        needs(name, segment, type, scaled(type, rows.value, columns.value, 0), () -> rows + " rows of " + columns + " " + type.plural);
     }
 
     /** Rows that start {@code ld} values apart; the last row needs only its own {@code columns}. */
@@ -64,7 +64,7 @@ final class Require {
             throw new IllegalArgumentException(ld + " must be at least " + columns);
         }
         long bytes = rows.value == 0 ? 0 : scaled(type, rows.value - 1, ld.value, columns.value);
-        needs(name, segment, bytes, () -> rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
+        needs(name, segment, type, bytes, () -> rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
     }
 
     /** Batches of strided rows; {@code batchStride} values from one batch item to the next. */
@@ -77,12 +77,12 @@ final class Require {
             throw new IllegalArgumentException(batchStride + " must be 0 or at least the " + item + " values of one batch item");
         }
         long bytes = batch.value == 0 ? 0 : scaled(type, batch.value - 1, batchStride.value, item);
-        needs(name, segment, bytes, () -> batch + " items of " + rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
+        needs(name, segment, type, bytes, () -> batch + " items of " + rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
     }
 
     /** At least {@code bytes} bytes, which {@code what} needs. */
     static void bytes(String name, MemorySegment segment, long bytes, Object what) {
-        needs(name, segment, bytes, what::toString);
+        needs(name, segment, Type.I8, bytes, what::toString);
     }
 
     /** An output: must not be read-only. */
@@ -106,13 +106,17 @@ final class Require {
         return values(values(a, b, c), type.bytes, 0);
     }
 
-    private static void needs(String name, MemorySegment segment, long bytes, Supplier<String> what) {
+    private static void needs(String name, MemorySegment segment, Type type, long bytes, Supplier<String> what) {
         Objects.requireNonNull(segment, name);
         if (!segment.isNative()) {
             throw new IllegalArgumentException(name + " is a heap segment; off-heap memory is needed");
         }
         if (segment.byteSize() < bytes) {
             throw new IllegalArgumentException(name + " has " + segment.byteSize() + " bytes but " + what.get() + " need " + bytes);
+        }
+        if (bytes > 0 && segment.address() % type.bytes != 0) {
+            throw new IllegalArgumentException(name + " is at address " + segment.address() + " but " + type.plural
+                    + " need a multiple of " + type.bytes);
         }
     }
 }

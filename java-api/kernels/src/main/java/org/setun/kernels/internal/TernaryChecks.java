@@ -163,7 +163,7 @@ public final class TernaryChecks {
     }
 
     private static void scalar(String name, MemorySegment segment) {
-        Require.bytes(name, segment, Float.BYTES, "one float");
+        vector(name, segment, Type.F32, dim("values", 1));
     }
 
     private static void codes(MemorySegment codes, long m, long k) {

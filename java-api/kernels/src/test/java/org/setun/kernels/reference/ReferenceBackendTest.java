@@ -67,6 +67,7 @@ class ReferenceBackendTest {
                 .hasMessage("lda = 3 must be at least k = 4");
         assertThatThrownBy(() -> backend.fill(MemorySegment.ofArray(new float[4]), 4, 0)).hasMessageContaining("x is a heap segment");
         assertThatThrownBy(() -> backend.fill(some.asReadOnly(), 4, 0)).hasMessageContaining("x is a read-only segment");
+        assertThatThrownBy(() -> backend.fill(some.asSlice(1), 4, 0)).hasMessageContaining("need a multiple of 4");
         assertThatThrownBy(() -> backend.biasForward(some, 1L << 60, 64, some)).hasMessageContaining("overflows");
         assertThatThrownBy(() -> backend.attentionForward(new NnOps.Attention(1, 2, 1, 1, 1, 1, 1, 1, 1, 0), some, some, some, some, null))
                 .hasMessage("keys = 1 must be at least queries = 2");
