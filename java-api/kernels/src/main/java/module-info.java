@@ -2,6 +2,8 @@
 module org.setun.kernels {
     requires static transitive org.jspecify;
 
+    uses org.setun.kernels.BlasProvider;
+
     exports org.setun.kernels;
     exports org.setun.kernels.reference;
 }

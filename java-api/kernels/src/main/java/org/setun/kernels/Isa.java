@@ -1,5 +1,8 @@
 package org.setun.kernels;
 
+import java.util.Arrays;
+import java.util.stream.Collectors;
+
 /** Kernel tiers ({@code setun/cpu.h}), in rising order within an architecture. */
 public enum Isa {
     PORTABLE(0, "portable"),
@@ -36,5 +39,16 @@ public enum Isa {
             }
         }
         throw new IllegalArgumentException("isa code " + code + " is unknown");
+    }
+
+    /** The tier of a label. */
+    public static Isa ofLabel(String label) {
+        for (Isa isa : values()) {
+            if (isa.label.equals(label)) {
+                return isa;
+            }
+        }
+        throw new IllegalArgumentException("isa = " + label + " must be one of "
+                + Arrays.stream(values()).map(Isa::label).collect(Collectors.joining(", ")));
     }
 }

@@ -14,9 +14,7 @@ public final class ArenaSlabs implements SlabSource, AutoCloseable {
 
     @Override
     public MemorySegment mapSlab(long bytes) {
-        if (bytes <= 0) {
-            throw new IllegalArgumentException("bytes = " + bytes + " must be > 0");
-        }
+        Checks.mapSlab(bytes);
         Arena arena = Arena.ofShared();
         try {
             MemorySegment slab = arena.allocate(bytes, Block.UNIT);

@@ -2,12 +2,11 @@ package org.setun.kernels.reference;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
 import org.setun.kernels.TernaryFormat;
+import org.setun.kernels.internal.ArenaSlabs;
 import org.setun.kernels.internal.Checks;
 import org.setun.kernels.internal.TernaryChecks;
 
@@ -19,7 +18,7 @@ import org.setun.kernels.internal.TernaryChecks;
  */
 public final class ReferenceBackend implements Backend {
 
-    private final Map<Long, Arena> slabs = new ConcurrentHashMap<>();
+    private final ArenaSlabs slabs = new ArenaSlabs();
 
     @Override
     public String name() {
@@ -38,30 +37,17 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public MemorySegment mapSlab(long bytes) {
-        Checks.mapSlab(bytes);
-        Arena arena = Arena.ofShared();
-        MemorySegment slab = arena.allocate(bytes, 64);
-        slabs.put(slab.address(), arena);
-        return slab;
+        return slabs.mapSlab(bytes);
     }
 
     @Override
     public void unmapSlab(MemorySegment slab) {
-        Arena arena = slabs.remove(slab.address());
-        if (arena == null) {
-            throw new IllegalArgumentException("slab at address " + slab.address() + " is not mapped by this backend");
-        }
-        arena.close();
+        slabs.unmapSlab(slab);
     }
 
     @Override
     public void close() {
-        for (Long address : slabs.keySet()) {
-            Arena arena = slabs.remove(address);
-            if (arena != null) {
-                arena.close();
-            }
-        }
+        slabs.close();
     }
 
     @Override

@@ -1,0 +1,35 @@
+package org.setun.kernels.internal;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import org.setun.kernels.GemmOps;
+
+/** The functions of {@code setun/gemm.h}. */
+public final class NativeGemm implements GemmOps {
+
+    private static final StructLayout F32_ARGS = Downcalls.struct("setun_gemm_f32_args", JAVA_LONG.withName("size"),
+            JAVA_INT.withName("trans_a"), JAVA_INT.withName("trans_b"), JAVA_LONG.withName("m"), JAVA_LONG.withName("n"),
+            JAVA_LONG.withName("k"), JAVA_FLOAT.withName("alpha"), JAVA_FLOAT.withName("beta"), ADDRESS.withName("a"),
+            JAVA_LONG.withName("lda"), ADDRESS.withName("b"), JAVA_LONG.withName("ldb"), ADDRESS.withName("c"), JAVA_LONG.withName("ldc"));
+    private static final MethodHandle F32 = Downcalls.operation("setun_gemm_f32", ADDRESS);
+
+    private final NativeContext context;
+
+    public NativeGemm(NativeContext context) {
+        this.context = context;
+    }
+
+    @Override
+    public void gemmF32(boolean transA, boolean transB, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b,
+            long ldb, float beta, MemorySegment c, long ldc) {
+        Checks.gemmF32(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+        context.call(F32, Arguments.begin(F32_ARGS).flag(transA).flag(transB).i64(m).i64(n).i64(k).f32(alpha).f32(beta).pointer(a).i64(lda)
+                .pointer(b).i64(ldb).pointer(c).i64(ldc));
+    }
+}

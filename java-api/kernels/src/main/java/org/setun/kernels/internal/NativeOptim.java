@@ -1,0 +1,79 @@
+package org.setun.kernels.internal;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.OptimOps;
+
+/** The functions of {@code setun/optim.h}. */
+public final class NativeOptim implements OptimOps {
+
+    private static final StructLayout ADAMW_ARGS = Downcalls.struct("setun_adamw_args", JAVA_LONG.withName("size"),
+            JAVA_LONG.withName("count"), ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), ADDRESS.withName("v"),
+            JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"), JAVA_FLOAT.withName("beta2"), JAVA_FLOAT.withName("eps"),
+            JAVA_FLOAT.withName("weight_decay"), JAVA_FLOAT.withName("bias1"), JAVA_FLOAT.withName("bias2"), JAVA_INT.withName("reserved"),
+            ADDRESS.withName("grad_factor"));
+    private static final MethodHandle SUM = Downcalls.operation("setun_sum", ADDRESS, JAVA_LONG, ADDRESS);
+    private static final MethodHandle SUM_SQUARES = Downcalls.operation("setun_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
+    private static final MethodHandle CLIP_FACTOR = Downcalls.operation("setun_clip_factor", ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
+    private static final MethodHandle ADAMW = Downcalls.operation("setun_adamw", ADDRESS);
+
+    private final NativeContext context;
+
+    public NativeOptim(NativeContext context) {
+        this.context = context;
+    }
+
+    @Override
+    public void sum(MemorySegment x, long count, MemorySegment out) {
+        Checks.sum(x, count, out);
+        context.enter();
+        try {
+            context.done((int) SUM.invokeExact(context.pointer(), x, count, out));
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        } finally {
+            context.leave();
+        }
+    }
+
+    @Override
+    public void sumSquares(MemorySegment x, long count, MemorySegment out) {
+        Checks.sum(x, count, out);
+        context.enter();
+        try {
+            context.done((int) SUM_SQUARES.invokeExact(context.pointer(), x, count, out));
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        } finally {
+            context.leave();
+        }
+    }
+
+    @Override
+    public void clipFactor(MemorySegment sums, long count, float maxNorm, MemorySegment out) {
+        Checks.clipFactor(sums, count, out);
+        context.enter();
+        try {
+            context.done((int) CLIP_FACTOR.invokeExact(context.pointer(), sums, count, maxNorm, out));
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        } finally {
+            context.leave();
+        }
+    }
+
+    @Override
+    public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        Checks.adamW(step, count, w, g, m, v, gradFactor);
+        context.call(ADAMW, Arguments.begin(ADAMW_ARGS).i64(count).pointer(w).pointer(g).pointer(m).pointer(v).f32(step.lr()).f32(step.beta1())
+                .f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1()).f32(step.bias2()).i32(0).pointer(gradFactor));
+    }
+}
