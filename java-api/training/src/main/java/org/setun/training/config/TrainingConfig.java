@@ -66,7 +66,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "seed of initial weights and of the order of the windows", min = -1e17, max = 1e17) long seed,
             @Setting(value = "windows per micro-batch", min = 1) int batchSize,
             @Setting(value = "micro-batches per update", min = 1) int accumulationSteps,
-            @Setting(value = "updates", min = 1, max = 1e15) long maxSteps,
+            @Setting(value = "updates", min = 1, max = 1e9) long maxSteps,
             @Setting(value = "stop after this many seconds; 0 = no limit", min = 0) double maxSeconds,
             @Setting(value = "updates between evaluations; 0 = only at the end", min = 0) long evalEvery,
             @Setting(value = "batches per evaluation; 0 = the whole held-out text", min = 0) long evalSteps,
