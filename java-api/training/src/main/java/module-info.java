@@ -7,5 +7,7 @@ module org.setun.training {
     requires org.slf4j;
 
     exports org.setun.training.config;
+    exports org.setun.training.data;
+    exports org.setun.training.metric;
     exports org.setun.training.schedule;
 }

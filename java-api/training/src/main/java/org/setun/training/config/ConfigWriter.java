@@ -47,7 +47,7 @@ public final class ConfigWriter {
 
     private static String literal(Object value) {
         return switch (value) {
-            case String s -> '"' + new String(JsonStringEncoder.getInstance().quoteAsString(s)) + '"';
+            case String s -> '"' + new String(JsonStringEncoder.getInstance().quoteAsString(s)).replace("\u007f", "\\u007f") + '"';
             case List<?> list -> list.stream().map(ConfigWriter::literal).collect(Collectors.joining(", ", "[", "]"));
             default -> value.toString();
         };
