@@ -12,8 +12,9 @@ import org.setun.training.config.TrainingConfig.InvalidUtf8;
 
 /**
  * The text of a run, split into a training and a held-out part. The split is by file: a seeded shuffle of the sorted names, of which the
- * first files that make up the held-out share of the bytes are held out, so no file lies in both parts. With fewer than
- * {@value #MIN_FILES} files the tail of every file is held out instead. The same files, share and seed always give the same split.
+ * first files that make up the held-out share of the bytes are held out, so no file lies in both parts; files above a tenth of that share
+ * are passed over, so that no single one of them rules the evaluation. With fewer than {@value #MIN_FILES} files the tail of every file is
+ * held out instead. The same files, share and seed always give the same split.
  *
  * <p>Documents are read again from disk each time; the corpus itself holds only names. Close it after the last reading. One thread.
  */
@@ -97,12 +98,18 @@ public final class Corpus implements AutoCloseable {
         long wanted = Math.max(1, Math.round(bytes(shuffled) * share));
         long held = 0;
         for (Document document : shuffled) {
-            if (held < wanted) {
+            if (held < wanted && document.bytes() <= Math.max(wanted / MIN_FILES, 1)) {
                 heldOut.add(document);
                 held += document.bytes();
             } else {
                 training.add(document);
             }
+        }
+        while (held < wanted * 0.9 && training.size() > 1) {
+            Document smallest = training.stream().min(Comparator.comparingLong(Document::bytes).thenComparing(Document::name)).orElseThrow();
+            training.remove(smallest);
+            heldOut.add(smallest);
+            held += smallest.bytes();
         }
         training.sort(Comparator.comparing(Document::name));
         heldOut.sort(Comparator.comparing(Document::name));

@@ -14,10 +14,10 @@ public final class Permutation {
     private final long mask;
     private final long[] keys = new long[ROUNDS];
 
-    /** The order of {@code n >= 1} items that {@code seed} stands for. */
+    /** The order of {@code n} items, 1 to 2^62, that {@code seed} stands for. */
     public Permutation(long n, long seed) {
-        if (n < 1) {
-            throw new IllegalArgumentException("n: " + n + ", must be at least 1");
+        if (n < 1 || n > 1L << 62) {
+            throw new IllegalArgumentException("n: " + n + ", must be in [1, 2^62]");
         }
         this.n = n;
         half = Math.max(1, (65 - Long.numberOfLeadingZeros(n - 1)) / 2);
