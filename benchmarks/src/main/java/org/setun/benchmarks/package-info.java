@@ -1,0 +1,2 @@
+/** Speed, measured: kernels, calls, and whole training steps. */
+package org.setun.benchmarks;
