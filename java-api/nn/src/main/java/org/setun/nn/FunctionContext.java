@@ -1,7 +1,6 @@
 package org.setun.nn;
 
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
 
@@ -53,7 +52,7 @@ public final class FunctionContext {
 
     /** True if the loss may depend on this input, and somebody wants to know how. */
     public boolean needsGradient(int input) {
-        return tape.needsGradient(inputs[input]);
+        return tape.gradients().isWanted(inputs[input]);
     }
 
     /** The memory of the step. */
@@ -111,7 +110,7 @@ public final class FunctionContext {
      * written before the sink of another input is asked for.
      */
     public Sink sink(int input) {
-        return tape.sink(inputs[input]);
+        return tape.gradients().sink(inputs[input]);
     }
 
     /** In backward: like {@link #sink}, but always to be added to. */
@@ -128,18 +127,7 @@ public final class FunctionContext {
      * returned; a copy that is not returned must be given back.
      */
     public Tensor exclusive(Tensor outputGradient) {
-        return tape.exclusive(outputGradient);
-    }
-
-    @Nullable
-    Gradient gradientOf(Tensor outputGradient) {
-        for (Tensor output : outputs) {
-            Gradient gradient = tape.pending(output);
-            if (gradient != null && gradient.tensor == outputGradient) {
-                return gradient;
-            }
-        }
-        return null;
+        return tape.gradients().exclusive(outputGradient);
     }
 
     void forgetSaved() {
