@@ -1,0 +1,72 @@
+/* AVX-512 VNNI: vpdpbusd adds four products into each int32 lane. */
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef __m512i vec;
+#define TIER avx512
+#define ROWS 4
+#define COLS 6
+#define FLUSH_BLOCKS (INT64_MAX / 2)
+#define ZERO() _mm512_setzero_si512()
+#define ADD(a, b) _mm512_add_epi32(a, b)
+#define LOAD(p) _mm512_loadu_si512(p)
+#define PLANE(v, i) _mm512_and_si512(_mm512_srli_epi16(v, 2 * (i)), _mm512_set1_epi8(3))
+#define DOT(sum, u, s) _mm512_dpbusd_epi32(sum, u, s)
+#define WIDEN(sum) (sum)
+#define FOLD(v) _mm512_reduce_add_epi32(v)
+#define SINGLE(w, kp, rows, q, dots) gemv(w, kp, rows, q, dots)
+
+/* One column: the planes are masked but not shifted, so plane i counts 4^i-fold, in sums of its own that are divided (exactly) at the
+ * end. A block adds at most 4*128*128 to a lane, so rows of up to 2^22 values cannot wrap; longer ones take the other way. The next group of
+ * rows follows this one in memory and is prefetched meanwhile: the hardware's prefetchers stop at page ends, and rows are short. */
+enum { GEMV_ROWS = 4, GEMV_MAX_K = 1 << 22 };
+
+static inline __attribute__((always_inline)) void gemv_rows(const uint8_t *w, int64_t kp, int rows, const int8_t *q, int32_t *dots) {
+    int64_t stride = kp / 4;
+    const __m512i mask[4] = {_mm512_set1_epi8(0x03), _mm512_set1_epi8(0x0C), _mm512_set1_epi8(0x30), _mm512_set1_epi8((char)0xC0)};
+    __m512i sum[GEMV_ROWS][4];
+    for (int r = 0; r < rows; r++) {
+        for (int plane = 0; plane < 4; plane++) {
+            sum[r][plane] = _mm512_setzero_si512();
+        }
+    }
+    for (int64_t i = 0; i < stride; i += 64) {
+        __m512i x[4];
+#pragma GCC unroll 4
+        for (int plane = 0; plane < 4; plane++) {
+            x[plane] = _mm512_loadu_si512(q + 4 * i + 64 * plane);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            const uint8_t *bytes = w + r * stride + i;
+            _mm_prefetch((const char *)(bytes + rows * stride), _MM_HINT_T0);
+            __m512i v = _mm512_loadu_si512(bytes);
+#pragma GCC unroll 4
+            for (int plane = 0; plane < 4; plane++) {
+                sum[r][plane] = _mm512_dpbusd_epi32(sum[r][plane], _mm512_and_si512(v, mask[plane]), x[plane]);
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        __m512i low = _mm512_add_epi32(sum[r][0], _mm512_srai_epi32(sum[r][1], 2));
+        __m512i high = _mm512_add_epi32(_mm512_srai_epi32(sum[r][2], 4), _mm512_srai_epi32(sum[r][3], 6));
+        dots[r] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+    }
+}
+
+static bool gemv(const uint8_t *w, int64_t kp, int64_t rows, const int8_t *q, int32_t *dots) {
+    if (kp > GEMV_MAX_K) {
+        return false;
+    }
+    int64_t r = 0;
+    for (; r + GEMV_ROWS <= rows; r += GEMV_ROWS) {
+        gemv_rows(w + r * (kp / 4), kp, GEMV_ROWS, q, dots + r);
+    }
+    for (; r < rows; r++) {
+        gemv_rows(w + r * (kp / 4), kp, 1, q, dots + r);
+    }
+    return true;
+}
+
+#include "dots_body.h"

@@ -1,0 +1,96 @@
+/* setun_ternary_gemm: a fixed grid of rows by columns; each chunk computes its dot products into scratch and finishes them. */
+#include <inttypes.h>
+
+#include "check.h"
+
+enum {
+    CHUNK_ROWS = 64,         /* a multiple of every tier's tile */
+    CHUNK_COLS = 192,        /* likewise; many columns share one unpacking of the rows */
+    GEMV_CHUNK_BYTES = 32768 /* of packed weights: large against the hand-out, small against a matrix */
+};
+
+struct gemm_job {
+    const ternary_kernels *kernels;
+    const setun_ternary_gemm_args *args;
+    int64_t kp, chunk_rows, row_chunks;
+    char *scratch;
+    size_t worker_bytes, dots_bytes;
+    float gamma;
+};
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
+    const struct gemm_job *job = arg;
+    const setun_ternary_gemm_args *a = job->args;
+    int64_t row = chunk % job->row_chunks * job->chunk_rows, col = chunk / job->row_chunks * CHUNK_COLS;
+    int64_t rows = smaller(job->chunk_rows, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
+    char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
+    int32_t *dots = (int32_t *)scratch;
+    job->kernels->dots(a->w + row * (job->kp / 4), job->kp, rows, a->q + col * a->ldq, a->ldq, cols, dots, scratch + job->dots_bytes);
+    for (int64_t c = 0; c < cols; c++) {
+        int64_t t = col + c;
+        const int32_t *biased = dots + c * rows;
+        if (a->acc != NULL) {
+            int32_t *acc = a->acc + t * a->m + row;
+            for (int64_t r = 0; r < rows; r++) {
+                acc[r] = (int32_t)((uint32_t)biased[r] - (uint32_t)a->sum[t]);
+            }
+        }
+        if (a->y != NULL) {
+            int64_t at = t * a->ldy + row;
+            job->kernels->rows->finish(biased, a->sum[t], job->gamma * a->step[t], a->bias == NULL ? NULL : a->bias + row,
+                                       a->residual == NULL ? NULL : a->residual + at, rows, a->y + at);
+        }
+    }
+}
+
+static setun_status check(setun_context *context, const setun_ternary_gemm_args *a) {
+    TERNARY_TRY(ternary_check_pointer(context, "args", a, 1));
+    TERNARY_TRY(ternary_check_size(context, a->size, sizeof *a));
+    TERNARY_TRY(ternary_check_shape(context, a->m, a->k));
+    TERNARY_TRY(ternary_check_rows(context, "ldq", a->n, a->k, a->ldq, ternary_padded(a->k)));
+    TERNARY_TRY(ternary_check_rows(context, "m", a->n, a->k, a->m, 0));
+    if (a->m == 0 || a->n == 0) {
+        return SETUN_OK;
+    }
+    if (a->y == NULL && a->acc == NULL) {
+        return setun_fail(context, SETUN_INVALID_ARGUMENT, "y and acc are both NULL");
+    }
+    if (a->y != NULL) {
+        TERNARY_TRY(ternary_check_rows(context, "ldy", a->n, a->k, a->ldy, a->m));
+        TERNARY_TRY(ternary_check_pointer(context, "gamma", a->gamma, 1));
+        TERNARY_TRY(ternary_check_pointer(context, "step", a->step, 1));
+    }
+    TERNARY_TRY(ternary_check_pointer(context, "w", a->w, a->k));
+    TERNARY_TRY(ternary_check_pointer(context, "q", a->q, a->k));
+    return ternary_check_pointer(context, "sum", a->sum, 1);
+}
+
+static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *a) {
+    TERNARY_TRY(check(context, a));
+    if (a->m == 0 || a->n == 0) {
+        return SETUN_OK;
+    }
+    struct gemm_job job = {.kernels = ternary_kernels_of(context), .args = a, .kp = ternary_padded(a->k), .chunk_rows = CHUNK_ROWS};
+    if (a->n == 1 && job.kp > 0) {
+        int64_t rows = 4 * GEMV_CHUNK_BYTES / job.kp / 16 * 16;
+        job.chunk_rows = rows < 16 ? 16 : rows > 1024 ? 1024 : rows;
+    }
+    job.row_chunks = (a->m - 1) / job.chunk_rows + 1;
+    job.gamma = a->y == NULL ? 0 : *a->gamma;
+    int64_t workers = setun_context_threads(context) > 0 ? setun_context_threads(context) : 1;
+    job.dots_bytes = (size_t)(job.chunk_rows * smaller(a->n, CHUNK_COLS) * 4 + 63) / 64 * 64;
+    job.worker_bytes = job.dots_bytes + (size_t)(job.kernels->scratch_rows * job.kp);
+    job.scratch = setun_scratch(context, (size_t)workers * job.worker_bytes);
+    if (job.scratch == NULL) {
+        return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory for %" PRId64 " workers of %zu bytes", workers, job.worker_bytes);
+    }
+    setun_parallel(context, job.row_chunks * ((a->n - 1) / CHUNK_COLS + 1), gemm_task, &job);
+    return SETUN_OK;
+}
+
+setun_status setun_ternary_gemm(setun_context *context, const setun_ternary_gemm_args *args) {
+    TERNARY_TRY(setun_enter(context));
+    return setun_leave(context, gemm(context, args));
+}

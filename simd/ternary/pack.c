@@ -1,0 +1,103 @@
+/* Between codes and the packed layout. */
+#include <string.h>
+
+#include "check.h"
+
+enum { VALUES_PER_TASK = 1 << 16 };
+
+struct pack_job {
+    const int8_t *codes;
+    int8_t *codes_out;
+    const uint8_t *packed;
+    uint8_t *packed_out;
+    float gamma, *out;
+    int64_t m, k, rows_per_task;
+    void (*block)(const struct pack_job *job, int64_t value, int64_t byte, int64_t count);
+};
+
+/* Values value .. value + count - 1 of the matrix are the block at `byte`. */
+static void pack_block(const struct pack_job *job, int64_t value, int64_t byte, int64_t count) {
+    int8_t codes[TERNARY_BLOCK] = {0};
+    memcpy(codes, job->codes + value, (size_t)count);
+    ternary_pack_block(codes, job->packed_out + byte);
+}
+
+static void unpack_block(const struct pack_job *job, int64_t value, int64_t byte, int64_t count) {
+    int8_t codes[TERNARY_BLOCK];
+    ternary_unpack_block(job->packed + byte, codes);
+    memcpy(job->codes_out + value, codes, (size_t)count);
+}
+
+static void expand_block(const struct pack_job *job, int64_t value, int64_t byte, int64_t count) {
+    int8_t codes[TERNARY_BLOCK];
+    ternary_unpack_block(job->packed + byte, codes);
+    for (int64_t i = 0; i < count; i++) {
+        job->out[value + i] = job->gamma * (float)codes[i];
+    }
+}
+
+static void rows_task(void *arg, int64_t task, int32_t worker) {
+    (void)worker;
+    const struct pack_job *job = arg;
+    int64_t end = (task + 1) * job->rows_per_task < job->m ? (task + 1) * job->rows_per_task : job->m;
+    for (int64_t row = task * job->rows_per_task; row < end; row++) {
+        for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK) {
+            int64_t count = job->k - start < TERNARY_BLOCK ? job->k - start : TERNARY_BLOCK;
+            job->block(job, row * job->k + start, (row * ternary_padded(job->k) + start) / 4, count);
+        }
+    }
+}
+
+static setun_status run(setun_context *context, struct pack_job *job) {
+    if (job->k > 0) {
+        job->rows_per_task = (VALUES_PER_TASK - 1) / job->k + 1;
+        setun_parallel(context, (job->m + job->rows_per_task - 1) / job->rows_per_task, rows_task, job);
+    }
+    return SETUN_OK;
+}
+
+static setun_status pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *packed) {
+    TERNARY_TRY(ternary_check_shape(context, m, k));
+    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
+    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
+    TERNARY_TRY(ternary_check_codes(context, codes, m * k));
+    return run(context, &(struct pack_job){.codes = codes, .packed_out = packed, .m = m, .k = k, .block = pack_block});
+}
+
+static setun_status unpack(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, int8_t *codes) {
+    TERNARY_TRY(ternary_check_shape(context, m, k));
+    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
+    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
+    return run(context, &(struct pack_job){.codes_out = codes, .packed = packed, .m = m, .k = k, .block = unpack_block});
+}
+
+static setun_status expand(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, const float *gamma, float *out) {
+    TERNARY_TRY(ternary_check_shape(context, m, k));
+    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
+    TERNARY_TRY(ternary_check_pointer(context, "gamma", gamma, 1));
+    TERNARY_TRY(ternary_check_pointer(context, "out", out, m * k));
+    return run(context, &(struct pack_job){.packed = packed, .gamma = *gamma, .out = out, .m = m, .k = k, .block = expand_block});
+}
+
+setun_status setun_ternary_pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *packed) {
+    TERNARY_TRY(setun_enter(context));
+    return setun_leave(context, pack(context, codes, m, k, packed));
+}
+
+setun_status setun_ternary_unpack(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, int8_t *codes) {
+    TERNARY_TRY(setun_enter(context));
+    return setun_leave(context, unpack(context, packed, m, k, codes));
+}
+
+setun_status setun_ternary_expand(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, const float *gamma,
+                                  float *out) {
+    TERNARY_TRY(setun_enter(context));
+    return setun_leave(context, expand(context, packed, m, k, gamma, out));
+}
+
+int64_t setun_ternary_padded_k(int64_t k) { return k < 0 || k > INT64_MAX - TERNARY_BLOCK ? -1 : ternary_padded(k); }
+
+int64_t setun_ternary_packed_bytes(int64_t m, int64_t k) {
+    int64_t bytes;
+    return setun_ternary_padded_k(k) >= 0 && setun_mul_i64(m, ternary_padded(k) / 4, &bytes) ? bytes : -1;
+}

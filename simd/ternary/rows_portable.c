@@ -1,0 +1,3 @@
+/* The elementwise kernels of this tier. */
+#define NAME(x) x##_portable
+#include "rows_body.h"
