@@ -5,4 +5,5 @@ module org.setun.quant {
     requires static transitive org.jspecify;
 
     exports org.setun.quant;
+    exports org.setun.quant.export;
 }

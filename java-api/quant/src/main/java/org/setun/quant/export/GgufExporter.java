@@ -1,0 +1,259 @@
+package org.setun.quant.export;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.setun.formats.gguf.GgmlType;
+import org.setun.formats.gguf.GgufWriter;
+import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.NnOps;
+import org.setun.kernels.Workspace;
+import org.setun.nn.BitLinear;
+import org.setun.nn.Decoder;
+import org.setun.nn.DecoderConfig;
+import org.setun.nn.Linear;
+import org.setun.nn.Parameter;
+import org.setun.quant.TernaryWeight;
+
+/**
+ * Writes a trained {@link Decoder} as GGUF. The ternary codes are those of the training graph, bit for bit.
+ *
+ * <p>SwiGLU models with sub norms become architecture {@code bitnet}, without them {@code llama} (queries and keys are reordered if the model
+ * rotates halves); both are read by llama.cpp. Squared-ReLU models with sub norms become {@code bitnet-b1.58}, which Microsoft's bitnet.cpp and
+ * ik_llama.cpp read.
+ */
+public final class GgufExporter {
+
+    private final Backend backend;
+    private final Decoder decoder;
+    private final DecoderConfig config;
+    private final ExportOptions options;
+    private final Architecture architecture;
+    private final TernaryEncoder encoder;
+    /** Scales of ternary matrices by name, and the powers of two that norms give up to them. */
+    private final Map<String, Float> scales = new HashMap<>();
+    private final Map<String, Integer> shifts = new HashMap<>();
+    private double scaleError;
+
+    private GgufExporter(Backend backend, Decoder decoder, ExportOptions options) {
+        this.backend = backend;
+        this.decoder = decoder;
+        this.config = decoder.config();
+        this.options = options;
+        this.architecture = Architecture.of(config, options.matrices());
+        this.encoder = new TernaryEncoder(backend);
+    }
+
+    /**
+     * Writes {@code file} atomically: if anything fails, an older file of that name stays as it was.
+     *
+     * @param tokenizer puts the tokenizer's keys
+     * @throws IllegalArgumentException if no reader would compute this model from such a file; the message says what would work
+     * @throws IOException if the device fails
+     */
+    public static ExportReport export(Backend backend, Decoder decoder, Consumer<GgufWriter> tokenizer, ExportOptions options, Path file)
+            throws IOException {
+        return new GgufExporter(backend, decoder, options).write(tokenizer, file);
+    }
+
+    private ExportReport write(Consumer<GgufWriter> tokenizer, Path file) throws IOException {
+        collectScales();
+        GgufWriter writer = metadata();
+        tokenizer.accept(writer);
+        try (MemoryPool memory = MemoryPool.builder(backend).slabBytes(4L << 20).build(); Workspace scratch = new Workspace(memory, 4L << 20)) {
+            Map<String, Linear> matrices = new HashMap<>();
+            decoder.linears().forEach(linear -> matrices.put(linear.weight().name(), linear));
+            for (Parameter parameter : decoder.parameters()) {
+                Linear matrix = matrices.get(parameter.name());
+                if (matrix != null) {
+                    putMatrix(writer, matrix, scratch);
+                } else if (parameter.shape().rank() == 1) {
+                    putNorm(writer, parameter, scratch);
+                } else {
+                    GgmlType type = options.halfTables() ? GgmlType.F16 : GgmlType.F32;
+                    writer.tensor(parameter.name(), type, shape(parameter), () -> FloatEncoder.encode(parameter.name(), parameter.value().segment(), type));
+                }
+            }
+            writer.write(file);
+        }
+        return new ExportReport(file, architecture.label(), Files.size(file), scaleError, warnings());
+    }
+
+    private GgufWriter metadata() {
+        String arch = architecture.label() + ".";
+        GgufWriter writer = new GgufWriter(architecture.label())
+                .string("general.type", "model")
+                .string("general.name", options.name());
+        if (!options.license().isEmpty()) {
+            writer.string("general.license", options.license());
+        }
+        writer.uint32("general.quantization_version", 2)
+                .uint32("general.file_type", options.matrices().fileType())
+                .uint32(arch + "vocab_size", config.vocab())
+                .uint32(arch + "context_length", config.context())
+                .uint32(arch + "embedding_length", config.dim())
+                .uint32(arch + "block_count", config.layers())
+                .uint32(arch + "feed_forward_length", config.ffn())
+                .uint32(arch + "attention.head_count", config.heads())
+                .uint32(arch + "attention.head_count_kv", config.kvHeads())
+                .uint32(arch + "attention.key_length", config.headDim())
+                .uint32(arch + "attention.value_length", config.headDim())
+                .float32(arch + "attention.layer_norm_rms_epsilon", config.normEps())
+                .uint32(arch + "rope.dimension_count", config.headDim())
+                .float32(arch + "rope.freq_base", config.ropeTheta());
+        if (architecture != Architecture.LLAMA) {
+            writer.string(arch + "rope.scaling.type", "linear").float32(arch + "rope.scaling.factor", 1);
+        }
+        if (architecture == Architecture.BITNET_B158) {
+            writer.string(arch + "hidden_activation", "relu2");
+        }
+        return writer;
+    }
+
+    /** Reads the scale of every ternary matrix and, if blocks hold them, finds the powers of two that keep them in range. */
+    private void collectScales() {
+        if (!options.matrices().isTernary()) {
+            return;
+        }
+        for (Linear matrix : decoder.linears()) {
+            float scale = ternary(matrix).scales().segment().get(ValueLayout.JAVA_FLOAT, 0);
+            if (!Float.isFinite(scale)) {
+                throw new IllegalArgumentException(matrix.weight().name() + " holds NaN or infinity: the training diverged; export an earlier checkpoint");
+            }
+            scales.put(matrix.weight().name(), scale);
+        }
+        if (options.scales() == ScaleStorage.BLOCK && options.matrices() != MatrixType.I2_S && config.subNorms()) {
+            for (int i = 0; i < config.layers(); i++) {
+                String block = "blk." + i + ".";
+                ScaleShift.READERS.forEach((norm, readers) -> {
+                    float[] group = new float[readers.size()];
+                    for (int j = 0; j < group.length; j++) {
+                        group[j] = scales.get(block + readers.get(j) + ".weight");
+                    }
+                    shifts.put(block + norm + ".weight", ScaleShift.exponent(group));
+                });
+            }
+        }
+    }
+
+    private TernaryWeight ternary(Linear matrix) {
+        if (matrix instanceof BitLinear bits && bits.quantization().weights() != null
+                && bits.quantizedWeight(backend) instanceof TernaryWeight weight) {
+            return weight;
+        }
+        throw new IllegalArgumentException("matrices = " + options.matrices() + ", but " + matrix.weight().name()
+                + " was not trained ternary; export as F16 or F32");
+    }
+
+    private void putMatrix(GgufWriter writer, Linear matrix, Workspace scratch) {
+        Parameter weight = matrix.weight();
+        GgmlType type = options.matrices().ggmlType();
+        if (!options.matrices().isTernary()) {
+            writer.tensor(weight.name(), type, shape(weight), () -> FloatEncoder.encode(weight.name(), dense(matrix, scratch), type));
+            return;
+        }
+        float scale = scales.get(weight.name());
+        boolean asTensor = options.scales() == ScaleStorage.TENSOR && options.matrices() != MatrixType.I2_S;
+        float stored = asTensor ? 1 : inBlock(weight.name(), scale);
+        writer.tensor(weight.name(), type, shape(weight), () -> {
+            scratch.reset();
+            MemorySegment codes = ternary(matrix).unpack(backend, scratch).segment();
+            return encoder.encode(options.matrices(), reordered(weight.name(), codes, matrix.inputs(), scratch), matrix.outputs(), matrix.inputs(), stored,
+                    scratch);
+        });
+        if (asTensor) {
+            writer.tensor(base(weight.name()) + ".scale", GgmlType.F32, new long[] {1}, MemorySegment.ofArray(new float[] {scale}));
+        }
+    }
+
+    /** The scale to be stored in the blocks of a matrix; notes how far rounding will take it from the true one. */
+    private float inBlock(String name, float scale) {
+        if (options.matrices() == MatrixType.I2_S) {
+            return scale;
+        }
+        String matrix = base(name);
+        int dot = matrix.lastIndexOf('.') + 1;
+        String norm = matrix.substring(0, dot) + ScaleShift.normBefore(matrix.substring(dot)) + ".weight";
+        float shifted = Math.scalb(scale, shifts.getOrDefault(norm, 0));
+        float half = Float.float16ToFloat(Float.floatToFloat16(shifted));
+        if (!Float.isFinite(half)) {
+            throw new IllegalArgumentException(name + " has the scale " + scale + ", beyond half precision; store scales as TENSOR");
+        }
+        scaleError = Math.max(scaleError, Math.abs((double) half - shifted) / shifted);
+        return half;
+    }
+
+    private void putNorm(GgufWriter writer, Parameter norm, Workspace scratch) {
+        float factor = Math.scalb(1f, -shifts.getOrDefault(norm.name(), 0));
+        writer.tensor(norm.name(), GgmlType.F32, shape(norm), () -> {
+            scratch.reset();
+            MemorySegment scaled = scratch.allocate(norm.value().byteSize()).segment();
+            backend.axpby(factor, norm.value().segment(), 0, scaled, norm.value().size());
+            return FloatEncoder.encode(norm.name(), scaled, GgmlType.F32);
+        });
+    }
+
+    /** The values that a matrix multiplies with, in the order of the file's rows. */
+    private MemorySegment dense(Linear matrix, Workspace scratch) {
+        scratch.reset();
+        Parameter weight = matrix.weight();
+        MemorySegment values = weight.value().segment();
+        if (matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
+            values = scratch.allocate(weight.value().byteSize()).segment();
+            TernaryWeight codes = ternary(matrix);
+            backend.ternaryExpand(codes.codes().segment(), matrix.outputs(), matrix.inputs(), codes.scales().segment(), values);
+        }
+        return reordered(weight.name(), values, 4 * matrix.inputs(), scratch);
+    }
+
+    /** Llama files rotate values 2i and 2i+1 together: a model that rotates i and i + headDim/2 has its query and key rows interleaved. */
+    private MemorySegment reordered(String name, MemorySegment rows, long rowBytes, Workspace scratch) {
+        boolean rotated = name.endsWith(".attn_q.weight") || name.endsWith(".attn_k.weight");
+        if (architecture != Architecture.LLAMA || config.rope() == NnOps.Rope.INTERLEAVED || !rotated) {
+            return rows;
+        }
+        MemorySegment target = scratch.allocate(rows.byteSize()).segment();
+        int width = config.headDim();
+        for (long row = 0; row < rows.byteSize() / rowBytes; row++) {
+            long within = row % width;
+            long from = row - within + within / 2 + within % 2 * (width / 2);
+            MemorySegment.copy(rows, from * rowBytes, target, row * rowBytes, rowBytes);
+        }
+        return target;
+    }
+
+    private List<String> warnings() {
+        List<String> warnings = new ArrayList<>();
+        if (architecture == Architecture.BITNET_B158) {
+            warnings.add("squared ReLU: Setun, Microsoft's bitnet.cpp and ik_llama.cpp compute it; llama.cpp refuses architecture bitnet-b1.58");
+        }
+        if (options.matrices() == MatrixType.Q2_0) {
+            warnings.add("type Q2_0 is known to llama.cpp from 2026 on; older versions refuse the file");
+        }
+        if (scaleError > 0) {
+            warnings.add("scales are rounded to half precision, relative error up to " + String.format(Locale.ROOT, "%.1e", scaleError));
+        }
+        return warnings;
+    }
+
+    private static String base(String name) {
+        return name.substring(0, name.length() - ".weight".length());
+    }
+
+    private static long[] shape(Parameter parameter) {
+        long[] shape = new long[parameter.shape().rank()];
+        for (int i = 0; i < shape.length; i++) {
+            shape[i] = parameter.shape().dimension(i);
+        }
+        return shape;
+    }
+}
