@@ -7,4 +7,5 @@ module org.setun.formats {
     exports org.setun.formats;
     exports org.setun.formats.gguf;
     exports org.setun.formats.safetensors;
+    exports org.setun.formats.tokenizer;
 }
