@@ -3,5 +3,14 @@ module org.setun.cli {
     requires org.setun.inference;
     requires org.setun.training;
     requires org.setun.eval;
+    requires org.setun.openblas;
     requires static org.jspecify;
+    requires com.fasterxml.jackson.databind;
+    requires info.picocli;
+    requires progressbar;
+    requires org.knowm.xchart;
+    requires java.net.http;
+    requires org.slf4j;
+
+    opens org.setun.cli to info.picocli;
 }
