@@ -1,0 +1,60 @@
+package org.setun.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.setun.cli.inspect.FileReport;
+import org.setun.cli.inspect.FileReports;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code setun inspect FILE}: says what a model file holds, after checking all of its structure. */
+@Command(name = "inspect", mixinStandardHelpOptions = true,
+        description = "Checks a GGUF or safetensors file and prints its metadata and tensors.")
+final class InspectCommand implements Callable<Integer> {
+
+    @Parameters(paramLabel = "FILE", description = "A .gguf or .safetensors file; its content decides, not its name.")
+    Path file = Path.of("");
+
+    @Option(names = "--tensors", description = "List every tensor, not only the totals by type.")
+    boolean tensors;
+
+    @Option(names = "--json", description = "Print one JSON object.")
+    boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        FileReport report = FileReports.of(file);
+        if (json) {
+            System.out.println(Json.line(report));
+            return 0;
+        }
+        System.out.printf(Locale.ROOT, "%s: %s, %,d bytes, %d tensors%n", file, report.format(), Files.size(file), report.tensors().size());
+        report.metadata().forEach((key, value) -> System.out.printf("  %-44s %s%n", key, value));
+        if (tensors) {
+            report.tensors().forEach(tensor -> System.out.printf(Locale.ROOT, "  %-36s %-6s %-18s %,14d bytes%n", tensor.name(), tensor.type(),
+                    tensor.shape(), tensor.bytes()));
+        }
+        printTotals(report.tensors());
+        return 0;
+    }
+
+    private static void printTotals(List<FileReport.TensorReport> tensors) {
+        Map<String, long[]> totals = new TreeMap<>();
+        for (FileReport.TensorReport tensor : tensors) {
+            long[] total = totals.computeIfAbsent(tensor.type(), type -> new long[3]);
+            total[0]++;
+            total[1] += tensor.elements();
+            total[2] += tensor.bytes();
+        }
+        new LinkedHashMap<>(totals).forEach((type, total) -> System.out.printf(Locale.ROOT, "  %-6s %4d tensors %,14d values %,14d bytes  %.4f bits per value%n",
+                type, total[0], total[1], total[2], total[1] == 0 ? 0 : 8.0 * total[2] / total[1]));
+    }
+}
