@@ -7,8 +7,8 @@ module org.setun.cli {
     requires static org.jspecify;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
-    requires progressbar;
-    requires org.knowm.xchart;
+    requires me.tongfei.progressbar;
+    requires xchart;
     requires java.net.http;
     requires org.slf4j;
 
