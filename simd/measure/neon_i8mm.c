@@ -1,0 +1,13 @@
+/* NEON with smmla. */
+#include <arm_neon.h>
+
+typedef float32x4_t fvec;
+typedef int32x4_t ivec;
+#define TIER neon_i8mm
+#define ISA SETUN_ISA_NEON_I8MM
+#define FMA(a, b, sum) vfmaq_f32(sum, a, b)
+#define DOT(sum, a, b) vmmlaq_s32(sum, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+#define DOT_MACS 32
+#define KEEP(v) __asm__ volatile("" : "+w"(v))
+
+#include "probes_body.h"
