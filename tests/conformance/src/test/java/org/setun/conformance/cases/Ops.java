@@ -1,0 +1,15 @@
+package org.setun.conformance.cases;
+
+import java.util.stream.Stream;
+
+/** Every operation of {@code Backend}. */
+public final class Ops {
+
+    private Ops() {
+    }
+
+    public static Stream<Op> all() {
+        return Stream.of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), AttentionCases.ops(), OptimCases.ops())
+                .flatMap(ops -> ops);
+    }
+}
