@@ -1,0 +1,151 @@
+package org.setun.benchmarks;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.setun.kernels.BackendOptions;
+import org.setun.kernels.NativeBackend;
+import org.setun.kernels.NnOps;
+import org.setun.kernels.OptimOps;
+import org.setun.kernels.reference.ReferenceBackend;
+
+/** The network and optimizer kernels at the shapes of a small decoder: 2,048 tokens, dim 256, 4 heads of 64, vocabulary 2,048. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
+public class NetworkBenchmark {
+
+    private static final long BATCH = 8;
+    private static final long T = 256;
+    private static final long TOKENS = BATCH * T;
+    private static final long DIM = 256;
+    private static final long FFN = 768;
+    private static final long VOCAB = 2048;
+    private static final NnOps.Attention ATTENTION = new NnOps.Attention(BATCH, T, T, 4, 4, 64, 0.125f, DIM, DIM, 0);
+    private static final OptimOps.AdamW ADAMW = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f);
+
+    @Param({"1", "2"})
+    public int threads;
+
+    private NativeBackend backend;
+    private Arena arena;
+    private MemorySegment x;
+    private MemorySegment k;
+    private MemorySegment v;
+    private MemorySegment y;
+    private MemorySegment dy;
+    private MemorySegment dx;
+    private MemorySegment dk;
+    private MemorySegment dv;
+    private MemorySegment norm;
+    private MemorySegment rstd;
+    private MemorySegment lse;
+    private MemorySegment gate;
+    private MemorySegment up;
+    private MemorySegment wide;
+    private MemorySegment weights;
+    private MemorySegment logits;
+    private MemorySegment dlogits;
+    private MemorySegment targets;
+    private MemorySegment loss;
+
+    @Setup(Level.Trial)
+    public void setUp() {
+        backend = NativeBackend.create(BackendOptions.defaults().withThreads(threads));
+        arena = Arena.ofShared();
+        Operands o = new Operands(arena);
+        x = o.gaussian(TOKENS * DIM);
+        k = o.gaussian(TOKENS * DIM);
+        v = o.gaussian(TOKENS * DIM);
+        y = o.floats(TOKENS * DIM);
+        dy = o.gaussian(TOKENS * DIM);
+        dx = o.floats(TOKENS * DIM);
+        dk = o.floats(TOKENS * DIM);
+        dv = o.floats(TOKENS * DIM);
+        norm = o.gaussian(DIM);
+        rstd = o.floats(TOKENS);
+        lse = o.floats(TOKENS * 4);
+        gate = o.gaussian(TOKENS * FFN);
+        up = o.gaussian(TOKENS * FFN);
+        wide = o.floats(TOKENS * FFN);
+        weights = o.gaussian(FFN * DIM);
+        logits = o.gaussian(TOKENS * VOCAB);
+        dlogits = o.floats(TOKENS * VOCAB);
+        targets = o.integers(TOKENS, (int) VOCAB);
+        loss = o.floats(TOKENS);
+        check(o);
+    }
+
+    private void check(Operands o) {
+        MemorySegment expected = o.floats(TOKENS * FFN);
+        try (ReferenceBackend reference = new ReferenceBackend()) {
+            attentionForward();
+            reference.attentionForward(ATTENTION, x, k, v, expected, null);
+            Operands.requireClose("attention", expected, y, TOKENS * DIM, 1e-4);
+            gemm();
+            reference.gemmF32(false, true, TOKENS, FFN, DIM, 1, x, DIM, weights, DIM, 0, expected, FFN);
+            Operands.requireClose("gemm", expected, wide, TOKENS * FFN, 1e-4);
+            rmsNormForward();
+            reference.rmsNormForward(x, norm, TOKENS, DIM, 1e-5f, expected, null);
+            Operands.requireClose("RMSNorm", expected, y, TOKENS * DIM, 1e-5);
+            attentionForward();
+        }
+    }
+
+    @TearDown(Level.Trial)
+    public void tearDown() {
+        arena.close();
+        backend.close();
+    }
+
+    @Benchmark
+    public void gemm() {
+        backend.gemmF32(false, true, TOKENS, FFN, DIM, 1, x, DIM, weights, DIM, 0, wide, FFN);
+    }
+
+    @Benchmark
+    public void rmsNormForward() {
+        backend.rmsNormForward(x, norm, TOKENS, DIM, 1e-5f, y, rstd);
+    }
+
+    @Benchmark
+    public void attentionForward() {
+        backend.attentionForward(ATTENTION, x, k, v, y, lse);
+    }
+
+    @Benchmark
+    public void attentionBackward() {
+        backend.attentionBackward(ATTENTION, x, k, v, y, lse, dy, dx, dk, dv);
+    }
+
+    @Benchmark
+    public void swiGlu() {
+        backend.gluForward(NnOps.Glu.SILU, gate, up, TOKENS, FFN, wide);
+    }
+
+    @Benchmark
+    public void crossEntropy() {
+        backend.crossEntropy(logits, targets, TOKENS, VOCAB, loss, dlogits, 1f / TOKENS);
+    }
+
+    @Benchmark
+    public void adamW() {
+        backend.adamW(ADAMW, TOKENS * DIM, dx, dy, dk, dv, null);
+    }
+}
