@@ -6,6 +6,7 @@ module org.setun.formats {
 
     exports org.setun.formats;
     exports org.setun.formats.gguf;
+    exports org.setun.formats.llama2c;
     exports org.setun.formats.safetensors;
     exports org.setun.formats.tokenizer;
 }
