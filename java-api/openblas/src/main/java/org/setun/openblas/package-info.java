@@ -1,4 +1,4 @@
-/** Setun openblas. */
+/** {@link org.setun.kernels.BlasProvider} over the OpenBLAS that Bytedeco packages. */
 @NullMarked
 package org.setun.openblas;
 
