@@ -1,5 +1,13 @@
-/** Setun: training. */
+/** Training: configuration, data, schedules, the loop, checkpoints. */
 module org.setun.training {
     requires transitive org.setun.quant;
     requires static transitive org.jspecify;
+    requires com.fasterxml.jackson.databind;
+    requires com.fasterxml.jackson.dataformat.toml;
+    requires org.slf4j;
+
+    exports org.setun.training.config;
+    exports org.setun.training.data;
+    exports org.setun.training.metric;
+    exports org.setun.training.schedule;
 }

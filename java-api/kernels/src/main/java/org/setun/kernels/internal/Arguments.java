@@ -6,13 +6,9 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.PaddingLayout;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,17 +24,17 @@ final class Arguments {
     private final MemorySegment[] held = new MemorySegment[MOST_POINTERS];
     private int holding;
     private long position;
-    private @Nullable StructLayout layout;
+    private @Nullable Struct struct;
 
     private Arguments() {
     }
 
     /** The calling thread's struct, set to the first field after {@code size}. */
-    static Arguments begin(StructLayout layout) {
+    static Arguments begin(Struct struct) {
         Arguments arguments = OF_THREAD.get();
-        arguments.layout = layout;
+        arguments.struct = struct;
         arguments.holding = 0;
-        arguments.memory.set(JAVA_LONG, 0, layout.byteSize());
+        arguments.memory.set(JAVA_LONG, 0, struct.byteSize());
         arguments.position = Long.BYTES;
         return arguments;
     }
@@ -81,7 +77,7 @@ final class Arguments {
      * @throws WrongThreadException  if a segment belongs to another thread
      */
     MemorySegment segment() {
-        assert layout != null && position + trailing(layout) == layout.byteSize() : layout + " filled up to byte " + position;
+        assert struct != null && position == struct.end() : struct + " filled up to byte " + position;
         for (int i = 0; i < holding; i++) {
             MemorySegment operand = held[i];
             if (!operand.scope().isAlive()) {
@@ -101,25 +97,9 @@ final class Arguments {
     }
 
     private long next(ValueLayout type) {
-        long at = (position + type.byteAlignment() - 1) & -type.byteAlignment();
-        assert isField(at, type) : layout + " has no " + type + " at byte " + at;
+        long at = Struct.aligned(position, type.byteAlignment());
+        assert struct != null && struct.hasField(at, type) : struct + " has no " + type + " at byte " + at;
         position = at + type.byteSize();
         return at;
-    }
-
-    private boolean isField(long offset, ValueLayout type) {
-        List<MemoryLayout> members = layout == null ? List.of() : layout.memberLayouts();
-        long at = 0;
-        for (int i = 0; i < members.size(); i++) {
-            if (at == offset) {
-                return members.get(i) instanceof ValueLayout field && field.carrier() == type.carrier();
-            }
-            at += members.get(i).byteSize();
-        }
-        return false;
-    }
-
-    private static long trailing(StructLayout layout) {
-        return layout.memberLayouts().getLast() instanceof PaddingLayout padding ? padding.byteSize() : 0;
     }
 }

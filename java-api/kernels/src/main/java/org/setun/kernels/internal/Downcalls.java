@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -16,7 +15,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
  * Binds C functions and describes C structs, and remembers all of them, so that a test can hold them against the headers. Handles belong
- * into {@code static final} fields.
+ * into {@code static final} fields. All are plain downcalls: a critical one is some nanoseconds cheaper, but would hold up every safepoint
+ * for as long as a kernel runs.
  */
 public final class Downcalls {
 
@@ -40,35 +40,11 @@ public final class Downcalls {
         return LINKER.downcallHandle(NativeLibrary.symbol(name), descriptor);
     }
 
-    /**
-     * A second handle of a function that {@link #operation} bound, without the transition out of Java: some nanoseconds cheaper, but no
-     * safepoint is reached while it runs. For calls of a few microseconds at most.
-     */
-    static MethodHandle critical(String name) {
-        return LINKER.downcallHandle(NativeLibrary.symbol(name), FUNCTIONS.get(name), Linker.Option.critical(false));
-    }
-
-    /** A struct as the C compiler lays it out: fields at their natural alignment, the size a multiple of the largest. */
-    static StructLayout struct(String name, ValueLayout... fields) {
-        List<MemoryLayout> members = new ArrayList<>();
-        long end = 0;
-        long alignment = 1;
-        for (ValueLayout field : fields) {
-            long start = (end + field.byteAlignment() - 1) & -field.byteAlignment();
-            if (start > end) {
-                members.add(MemoryLayout.paddingLayout(start - end));
-            }
-            members.add(field);
-            end = start + field.byteSize();
-            alignment = Math.max(alignment, field.byteAlignment());
-        }
-        long size = (end + alignment - 1) & -alignment;
-        if (size > end) {
-            members.add(MemoryLayout.paddingLayout(size - end));
-        }
-        StructLayout layout = MemoryLayout.structLayout(members.toArray(MemoryLayout[]::new)).withName(name);
-        STRUCTS.put(name, layout);
-        return layout;
+    /** A struct of the headers, fields in their order. */
+    static Struct struct(String name, ValueLayout... fields) {
+        Struct struct = new Struct(name, fields);
+        STRUCTS.put(name, struct.layout());
+        return struct;
     }
 
     /** All functions bound so far. */

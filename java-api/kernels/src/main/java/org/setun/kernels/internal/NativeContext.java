@@ -8,7 +8,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -20,7 +19,7 @@ import org.setun.kernels.PoolExhaustedException;
  */
 public final class NativeContext implements AutoCloseable {
 
-    private static final StructLayout OPTIONS = Downcalls.struct("setun_context_options", JAVA_LONG.withName("size"),
+    private static final Struct OPTIONS = Downcalls.struct("setun_context_options", JAVA_LONG.withName("size"),
             JAVA_INT.withName("threads"), JAVA_INT.withName("isa"));
     private static final MethodHandle BUILD_INFO = Downcalls.function("setun_build_info", FunctionDescriptor.of(ADDRESS));
     private static final MethodHandle CREATE = Downcalls.function("setun_context_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));

@@ -6,14 +6,13 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import org.setun.kernels.GemmOps;
 
 /** The functions of {@code setun/gemm.h}. */
 public final class NativeGemm implements GemmOps {
 
-    private static final StructLayout F32_ARGS = Downcalls.struct("setun_gemm_f32_args", JAVA_LONG.withName("size"),
+    private static final Struct F32_ARGS = Downcalls.struct("setun_gemm_f32_args", JAVA_LONG.withName("size"),
             JAVA_INT.withName("trans_a"), JAVA_INT.withName("trans_b"), JAVA_LONG.withName("m"), JAVA_LONG.withName("n"),
             JAVA_LONG.withName("k"), JAVA_FLOAT.withName("alpha"), JAVA_FLOAT.withName("beta"), ADDRESS.withName("a"),
             JAVA_LONG.withName("lda"), ADDRESS.withName("b"), JAVA_LONG.withName("ldb"), ADDRESS.withName("c"), JAVA_LONG.withName("ldc"));

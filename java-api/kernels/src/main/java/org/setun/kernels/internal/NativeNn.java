@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NnOps;
@@ -14,25 +13,25 @@ import org.setun.kernels.NnOps;
 /** The functions of {@code setun/nn.h}. */
 public final class NativeNn implements NnOps {
 
-        private static final StructLayout RMSNORM_ARGS = Downcalls.struct("setun_rmsnorm_args", JAVA_LONG.withName("size"),
+        private static final Struct RMSNORM_ARGS = Downcalls.struct("setun_rmsnorm_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("d"), ADDRESS.withName("x"), ADDRESS.withName("w"), JAVA_FLOAT.withName("eps"),
             JAVA_INT.withName("accumulate"), ADDRESS.withName("y"), ADDRESS.withName("rstd"), ADDRESS.withName("dy"),
             ADDRESS.withName("dx"), ADDRESS.withName("dw"));
-        private static final StructLayout ROPE_ARGS = Downcalls.struct("setun_rope_args", JAVA_LONG.withName("size"),
+        private static final Struct ROPE_ARGS = Downcalls.struct("setun_rope_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("x"), JAVA_LONG.withName("n"), JAVA_LONG.withName("heads"), JAVA_LONG.withName("head_dim"),
             JAVA_LONG.withName("ldx"), ADDRESS.withName("positions"), JAVA_FLOAT.withName("theta"), JAVA_INT.withName("convention"),
             JAVA_INT.withName("inverse"), JAVA_INT.withName("reserved"));
-        private static final StructLayout ATTENTION_ARGS = Downcalls.struct("setun_attention_args", JAVA_LONG.withName("size"),
+        private static final Struct ATTENTION_ARGS = Downcalls.struct("setun_attention_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("batch"), JAVA_LONG.withName("t"), JAVA_LONG.withName("s"), JAVA_LONG.withName("heads"),
             JAVA_LONG.withName("kv_heads"), JAVA_LONG.withName("head_dim"), JAVA_FLOAT.withName("scale"), JAVA_INT.withName("reserved"),
             ADDRESS.withName("q"), JAVA_LONG.withName("ldq"), ADDRESS.withName("k"), ADDRESS.withName("v"), JAVA_LONG.withName("ldkv"),
             JAVA_LONG.withName("kv_batch_stride"), ADDRESS.withName("out"), ADDRESS.withName("lse"), ADDRESS.withName("dout"),
             ADDRESS.withName("dq"), ADDRESS.withName("dk"), ADDRESS.withName("dv"));
-        private static final StructLayout GLU_ARGS = Downcalls.struct("setun_glu_args", JAVA_LONG.withName("size"),
+        private static final Struct GLU_ARGS = Downcalls.struct("setun_glu_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("d"), JAVA_INT.withName("kind"), JAVA_INT.withName("reserved"),
             ADDRESS.withName("gate"), ADDRESS.withName("up"), ADDRESS.withName("y"), ADDRESS.withName("dy"), ADDRESS.withName("dgate"),
             ADDRESS.withName("dup"));
-        private static final StructLayout CROSS_ENTROPY_ARGS = Downcalls.struct("setun_cross_entropy_args", JAVA_LONG.withName("size"),
+        private static final Struct CROSS_ENTROPY_ARGS = Downcalls.struct("setun_cross_entropy_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("vocab"), ADDRESS.withName("logits"), ADDRESS.withName("targets"),
             ADDRESS.withName("loss"), ADDRESS.withName("dlogits"), JAVA_FLOAT.withName("grad_scale"), JAVA_INT.withName("reserved"));
     private static final MethodHandle EMBEDDING_FORWARD = Downcalls.operation("setun_embedding_forward", ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);

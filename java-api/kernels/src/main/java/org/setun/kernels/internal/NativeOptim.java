@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.OptimOps;
@@ -14,7 +13,7 @@ import org.setun.kernels.OptimOps;
 /** The functions of {@code setun/optim.h}. */
 public final class NativeOptim implements OptimOps {
 
-    private static final StructLayout ADAMW_ARGS = Downcalls.struct("setun_adamw_args", JAVA_LONG.withName("size"),
+    private static final Struct ADAMW_ARGS = Downcalls.struct("setun_adamw_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("count"), ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), ADDRESS.withName("v"),
             JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"), JAVA_FLOAT.withName("beta2"), JAVA_FLOAT.withName("eps"),
             JAVA_FLOAT.withName("weight_decay"), JAVA_FLOAT.withName("bias1"), JAVA_FLOAT.withName("bias2"), JAVA_INT.withName("reserved"),

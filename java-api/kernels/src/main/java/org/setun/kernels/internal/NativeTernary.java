@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryFormat;
@@ -15,17 +14,17 @@ import org.setun.kernels.TernaryOps;
 /** The functions of {@code setun/ternary.h}. */
 public final class NativeTernary implements TernaryOps {
 
-    private static final StructLayout CODEC = Downcalls.struct("setun_ternary_codec", JAVA_LONG.withName("size"), JAVA_INT.withName("format"),
+    private static final Struct CODEC = Downcalls.struct("setun_ternary_codec", JAVA_LONG.withName("size"), JAVA_INT.withName("format"),
             JAVA_INT.withName("reserved"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("codes"),
             ADDRESS.withName("data"), JAVA_LONG.withName("data_bytes"), ADDRESS.withName("scales"));
-    private static final StructLayout QUANTIZE_ROWS_ARGS = Downcalls.struct("setun_quantize_rows_args", JAVA_LONG.withName("size"),
+    private static final Struct QUANTIZE_ROWS_ARGS = Downcalls.struct("setun_quantize_rows_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("x"), JAVA_LONG.withName("n"), JAVA_LONG.withName("k"), JAVA_LONG.withName("ldx"), ADDRESS.withName("q"),
             JAVA_LONG.withName("ldq"), ADDRESS.withName("step"), ADDRESS.withName("sum"));
-    private static final StructLayout GEMM_ARGS = Downcalls.struct("setun_ternary_gemm_args", JAVA_LONG.withName("size"),
+    private static final Struct GEMM_ARGS = Downcalls.struct("setun_ternary_gemm_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("q"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldq"), ADDRESS.withName("step"), ADDRESS.withName("sum"), ADDRESS.withName("bias"),
             ADDRESS.withName("residual"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"), ADDRESS.withName("acc"));
-    private static final StructLayout GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
+    private static final Struct GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("x"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldx"), ADDRESS.withName("bias"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"));
     private static final MethodHandle QUANTIZE = Downcalls.operation("setun_ternary_quantize", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);

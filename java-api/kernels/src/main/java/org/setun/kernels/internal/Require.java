@@ -81,8 +81,8 @@ final class Require {
     }
 
     /** At least {@code bytes} bytes, which {@code what} needs. */
-    static void bytes(String name, MemorySegment segment, long bytes, Object what) {
-        needs(name, segment, Type.I8, bytes, what::toString);
+    static void bytes(String name, MemorySegment segment, long bytes, Supplier<String> what) {
+        needs(name, segment, Type.I8, bytes, what);
     }
 
     /** An output: must not be read-only. */

@@ -83,7 +83,7 @@ public final class TernaryChecks {
         } catch (ArithmeticException e) {
             throw new IllegalArgumentException("m = " + m + ", k = " + k + " overflows 64 bits in " + format, e);
         }
-        Require.bytes("data", data, bytes, "m = " + m + " rows of k = " + k + " values in " + format);
+        Require.bytes("data", data, bytes, () -> "m = " + m + " rows of k = " + k + " values in " + format);
         if (data.byteSize() != bytes) {
             throw new IllegalArgumentException("data has " + data.byteSize() + " bytes but m = " + m + " rows of k = " + k + " values in "
                     + format + " have exactly " + bytes);
@@ -174,7 +174,7 @@ public final class TernaryChecks {
         dim("m", m);
         dim("k", k);
         long bytes = Require.values(m, padded(k).value() / 4, 0);
-        Require.bytes("packed", packed, bytes, "m = " + m + " packed rows of k = " + k + " values");
+        Require.bytes("packed", packed, bytes, () -> "m = " + m + " packed rows of k = " + k + " values");
     }
 
     private static Dim padded(long k) {

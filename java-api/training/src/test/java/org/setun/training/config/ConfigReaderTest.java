@@ -1,0 +1,163 @@
+package org.setun.training.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.DoubleRange;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
+import net.jqwik.api.constraints.Scale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.setun.kernels.NnOps.Glu;
+import org.setun.training.config.TrainingConfig.ScheduleKind;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+
+class ConfigReaderTest {
+
+    @Test
+    void anEmptyFileHasAllDefaults() {
+        assertThat(ConfigReader.parse("c.toml", "", List.of())).isEqualTo(TrainingConfig.defaults());
+    }
+
+    @Test
+    void readsEverySection() {
+        TrainingConfig config = ConfigReader.parse("c.toml", """
+                [model]
+                dim = 64
+                heads = 2
+                kv_heads = 1
+                activation = "relu2"
+                [data]
+                paths = ["a.zip", "b"]
+                glob = "**.java"
+                [tokenizer]
+                vocab_size = 512
+                [training]
+                max_steps = 20
+                max_seconds = 1.5
+                twin = true
+                [optimizer]
+                beta2 = 0.99
+                [schedule]
+                kind = "two_stage"
+                learning_rate = 1.5e-3
+                warmup_steps = 2
+                [quantization]
+                weights = "none"
+                [checkpoint]
+                folder = "run"
+                [logging]
+                log_level = "warn"
+                """, List.of());
+        assertThat(config.model().activation()).isEqualTo(Glu.RELU2);
+        assertThat(config.model().resolvedHeadDim()).isEqualTo(32);
+        assertThat(config.data().paths()).containsExactly("a.zip", "b");
+        assertThat(config.training().maxSeconds()).isEqualTo(1.5);
+        assertThat(config.optimizer().beta2()).isEqualTo(0.99);
+        assertThat(config.optimizer().beta1()).isEqualTo(TrainingConfig.defaults().optimizer().beta1());
+        assertThat(config.schedule().kind()).isEqualTo(ScheduleKind.TWO_STAGE);
+        assertThat(config.quantization().weights()).isEqualTo(WeightQuantizer.NONE);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '\'', textBlock = """
+            '[training]%nmax_stpes = 5'         | c.toml:2: training.max_stpes: unknown key; did you mean max_steps?
+            '[trainin]%nmax_steps = 5'          | c.toml:1: [trainin]: unknown section; did you mean [training]?
+            '[training]%n%nmax_steps = 0'       | c.toml:3: training.max_steps = 0: must be an integer in [1, 1000000000]
+            '[training]%nmax_steps = 1.5'       | c.toml:2: training.max_steps = 1.5: must be an integer in [1, 1000000000]
+            '[training]%nbatch_size = 99999999999' | c.toml:2: training.batch_size = 99999999999: must be an integer of at least 1
+            '[training]%nseed = 1000000000000000001' | c.toml:2: seed = 1000000000000000001: an integer has at most 18 digits
+            '[optimizer]%nbeta1 = 1.5'          | c.toml:2: optimizer.beta1 = 1.5: must be a number in [0, 0.999999]
+            '[optimizer]%neps = nan'            | c.toml:2: optimizer.eps = "NaN": must be a number in [0, 1]
+            '[training]%ntwin = 1'              | c.toml:2: training.twin = 1: must be true or false
+            '[model]%nactivation = "gelu"'      | c.toml:2: model.activation = "gelu": must be "silu" or "relu2"
+            '[data]%npaths = [1]'               | c.toml:2: data.paths = [1]: must be a list of strings
+            '[data]%nglob = 3'                  | c.toml:2: data.glob = 3: must be a string
+            'training = 3'                      | training = 3: must be a section [training]
+            '[model]%nheads = 4%nkv_heads = 3'  | model.kv_heads = 3: must divide model.heads = 4
+            '[model]%ndim = 10%nheads = 4'      | model.heads = 4: must divide model.dim = 10, or set model.head_dim
+            '[model]%nhead_dim = 7'             | model.head_dim = 7: must be even for the rotary embedding
+            '[schedule]%nwarmup_steps = 2000'   | schedule.warmup_steps = 2000: must not exceed the schedule's 1000 steps
+            '[training]%nmax_steps = '          | c.toml:2: not valid TOML
+            """)
+    void refusesWhatCannotWork(String text, String message) {
+        assertThatThrownBy(() -> ConfigReader.parse("c.toml", text.formatted(), List.of())).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void saveBestOnlyNeedsEvaluations() {
+        assertThatThrownBy(() -> ConfigReader.parse("c", "", List.of("checkpoint.save_best_only=true", "training.eval_every=0")))
+                .hasMessageContaining("set training.eval_every");
+    }
+
+    @Test
+    void overridesWinOverTheFile() {
+        TrainingConfig config = ConfigReader.parse("c", "[training]\nmax_steps = 7", List.of("training.max_steps=8",
+                "training.max_steps = 9000", "data.glob=**.java", "data.paths=[\"x\"]", "model.activation=relu2"));
+        assertThat(config.training().maxSteps()).isEqualTo(9000);
+        assertThat(config.data().glob()).isEqualTo("**.java");
+        assertThat(config.data().paths()).containsExactly("x");
+        assertThat(config.model().activation()).isEqualTo(Glu.RELU2);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            max_steps=5           | did you mean training.max_steps?
+            training.max_step=5   | did you mean training.max_steps?
+            training.seed=1000000000000000001 | an integer has at most 18 digits
+            training.max_steps    | must be section.key=value
+            training.max_steps=x  | training.max_steps = "x": must be an integer
+            """)
+    void badOverridesAreExplained(String override, String message) {
+        assertThatThrownBy(() -> ConfigReader.parse("c", "", List.of(override))).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Property(tries = 300)
+    void whatIsWrittenIsReadBack(@ForAll String path, @ForAll String prompt, @ForAll @DoubleRange(min = 0, max = 99) @Scale(9) double rate,
+            @ForAll @IntRange(min = 1) int batch, @ForAll @LongRange(min = -100_000_000_000_000_000L, max = 100_000_000_000_000_000L) long seed,
+            @ForAll boolean twin, @ForAll @LongRange(min = 1000, max = 1_000_000_000) long steps) {
+        TrainingConfig d = TrainingConfig.defaults();
+        TrainingConfig config = new TrainingConfig(d.model(),
+                new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed), d.tokenizer(),
+                new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, !twin, 1, prompt, 9),
+                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.checkpoint(),
+                d.logging());
+        assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
+        assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
+    }
+
+    @Test
+    void aConfigurationMadeInCodeIsCheckedToo() {
+        TrainingConfig d = TrainingConfig.defaults();
+        assertThat(ConfigReader.check(d)).isEqualTo(d);
+        TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0);
+        assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
+                d.schedule(), d.quantization(), d.checkpoint(), d.logging()))).hasMessageContaining("data.held_out = 0.9");
+    }
+
+    @Test
+    void readsAFileAndRefusesAHugeOne(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("a.toml"), "[training]\nmax_steps = 123\n");
+        assertThat(ConfigReader.read(file, List.of()).training().maxSteps()).isEqualTo(123);
+        Files.write(file, new byte[(1 << 20) + 1]);
+        assertThatThrownBy(() -> ConfigReader.read(file, List.of())).hasMessageContaining("1048577 bytes");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"kitten, sitting, 3", "abc, abc, 0", "'', abc, 3", "max_stpes, max_steps, 2"})
+    void editDistanceIsLevenshteins(String a, String b, int distance) {
+        assertThat(ConfigKeys.editDistance(a, b)).isEqualTo(distance);
+        assertThat(ConfigKeys.editDistance(b, a)).isEqualTo(distance);
+    }
+}
