@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps;
 import org.setun.nn.function.Add;
 import org.setun.nn.function.Attention;
@@ -23,6 +24,13 @@ import org.setun.nn.function.Rope;
 
 /** Every function against finite differences. */
 class FunctionGradientsTest extends NetTest {
+
+    FunctionGradientsTest() {
+    }
+
+    FunctionGradientsTest(Backend backend) {
+        super(backend);
+    }
 
     private static final float H = 1f / 32;
     private static final double TOLERANCE = 2e-3;

@@ -10,10 +10,20 @@ import org.setun.kernels.reference.ReferenceBackend;
 /** A backend, a pool and a workspace, and tensors of random numbers. */
 abstract class NetTest {
 
-    final Backend backend = new ReferenceBackend();
-    final MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
-    final Workspace workspace = new Workspace(backend, 1 << 20);
+    final Backend backend;
+    final MemoryPool pool;
+    final Workspace workspace;
     final SplittableRandom random = new SplittableRandom(42);
+
+    NetTest() {
+        this(new ReferenceBackend());
+    }
+
+    NetTest(Backend backend) {
+        this.backend = backend;
+        pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+        workspace = new Workspace(backend, 1 << 20);
+    }
 
     @AfterEach
     void close() {
@@ -37,21 +47,5 @@ abstract class NetTest {
 
     Tensor randomInts(int count, int bound) {
         return ints(random.ints(count, 0, bound).toArray());
-    }
-
-    static void adamW(Backend backend, MemoryPool pool, Model model, java.util.Map<String, Tensor[]> state, int t, float lr) {
-        for (Parameter parameter : model.parameters()) {
-            Tensor[] moments = state.computeIfAbsent(parameter.name(), name -> {
-                Tensor[] fresh = {Tensor.allocate(pool, DType.F32, parameter.shape()), Tensor.allocate(pool, DType.F32, parameter.shape())};
-                fresh[0].clear();
-                fresh[1].clear();
-                return fresh;
-            });
-            org.setun.kernels.OptimOps.AdamW step = new org.setun.kernels.OptimOps.AdamW(lr, 0.9f, 0.95f, 1e-8f,
-                    parameter.decay() ? 0.1f : 0, (float) (1 - Math.pow(0.9, t)), (float) (1 - Math.pow(0.95, t)));
-            backend.adamW(step, parameter.shape().size(), parameter.value().segment(), parameter.gradient().segment(), moments[0].segment(),
-                    moments[1].segment(), null);
-            parameter.markChanged();
-        }
     }
 }

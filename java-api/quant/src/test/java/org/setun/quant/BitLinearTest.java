@@ -8,6 +8,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.setun.kernels.Backend;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
@@ -17,6 +18,13 @@ import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 
 class BitLinearTest extends QuantTest {
+
+    BitLinearTest() {
+    }
+
+    BitLinearTest(Backend backend) {
+        super(backend);
+    }
 
     private static final int N = 5;
     private static final int M = 7;

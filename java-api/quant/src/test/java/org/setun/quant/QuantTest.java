@@ -4,8 +4,12 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
+import org.opentest4j.TestAbortedException;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BackendOptions;
 import org.setun.kernels.MemoryPool;
+import org.setun.kernels.NativeBackend;
+import org.setun.kernels.NativeLibraryException;
 import org.setun.kernels.OptimOps;
 import org.setun.kernels.Workspace;
 import org.setun.kernels.reference.ReferenceBackend;
@@ -21,11 +25,29 @@ abstract class QuantTest {
 
     static final Quantization TERNARY = QuantPresets.bitnet158().quantization();
 
-    final Backend backend = new ReferenceBackend();
-    final MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
-    final Workspace workspace = new Workspace(backend, 1 << 20);
+    final Backend backend;
+    final MemoryPool pool;
+    final Workspace workspace;
     final SplittableRandom random = new SplittableRandom(42);
     private final Map<Parameter, Tensor[]> moments = new HashMap<>();
+
+    QuantTest() {
+        this(new ReferenceBackend());
+    }
+
+    QuantTest(Backend backend) {
+        this.backend = backend;
+        pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+        workspace = new Workspace(backend, 1 << 20);
+    }
+
+    static Backend nativeOrSkip(int threads) {
+        try {
+            return NativeBackend.create(BackendOptions.defaults().withThreads(threads));
+        } catch (NativeLibraryException e) {
+            throw new TestAbortedException("no native library", e);
+        }
+    }
 
     @AfterEach
     void close() {

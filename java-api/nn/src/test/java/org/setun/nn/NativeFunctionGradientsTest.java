@@ -1,0 +1,23 @@
+package org.setun.nn;
+
+import org.opentest4j.TestAbortedException;
+import org.setun.kernels.Backend;
+import org.setun.kernels.BackendOptions;
+import org.setun.kernels.NativeBackend;
+import org.setun.kernels.NativeLibraryException;
+
+/** The same on the native kernels, with two threads; skipped where there is no native library. */
+class NativeFunctionGradientsTest extends FunctionGradientsTest {
+
+    NativeFunctionGradientsTest() {
+        super(open());
+    }
+
+    private static Backend open() {
+        try {
+            return NativeBackend.create(BackendOptions.defaults().withThreads(2));
+        } catch (NativeLibraryException e) {
+            throw new TestAbortedException("no native library", e);
+        }
+    }
+}
