@@ -25,13 +25,6 @@ import org.setun.nn.function.Rope;
 /** Every function against finite differences. */
 class FunctionGradientsTest extends NetTest {
 
-    FunctionGradientsTest() {
-    }
-
-    FunctionGradientsTest(Backend backend) {
-        super(backend);
-    }
-
     private static final float H = 1f / 32;
     private static final double TOLERANCE = 2e-3;
 

@@ -9,11 +9,8 @@ import org.setun.kernels.NativeLibraryException;
 /** The same on the native kernels, with two threads; skipped where there is no native library. */
 class NativeFunctionGradientsTest extends FunctionGradientsTest {
 
-    NativeFunctionGradientsTest() {
-        super(open());
-    }
-
-    private static Backend open() {
+    @Override
+    Backend openBackend() {
         try {
             return NativeBackend.create(BackendOptions.defaults().withThreads(2));
         } catch (NativeLibraryException e) {

@@ -10,19 +10,14 @@ import org.setun.kernels.reference.ReferenceBackend;
 /** A backend, a pool and a workspace, and tensors of random numbers. */
 abstract class NetTest {
 
-    final Backend backend;
-    final MemoryPool pool;
-    final Workspace workspace;
+    final Backend backend = openBackend();
+    final MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+    final Workspace workspace = new Workspace(backend, 1 << 20);
     final SplittableRandom random = new SplittableRandom(42);
 
-    NetTest() {
-        this(new ReferenceBackend());
-    }
-
-    NetTest(Backend backend) {
-        this.backend = backend;
-        pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
-        workspace = new Workspace(backend, 1 << 20);
+    /** The reference, unless a subclass says otherwise. */
+    Backend openBackend() {
+        return new ReferenceBackend();
     }
 
     @AfterEach

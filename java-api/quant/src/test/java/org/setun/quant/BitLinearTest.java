@@ -19,13 +19,6 @@ import org.setun.nn.Tensor;
 
 class BitLinearTest extends QuantTest {
 
-    BitLinearTest() {
-    }
-
-    BitLinearTest(Backend backend) {
-        super(backend);
-    }
-
     private static final int N = 5;
     private static final int M = 7;
     private static final int K = 300;

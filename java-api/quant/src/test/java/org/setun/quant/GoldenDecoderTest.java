@@ -9,7 +9,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufMetadata;
 import org.setun.formats.safetensors.SafetensorsFile;
-import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
@@ -22,13 +21,6 @@ import org.setun.testsupport.TestData;
 
 /** The decoder's fp32 forward pass against logits that llama.cpp (or, for squared ReLU, an fp64 pass) computed for random models. */
 class GoldenDecoderTest extends QuantTest {
-
-    GoldenDecoderTest() {
-    }
-
-    GoldenDecoderTest(Backend backend) {
-        super(backend);
-    }
 
     private static DecoderConfig config(GgufFile file, NnOps.Glu activation) {
         GgufMetadata metadata = file.metadata();

@@ -25,20 +25,15 @@ abstract class QuantTest {
 
     static final Quantization TERNARY = QuantPresets.bitnet158().quantization();
 
-    final Backend backend;
-    final MemoryPool pool;
-    final Workspace workspace;
+    final Backend backend = openBackend();
+    final MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+    final Workspace workspace = new Workspace(backend, 1 << 20);
     final SplittableRandom random = new SplittableRandom(42);
     private final Map<Parameter, Tensor[]> moments = new HashMap<>();
 
-    QuantTest() {
-        this(new ReferenceBackend());
-    }
-
-    QuantTest(Backend backend) {
-        this.backend = backend;
-        pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
-        workspace = new Workspace(backend, 1 << 20);
+    /** The reference, unless a subclass says otherwise. */
+    Backend openBackend() {
+        return new ReferenceBackend();
     }
 
     static Backend nativeOrSkip(int threads) {

@@ -12,7 +12,6 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Decoder;
@@ -25,13 +24,6 @@ import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 
 class TernaryDecoderTest extends QuantTest {
-
-    TernaryDecoderTest() {
-    }
-
-    TernaryDecoderTest(Backend backend) {
-        super(backend);
-    }
 
     private static final String TEXT = "the quick brown fox jumps over the lazy dog. pack my box with five dozen jugs. ".repeat(8);
 

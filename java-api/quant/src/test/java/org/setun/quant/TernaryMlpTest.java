@@ -7,7 +7,6 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.setun.kernels.Backend;
 import org.setun.kernels.Allocator;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Mlp;
@@ -17,13 +16,6 @@ import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 
 class TernaryMlpTest extends QuantTest {
-
-    TernaryMlpTest() {
-    }
-
-    TernaryMlpTest(Backend backend) {
-        super(backend);
-    }
 
     private static final int SIDE = 16;
     private static final int CLASSES = 4;
