@@ -1,0 +1,2 @@
+#define NN_KERNELS setun_nn_avx2
+#include "simd/nn/kernels.inc"

@@ -1,0 +1,2 @@
+#define NN_KERNELS setun_nn_avx512
+#include "simd/nn/kernels.inc"
