@@ -1,0 +1,239 @@
+/* Attention forward and backward against double formulas, and the backward formulas against finite differences of the forward. */
+#include "harness.h"
+
+typedef struct shape {
+    int64_t batch, t, s, heads, kv_heads, d;
+    bool strided;
+} shape;
+
+typedef struct tensors {
+    int64_t ldq, ldkv, stride, queries, keys;
+    float *q, *k, *v, *dout;
+} tensors;
+
+static tensors make(const shape *s) {
+    tensors x;
+    x.ldq = s->heads * s->d + (s->strided ? 5 : 0);
+    x.ldkv = s->kv_heads * s->d + (s->strided ? 3 : 0);
+    x.stride = s->strided ? s->s * x.ldkv + 7 : 0;
+    x.queries = (s->batch * s->t - 1) * x.ldq + s->heads * s->d;
+    x.keys = (s->batch - 1) * (s->strided ? x.stride : s->s * x.ldkv) + (s->s - 1) * x.ldkv + s->kv_heads * s->d;
+    x.q = test_random(x.queries, 2, 1);
+    x.k = test_random(x.keys, 2, 2);
+    x.v = test_random(x.keys, 1, 3);
+    x.dout = test_random(s->batch * s->t * s->heads * s->d, 1, 4);
+    return x;
+}
+
+static double scale_of(const shape *s) { return (double)(float)(1 / sqrt((double)s->d)); }
+
+/* Weights of one query over its keys, in double; returns the log-sum-exp. */
+static double weights_of(const shape *s, const tensors *x, int64_t b, int64_t h, int64_t i, double *weights, const double *q_shift) {
+    int64_t visible = i + s->s - s->t + 1, stride = x->stride ? x->stride : s->s * x->ldkv, kv = h / (s->heads / s->kv_heads) * s->d;
+    double high = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < visible; j++) {
+        double dot = 0;
+        for (int64_t c = 0; c < s->d; c++) {
+            double q = x->q[(b * s->t + i) * x->ldq + h * s->d + c] + (q_shift ? q_shift[c] : 0);
+            dot += q * x->k[b * stride + j * x->ldkv + kv + c];
+        }
+        weights[j] = dot * scale_of(s);
+        high = fmax(high, weights[j]);
+    }
+    for (int64_t j = 0; j < visible; j++) {
+        sum += exp(weights[j] - high);
+    }
+    for (int64_t j = 0; j < visible; j++) {
+        weights[j] = exp(weights[j] - high) / sum;
+    }
+    return high + log(sum);
+}
+
+/* Relative error of a weight: scores carry (d + 4) roundings of at most |q||k| scale <= 4 sqrt(d), the sum s/4 + 16 more. */
+static double weight_error(const shape *s) {
+    return UNIT * (((double)s->d + 8) * 4 * sqrt((double)s->d) + (double)s->s / 4 + 40);
+}
+
+static void check_forward(const shape *s, const tensors *x, const float *out, const float *lse) {
+    double *weights = malloc((size_t)s->s * sizeof(double));
+    int64_t stride = x->stride ? x->stride : s->s * x->ldkv;
+    for (int64_t at = 0; at < s->batch * s->heads * s->t; at++) {
+        int64_t b = at / (s->heads * s->t), h = at / s->t % s->heads, i = at % s->t, kv = h / (s->heads / s->kv_heads) * s->d;
+        double expected = weights_of(s, x, b, h, i, weights, NULL);
+        test_near("lse", at, lse[at], expected, weight_error(s) * (1 + fabs(expected)));
+        for (int64_t c = 0; c < s->d; c++) {
+            double sum = 0;
+            for (int64_t j = 0; j <= i + s->s - s->t; j++) {
+                sum += weights[j] * x->v[b * stride + j * x->ldkv + kv + c];
+            }
+            int64_t place = ((b * s->t + i) * s->heads + h) * s->d + c;
+            test_near("out", place, out[place], sum, 3 * weight_error(s));
+        }
+    }
+    free(weights);
+}
+
+/* All gradients in double. */
+typedef struct gradients {
+    double *dq, *dk, *dv;
+} gradients;
+
+static gradients expected_gradients(const shape *s, const tensors *x) {
+    gradients g = {calloc((size_t)x->queries, 8), calloc((size_t)x->keys, 8), calloc((size_t)x->keys, 8)};
+    double *weights = malloc((size_t)s->s * sizeof(double)), *dp = malloc((size_t)s->s * sizeof(double));
+    int64_t stride = x->stride ? x->stride : s->s * x->ldkv;
+    for (int64_t at = 0; at < s->batch * s->heads * s->t; at++) {
+        int64_t b = at / (s->heads * s->t), h = at / s->t % s->heads, i = at % s->t, kv = h / (s->heads / s->kv_heads) * s->d;
+        const float *dout = x->dout + ((b * s->t + i) * s->heads + h) * s->d, *q = x->q + (b * s->t + i) * x->ldq + h * s->d;
+        double *dq = g.dq + (b * s->t + i) * x->ldq + h * s->d, mean = 0;
+        weights_of(s, x, b, h, i, weights, NULL);
+        for (int64_t j = 0; j <= i + s->s - s->t; j++) {
+            dp[j] = 0;
+            for (int64_t c = 0; c < s->d; c++) {
+                dp[j] += (double)dout[c] * x->v[b * stride + j * x->ldkv + kv + c];
+            }
+            mean += weights[j] * dp[j];
+        }
+        for (int64_t j = 0; j <= i + s->s - s->t; j++) {
+            int64_t key = b * stride + j * x->ldkv + kv;
+            double ds = weights[j] * (dp[j] - mean) * scale_of(s);
+            for (int64_t c = 0; c < s->d; c++) {
+                g.dv[key + c] += weights[j] * dout[c];
+                g.dk[key + c] += ds * q[c];
+                dq[c] += ds * x->k[key + c];
+            }
+        }
+    }
+    free(weights);
+    free(dp);
+    return g;
+}
+
+/* dq of one value against (L(q + h) - L(q - h)) / 2h, L = sum of dout * out. */
+static void check_finite_difference(const shape *s, const tensors *x, const gradients *g) {
+    double *weights = malloc((size_t)s->s * sizeof(double)), *shift = calloc((size_t)s->d, 8), loss[2];
+    int64_t stride = x->stride ? x->stride : s->s * x->ldkv, b = s->batch - 1, h = s->heads - 1, i = s->t / 2, c = s->d / 2;
+    int64_t kv = h / (s->heads / s->kv_heads) * s->d;
+    for (int side = 0; side < 2; side++) {
+        shift[c] = side == 0 ? 1e-5 : -1e-5;
+        weights_of(s, x, b, h, i, weights, shift);
+        loss[side] = 0;
+        for (int64_t j = 0; j <= i + s->s - s->t; j++) {
+            for (int64_t e = 0; e < s->d; e++) {
+                loss[side] += weights[j] * x->v[b * stride + j * x->ldkv + kv + e] * x->dout[((b * s->t + i) * s->heads + h) * s->d + e];
+            }
+        }
+    }
+    test_near("finite difference", i, g->dq[(b * s->t + i) * x->ldq + h * s->d + c], (loss[0] - loss[1]) / 2e-5, 1e-6);
+    free(weights);
+    free(shift);
+}
+
+static void attention_case(setun_context *context, const void *arg, float *result, bool check) {
+    const shape *s = arg;
+    tensors x = make(s);
+    int64_t outputs = s->batch * s->t * s->heads * s->d;
+    float *out = test_values(outputs), *lse = test_values(s->batch * s->heads * s->t);
+    float *dq = test_random(x.queries, 1, 9), *dk = test_random(x.keys, 1, 9), *dv = test_random(x.keys, 1, 9);
+    setun_attention_args args = {.size = sizeof args,
+                                 .batch = s->batch,
+                                 .t = s->t,
+                                 .s = s->s,
+                                 .heads = s->heads,
+                                 .kv_heads = s->kv_heads,
+                                 .head_dim = s->d,
+                                 .scale = (float)scale_of(s),
+                                 .q = x.q,
+                                 .ldq = x.ldq,
+                                 .k = x.k,
+                                 .v = x.v,
+                                 .ldkv = x.ldkv,
+                                 .kv_batch_stride = x.stride,
+                                 .out = out,
+                                 .lse = lse,
+                                 .dout = x.dout,
+                                 .dq = dq,
+                                 .dk = dk,
+                                 .dv = dv};
+    OK(context, setun_attention_forward(context, &args));
+    OK(context, setun_attention_backward(context, &args));
+    if (check) {
+        check_forward(s, &x, out, lse);
+        gradients g = expected_gradients(s, &x);
+        check_finite_difference(s, &x, &g);
+        double bound = 8 * weight_error(s) * sqrt((double)s->d) * (1 + (double)(s->t * s->heads / s->kv_heads) / 16);
+        for (int64_t b = 0; b < s->batch * s->t; b++) {
+            for (int64_t c = 0; c < s->heads * s->d; c++) {
+                test_near("dq", b * x.ldq + c, dq[b * x.ldq + c], g.dq[b * x.ldq + c], bound);
+            }
+        }
+        for (int64_t b = 0; b < s->batch; b++) {
+            for (int64_t j = 0; j < s->s * s->kv_heads * s->d; j++) {
+                int64_t row = s->kv_heads * s->d, at = b * (x.stride ? x.stride : s->s * x.ldkv) + j / row * x.ldkv + j % row;
+                test_near("dk", at, dk[at], g.dk[at], bound);
+                test_near("dv", at, dv[at], g.dv[at], bound);
+            }
+        }
+        free(g.dq);
+        free(g.dk);
+        free(g.dv);
+    }
+    memcpy(result, out, (size_t)outputs * 4);
+    memcpy(result + outputs, dq, (size_t)x.queries * 4);
+    memcpy(result + outputs + x.queries, dk, (size_t)x.keys * 4);
+    memcpy(result + outputs + x.queries + x.keys, dv, (size_t)x.keys * 4);
+    args.lse = NULL;
+    OK(context, setun_attention_forward(context, &args));
+    EXPECT(memcmp(result, out, (size_t)outputs * 4) == 0, "without lse");
+}
+
+static void test_arguments(void) {
+    setun_context_options options = {sizeof options, 1, -1};
+    setun_context *context;
+    OK(NULL, setun_context_create(&options, &context));
+    float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, out[4] = {0}, lse[4], dk[4] = {9, 9, 9, 9}, dv[4] = {9, 9, 9, 9};
+    setun_attention_args args = {.size = sizeof args, .batch = 1, .t = 2, .s = 1, .heads = 1, .kv_heads = 1, .head_dim = 2, .q = x,
+                                 .ldq = 2, .k = x, .v = x, .ldkv = 2, .out = out, .lse = lse, .dout = x, .dq = out, .dk = dk, .dv = dv};
+    EXPECT(setun_attention_forward(context, &args) == SETUN_INVALID_ARGUMENT && strstr(setun_context_message(context), "s = 1"),
+           "more queries than keys");
+    args.s = 2;
+    args.heads = 3;
+    args.ldq = 6;
+    args.kv_heads = 2;
+    EXPECT(setun_attention_forward(context, &args) == SETUN_INVALID_ARGUMENT, "heads not a multiple of kv_heads");
+    args.heads = args.kv_heads = 1;
+    args.ldq = 1;
+    EXPECT(setun_attention_forward(context, &args) == SETUN_INVALID_ARGUMENT && strstr(setun_context_message(context), "ldq = 1"),
+           "ldq < heads * head_dim");
+    args.ldq = 2;
+    args.head_dim = INT64_MAX / 2;
+    EXPECT(setun_attention_forward(context, &args) == SETUN_INVALID_ARGUMENT, "a huge head_dim");
+    args.head_dim = 2;
+    args.size = 8;
+    EXPECT(setun_attention_forward(context, &args) == SETUN_INVALID_ARGUMENT, "another struct size");
+    args.size = sizeof args;
+    args.t = 0;
+    OK(context, setun_attention_forward(context, &args));
+    OK(context, setun_attention_backward(context, &args));
+    EXPECT(dk[0] == 0 && dk[3] == 0 && dv[3] == 0, "no queries: the gradients of keys are 0");
+    args.t = args.s = 2;
+    x[1] = NAN;
+    OK(context, setun_attention_forward(context, &args));
+    EXPECT(isnan(out[0]), "NaN comes through");
+    OK(NULL, setun_context_destroy(context));
+}
+
+int main(void) {
+    static const shape shapes[] = {{1, 1, 1, 1, 1, 1, false},     {2, 3, 3, 2, 1, 5, true},      {1, 1, 70, 4, 2, 16, false},
+                                   {2, 1, 300, 2, 2, 33, true},   {1, 3, 130, 2, 1, 64, false},  {1, 64, 64, 2, 2, 64, false},
+                                   {1, 65, 65, 1, 1, 40, true},   {2, 130, 130, 4, 2, 32, true}, {1, 77, 300, 3, 1, 17, false},
+                                   {1, 200, 264, 2, 1, 48, true}, {1, 5, 67, 1, 1, 128, false},  {3, 7, 7, 6, 3, 80, true},
+                                   {1, 260, 260, 1, 1, 8, false}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const shape *s = &shapes[i];
+        int64_t values = s->batch * s->t * (2 * s->heads * s->d + 5) + 2 * s->batch * (s->s * (s->kv_heads * s->d + 3) + 7);
+        test_everywhere("attention", attention_case, s, values);
+    }
+    test_arguments();
+    return 0;
+}
