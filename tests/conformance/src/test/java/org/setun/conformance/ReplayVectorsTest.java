@@ -1,0 +1,21 @@
+package org.setun.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import org.junit.jupiter.api.Test;
+
+/** The committed replay vectors are those of the reference. */
+class ReplayVectorsTest {
+
+    @Test
+    void theCommittedFileIsUpToDate() throws IOException {
+        byte[] vectors = ReplayVectors.generate();
+        if (Boolean.getBoolean("setun.vectors.rewrite")) {
+            Files.write(ReplayVectors.FILE, vectors);
+        }
+        assertThat(vectors.length).as("bytes in the repository").isLessThan(300_000);
+        assertThat(Files.readAllBytes(ReplayVectors.FILE)).as("rewrite as tests/native/README.md says").isEqualTo(vectors);
+    }
+}
