@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -197,25 +198,26 @@ class NativeBackendTest {
             MemorySegment packed = arena.allocate(TernaryOps.packedBytes(4, 256), 64);
             MemorySegment one = arena.allocate(4);
             MemorySegment two = arena.allocate(4);
-            Runnable calls = () -> {
-                backend.fill(x, 256, 1);
-                backend.axpby(1, x, 0, x, 256);
-                backend.rmsNormForward(x, x, 1, 256, 1e-5f, x, null);
-                backend.quantizeRows(x, 1, 256, 256, q, one, two);
-                backend.ternaryGemm(packed, 4, 256, one, q, one, two, 1, null, null, x, 4, null);
-            };
-            // Interpreted code allocates; what counts is that nothing is left once the compiler is through.
-            double perRound = Double.MAX_VALUE;
-            for (int batch = 0; batch < 50 && perRound >= 1; batch++) {
-                int rounds = 20_000;
-                long before = threads.getCurrentThreadAllocatedBytes();
-                for (int i = 0; i < rounds; i++) {
-                    calls.run();
-                }
-                perRound = (double) (threads.getCurrentThreadAllocatedBytes() - before) / rounds;
-            }
-            assertThat(perRound).as("bytes per five calls").isLessThan(1);
+            Map<String, Runnable> calls = Map.of("fill", () -> backend.fill(x, 256, 1), "axpby", () -> backend.axpby(1, x, 0, x, 256),
+                    "rmsNormForward", () -> backend.rmsNormForward(x, x, 1, 256, 1e-5f, x, null), "quantizeRows",
+                    () -> backend.quantizeRows(x, 1, 256, 256, q, one, two), "ternaryGemm",
+                    () -> backend.ternaryGemm(packed, 4, 256, one, q, one, two, 1, null, null, x, 4, null));
+            calls.forEach((name, call) -> assertThat(bytesPerCall(threads, call)).as(name).isLessThan(1));
         }
+    }
+
+    /** Interpreted code allocates; what counts is that nothing is left once the compiler is through. */
+    private static double bytesPerCall(com.sun.management.ThreadMXBean threads, Runnable call) {
+        double perCall = Double.MAX_VALUE;
+        for (int batch = 0; batch < 50 && perCall >= 1; batch++) {
+            int rounds = 20_000;
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < rounds; i++) {
+                call.run();
+            }
+            perCall = (double) (threads.getCurrentThreadAllocatedBytes() - before) / rounds;
+        }
+        return perCall;
     }
 
     @Test

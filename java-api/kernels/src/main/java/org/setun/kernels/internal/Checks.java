@@ -12,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
-import org.setun.kernels.internal.Require.Dim;
 import org.setun.kernels.internal.Require.Type;
 
 /**
@@ -31,67 +30,61 @@ public final class Checks {
 
     public static void gemmF32(boolean transA, boolean transB, long m, long n, long k, MemorySegment a, long lda, MemorySegment b, long ldb,
             MemorySegment c, long ldc) {
-        Dim rows = dim("m", m);
-        Dim columns = dim("n", n);
-        Dim inner = dim("k", k);
-        strided("a", a, Type.F32, transA ? inner : rows, transA ? rows : inner, dim("lda", lda));
-        strided("b", b, Type.F32, transB ? columns : inner, transB ? inner : columns, dim("ldb", ldb));
-        strided("c", c, Type.F32, rows, columns, dim("ldc", ldc));
+        strided("a", a, Type.F32, transA ? "k" : "m", transA ? k : m, transA ? "m" : "k", transA ? m : k, "lda", lda);
+        strided("b", b, Type.F32, transB ? "n" : "k", transB ? n : k, transB ? "k" : "n", transB ? k : n, "ldb", ldb);
+        strided("c", c, Type.F32, "m", m, "n", n, "ldc", ldc);
         writable("c", c);
     }
 
     public static void embeddingForward(MemorySegment ids, long n, MemorySegment table, long vocab, long d, MemorySegment y) {
-        vector("ids", ids, Type.I32, dim("n", n));
-        matrix("table", table, Type.F32, dim("vocab", vocab), dim("d", d));
-        matrix("y", y, Type.F32, dim("n", n), dim("d", d));
+        vector("ids", ids, Type.I32, "n", n);
+        matrix("table", table, Type.F32, "vocab", vocab, "d", d);
+        matrix("y", y, Type.F32, "n", n, "d", d);
         writable("y", y);
     }
 
     public static void embeddingBackward(MemorySegment ids, long n, MemorySegment dy, long vocab, long d, MemorySegment dtable) {
-        vector("ids", ids, Type.I32, dim("n", n));
-        matrix("dy", dy, Type.F32, dim("n", n), dim("d", d));
-        matrix("dtable", dtable, Type.F32, dim("vocab", vocab), dim("d", d));
+        vector("ids", ids, Type.I32, "n", n);
+        matrix("dy", dy, Type.F32, "n", n, "d", d);
+        matrix("dtable", dtable, Type.F32, "vocab", vocab, "d", d);
         writable("dtable", dtable);
     }
 
     public static void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, MemorySegment y, @Nullable MemorySegment rstd) {
-        Dim rows = dim("n", n);
-        Dim width = atLeast(1, "d", d);
-        matrix("x", x, Type.F32, rows, width);
-        vector("w", w, Type.F32, width);
-        matrix("y", y, Type.F32, rows, width);
+        atLeast(1, "d", d);
+        matrix("x", x, Type.F32, "n", n, "d", d);
+        vector("w", w, Type.F32, "d", d);
+        matrix("y", y, Type.F32, "n", n, "d", d);
         writable("y", y);
         if (rstd != null) {
-            vector("rstd", rstd, Type.F32, rows);
+            vector("rstd", rstd, Type.F32, "n", n);
             writable("rstd", rstd);
         }
     }
 
     public static void rmsNormBackward(MemorySegment x, MemorySegment w, MemorySegment rstd, MemorySegment dy, long n, long d,
             MemorySegment dx, @Nullable MemorySegment dw) {
-        Dim rows = dim("n", n);
-        Dim width = atLeast(1, "d", d);
-        matrix("x", x, Type.F32, rows, width);
-        vector("w", w, Type.F32, width);
-        vector("rstd", rstd, Type.F32, rows);
-        matrix("dy", dy, Type.F32, rows, width);
-        matrix("dx", dx, Type.F32, rows, width);
+        atLeast(1, "d", d);
+        matrix("x", x, Type.F32, "n", n, "d", d);
+        vector("w", w, Type.F32, "d", d);
+        vector("rstd", rstd, Type.F32, "n", n);
+        matrix("dy", dy, Type.F32, "n", n, "d", d);
+        matrix("dx", dx, Type.F32, "n", n, "d", d);
         writable("dx", dx);
         if (dw != null) {
-            vector("dw", dw, Type.F32, width);
+            vector("dw", dw, Type.F32, "d", d);
             writable("dw", dw);
         }
     }
 
     public static void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions) {
-        Dim rows = dim("n", n);
         dim("heads", heads);
-        if (atLeast(2, "headDim", headDim).value() % 2 != 0) {
+        if (atLeast(2, "headDim", headDim) % 2 != 0) {
             throw new IllegalArgumentException("headDim = " + headDim + " must be even");
         }
-        strided("x", x, Type.F32, rows, dim("heads*headDim", Require.values(heads, headDim, 0)), dim("ldx", ldx));
+        strided("x", x, Type.F32, "n", n, "heads*headDim", Require.values(heads, headDim, 0), "ldx", ldx);
         writable("x", x);
-        vector("positions", positions, Type.I32, rows);
+        vector("positions", positions, Type.I32, "n", n);
     }
 
     public static void attentionForward(NnOps.Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out,
@@ -138,56 +131,52 @@ public final class Checks {
     }
 
     private static void queries(String name, MemorySegment segment, NnOps.Attention shape, long ld) {
-        Dim rows = dim("batch*queries", Require.values(shape.batch(), shape.queries(), 0));
-        strided(name, segment, Type.F32, rows, dim("heads*headDim", shape.heads() * shape.headDim()), dim("ldq", ld));
+        long rows = Require.values(shape.batch(), shape.queries(), 0);
+        strided(name, segment, Type.F32, "batch*queries", rows, "heads*headDim", shape.heads() * shape.headDim(), "ldq", ld);
     }
 
     private static void keys(String name, MemorySegment segment, NnOps.Attention shape) {
         long stride = shape.kvBatchStride() == 0 ? Require.values(shape.keys(), shape.ldkv(), 0) : shape.kvBatchStride();
-        batched(name, segment, Type.F32, dim("batch", shape.batch()), dim("kvBatchStride", stride), dim("keys", shape.keys()),
-                dim("kvHeads*headDim", shape.kvHeads() * shape.headDim()), dim("ldkv", shape.ldkv()));
+        batched(name, segment, Type.F32, shape.batch(), "kvBatchStride", stride, "keys", shape.keys(), "kvHeads*headDim",
+                shape.kvHeads() * shape.headDim(), "ldkv", shape.ldkv());
     }
 
     private static void logSumExp(MemorySegment lse, NnOps.Attention shape) {
         long rows = Require.values(shape.batch(), shape.heads(), 0);
-        matrix("lse", lse, Type.F32, dim("batch*heads", rows), dim("queries", shape.queries()));
+        matrix("lse", lse, Type.F32, "batch*heads", rows, "queries", shape.queries());
     }
 
     public static void gluForward(MemorySegment gate, MemorySegment up, long n, long d, MemorySegment y) {
-        Dim rows = dim("n", n);
-        Dim width = dim("d", d);
-        matrix("gate", gate, Type.F32, rows, width);
-        matrix("up", up, Type.F32, rows, width);
-        matrix("y", y, Type.F32, rows, width);
+        matrix("gate", gate, Type.F32, "n", n, "d", d);
+        matrix("up", up, Type.F32, "n", n, "d", d);
+        matrix("y", y, Type.F32, "n", n, "d", d);
         writable("y", y);
     }
 
     public static void gluBackward(MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate,
             MemorySegment dup) {
-        Dim rows = dim("n", n);
-        Dim width = dim("d", d);
-        matrix("gate", gate, Type.F32, rows, width);
-        matrix("up", up, Type.F32, rows, width);
-        matrix("dy", dy, Type.F32, rows, width);
-        matrix("dgate", dgate, Type.F32, rows, width);
+        matrix("gate", gate, Type.F32, "n", n, "d", d);
+        matrix("up", up, Type.F32, "n", n, "d", d);
+        matrix("dy", dy, Type.F32, "n", n, "d", d);
+        matrix("dgate", dgate, Type.F32, "n", n, "d", d);
         writable("dgate", dgate);
-        matrix("dup", dup, Type.F32, rows, width);
+        matrix("dup", dup, Type.F32, "n", n, "d", d);
         writable("dup", dup);
     }
 
     public static void reluForward(MemorySegment x, long count, MemorySegment y) {
-        vector("x", x, Type.F32, dim("count", count));
+        vector("x", x, Type.F32, "count", count);
         fill("y", y, count);
     }
 
     public static void reluBackward(MemorySegment x, MemorySegment dy, long count, MemorySegment dx) {
-        vector("x", x, Type.F32, dim("count", count));
-        vector("dy", dy, Type.F32, dim("count", count));
+        vector("x", x, Type.F32, "count", count);
+        vector("dy", dy, Type.F32, "count", count);
         fill("dx", dx, count);
     }
 
     public static void axpby(MemorySegment x, MemorySegment y, long count) {
-        vector("x", x, Type.F32, dim("count", count));
+        vector("x", x, Type.F32, "count", count);
         fill("y", y, count);
     }
 
@@ -196,57 +185,56 @@ public final class Checks {
     }
 
     private static void fill(String name, MemorySegment segment, long count) {
-        vector(name, segment, Type.F32, dim("count", count));
+        vector(name, segment, Type.F32, "count", count);
         writable(name, segment);
     }
 
     public static void biasForward(MemorySegment bias, long n, long d, MemorySegment y) {
-        vector("bias", bias, Type.F32, dim("d", d));
-        matrix("y", y, Type.F32, dim("n", n), dim("d", d));
+        vector("bias", bias, Type.F32, "d", d);
+        matrix("y", y, Type.F32, "n", n, "d", d);
         writable("y", y);
     }
 
     public static void biasBackward(MemorySegment dy, long n, long d, MemorySegment dbias) {
-        matrix("dy", dy, Type.F32, dim("n", n), dim("d", d));
-        vector("dbias", dbias, Type.F32, dim("d", d));
+        matrix("dy", dy, Type.F32, "n", n, "d", d);
+        vector("dbias", dbias, Type.F32, "d", d);
         writable("dbias", dbias);
     }
 
     public static void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
             @Nullable MemorySegment dlogits) {
-        Dim rows = dim("n", n);
-        Dim classes = atLeast(1, "vocab", vocab);
-        matrix("logits", logits, Type.F32, rows, classes);
-        vector("targets", targets, Type.I32, rows);
-        vector("loss", loss, Type.F32, rows);
+        atLeast(1, "vocab", vocab);
+        matrix("logits", logits, Type.F32, "n", n, "vocab", vocab);
+        vector("targets", targets, Type.I32, "n", n);
+        vector("loss", loss, Type.F32, "n", n);
         writable("loss", loss);
         if (dlogits != null) {
-            matrix("dlogits", dlogits, Type.F32, rows, classes);
+            matrix("dlogits", dlogits, Type.F32, "n", n, "vocab", vocab);
             writable("dlogits", dlogits);
         }
     }
 
     /** {@code sum} and {@code sumSquares}. */
     public static void sum(MemorySegment x, long count, MemorySegment out) {
-        vector("x", x, Type.F32, dim("count", count));
-        vector("out", out, Type.F64, dim("values", 1));
+        vector("x", x, Type.F32, "count", count);
+        vector("out", out, Type.F64, "values", 1);
         writable("out", out);
     }
 
     public static void clipFactor(MemorySegment sums, long count, MemorySegment out) {
-        vector("sums", sums, Type.F64, dim("count", count));
-        vector("out", out, Type.F32, dim("values", 2));
+        vector("sums", sums, Type.F64, "count", count);
+        vector("out", out, Type.F32, "values", 2);
         writable("out", out);
     }
 
     public static void adamW(OptimOps.AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor) {
         fill("w", w, count);
-        vector("g", g, Type.F32, dim("count", count));
+        vector("g", g, Type.F32, "count", count);
         fill("m", m, count);
         fill("v", v, count);
         if (gradFactor != null) {
-            vector("gradFactor", gradFactor, Type.F32, dim("values", 1));
+            vector("gradFactor", gradFactor, Type.F32, "values", 1);
         }
         if (!(step.bias1() > 0) || !(step.bias2() > 0)) {
             throw new IllegalArgumentException("bias1 = " + step.bias1() + " and bias2 = " + step.bias2() + " must be above 0");

@@ -2,9 +2,11 @@ package org.setun.kernels.internal;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
-import java.util.function.Supplier;
 
-/** Preconditions on shapes and segments. Each failure names the argument, its value and what is allowed. */
+/**
+ * Preconditions on shapes and segments. Each failure names the argument, its value and what is allowed. A check that holds creates no
+ * object: names and values are joined only when it fails.
+ */
 final class Require {
 
     /** Element types of operands. */
@@ -23,66 +25,65 @@ final class Require {
         }
     }
 
-    /** A named extent, so that messages can say "n = 3". */
-    record Dim(String name, long value) {
-
-        @Override
-        public String toString() {
-            return name + " = " + value;
-        }
-    }
-
     private Require() {
     }
 
     /** The extent {@code name}, which must not be negative. */
-    static Dim dim(String name, long value) {
+    static long dim(String name, long value) {
         return atLeast(0, name, value);
     }
 
     /** The extent {@code name}, which must be at least {@code least}. */
-    static Dim atLeast(long least, String name, long value) {
+    static long atLeast(long least, String name, long value) {
         if (value < least) {
             throw new IllegalArgumentException(name + " = " + value + " must be at least " + least);
         }
-        return new Dim(name, value);
+        return value;
     }
 
     /** {@code count} values. */
-    static void vector(String name, MemorySegment segment, Type type, Dim count) {
-        needs(name, segment, type, scaled(type, count.value, 1, 0), () -> count + " " + type.plural);
+    static void vector(String name, MemorySegment segment, Type type, String countName, long count) {
+        long bytes = scaled(type, dim(countName, count), 1, 0);
+        if (!fits(name, segment, type, bytes)) {
+            throw misfit(name, segment, type, bytes, named(countName, count) + " " + type.plural);
+        }
     }
 
     /** {@code rows} contiguous rows of {@code columns} values. */
-    static void matrix(String name, MemorySegment segment, Type type, Dim rows, Dim columns) {
-        needs(name, segment, type, scaled(type, rows.value, columns.value, 0), () -> rows + " rows of " + columns + " " + type.plural);
+    static void matrix(String name, MemorySegment segment, Type type, String rowsName, long rows, String columnsName, long columns) {
+        long bytes = scaled(type, dim(rowsName, rows), dim(columnsName, columns), 0);
+        if (!fits(name, segment, type, bytes)) {
+            throw misfit(name, segment, type, bytes, named(rowsName, rows) + " rows of " + named(columnsName, columns) + " " + type.plural);
+        }
     }
 
     /** Rows that start {@code ld} values apart; the last row needs only its own {@code columns}. */
-    static void strided(String name, MemorySegment segment, Type type, Dim rows, Dim columns, Dim ld) {
-        if (ld.value < columns.value) {
-            throw new IllegalArgumentException(ld + " must be at least " + columns);
+    static void strided(String name, MemorySegment segment, Type type, String rowsName, long rows, String columnsName, long columns,
+            String ldName, long ld) {
+        dim(rowsName, rows);
+        farEnough(ldName, ld, columnsName, dim(columnsName, columns));
+        long bytes = rows == 0 ? 0 : scaled(type, rows - 1, ld, columns);
+        if (!fits(name, segment, type, bytes)) {
+            throw misfit(name, segment, type, bytes, named(rowsName, rows) + " rows of " + named(columnsName, columns) + " " + type.plural
+                    + ", " + named(ldName, ld) + " apart,");
         }
-        long bytes = rows.value == 0 ? 0 : scaled(type, rows.value - 1, ld.value, columns.value);
-        needs(name, segment, type, bytes, () -> rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
     }
 
     /** Batches of strided rows; {@code batchStride} values from one batch item to the next. */
-    static void batched(String name, MemorySegment segment, Type type, Dim batch, Dim batchStride, Dim rows, Dim columns, Dim ld) {
-        if (ld.value < columns.value) {
-            throw new IllegalArgumentException(ld + " must be at least " + columns);
+    static void batched(String name, MemorySegment segment, Type type, long batch, String batchStrideName, long batchStride, String rowsName,
+            long rows, String columnsName, long columns, String ldName, long ld) {
+        dim(rowsName, rows);
+        farEnough(ldName, ld, columnsName, dim(columnsName, columns));
+        long item = rows == 0 ? 0 : values(rows - 1, ld, columns);
+        if (dim("batch", batch) > 1 && batchStride < item) {
+            throw new IllegalArgumentException(
+                    named(batchStrideName, batchStride) + " must be 0 or at least the " + item + " values of one batch item");
         }
-        long item = rows.value == 0 ? 0 : values(rows.value - 1, ld.value, columns.value);
-        if (batch.value > 1 && batchStride.value < item) {
-            throw new IllegalArgumentException(batchStride + " must be 0 or at least the " + item + " values of one batch item");
+        long bytes = batch == 0 ? 0 : scaled(type, batch - 1, batchStride, item);
+        if (!fits(name, segment, type, bytes)) {
+            throw misfit(name, segment, type, bytes, named("batch", batch) + " items of " + named(rowsName, rows) + " rows of "
+                    + named(columnsName, columns) + " " + type.plural + ", " + named(ldName, ld) + " apart,");
         }
-        long bytes = batch.value == 0 ? 0 : scaled(type, batch.value - 1, batchStride.value, item);
-        needs(name, segment, type, bytes, () -> batch + " items of " + rows + " rows of " + columns + " " + type.plural + ", " + ld + " apart,");
-    }
-
-    /** At least {@code bytes} bytes, which {@code what} needs. */
-    static void bytes(String name, MemorySegment segment, long bytes, Supplier<String> what) {
-        needs(name, segment, Type.I8, bytes, what);
     }
 
     /** An output: must not be read-only. */
@@ -106,17 +107,31 @@ final class Require {
         return values(values(a, b, c), type.bytes, 0);
     }
 
-    private static void needs(String name, MemorySegment segment, Type type, long bytes, Supplier<String> what) {
+    private static void farEnough(String ldName, long ld, String columnsName, long columns) {
+        if (ld < columns) {
+            throw new IllegalArgumentException(named(ldName, ld) + " must be at least " + named(columnsName, columns));
+        }
+    }
+
+    /** True if the segment is native, large enough and aligned to its elements: all that a right call evaluates. */
+    static boolean fits(String name, MemorySegment segment, Type type, long bytes) {
         Objects.requireNonNull(segment, name);
+        return segment.isNative() && segment.byteSize() >= bytes && (bytes == 0 || segment.address() % type.bytes == 0);
+    }
+
+    /** Why it does not fit. */
+    static IllegalArgumentException misfit(String name, MemorySegment segment, Type type, long bytes, String what) {
         if (!segment.isNative()) {
-            throw new IllegalArgumentException(name + " is a heap segment; off-heap memory is needed");
+            return new IllegalArgumentException(name + " is a heap segment; off-heap memory is needed");
         }
         if (segment.byteSize() < bytes) {
-            throw new IllegalArgumentException(name + " has " + segment.byteSize() + " bytes but " + what.get() + " need " + bytes);
+            return new IllegalArgumentException(name + " has " + segment.byteSize() + " bytes but " + what + " need " + bytes);
         }
-        if (bytes > 0 && segment.address() % type.bytes != 0) {
-            throw new IllegalArgumentException(name + " is at address " + segment.address() + " but " + type.plural
-                    + " need a multiple of " + type.bytes);
-        }
+        return new IllegalArgumentException(name + " is at address " + segment.address() + " but " + type.plural + " need a multiple of "
+                + type.bytes);
+    }
+
+    private static String named(String name, long value) {
+        return name + " = " + value;
     }
 }

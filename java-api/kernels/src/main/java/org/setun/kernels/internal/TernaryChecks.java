@@ -10,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
-import org.setun.kernels.internal.Require.Dim;
 import org.setun.kernels.internal.Require.Type;
 
 /** The arguments of the ternary operations, checked before anything runs; see {@link Checks}. */
@@ -23,7 +22,7 @@ public final class TernaryChecks {
     }
 
     public static void quantize(MemorySegment w, long m, long k, MemorySegment codes, MemorySegment gamma) {
-        matrix("w", w, Type.F32, dim("m", m), dim("k", k));
+        matrix("w", w, Type.F32, "m", m, "k", k);
         codes(codes, m, k);
         writable("codes", codes);
         scalar("gamma", gamma);
@@ -31,7 +30,7 @@ public final class TernaryChecks {
     }
 
     public static void quantizePack(MemorySegment w, long m, long k, MemorySegment packed, MemorySegment gamma) {
-        matrix("w", w, Type.F32, dim("m", m), dim("k", k));
+        matrix("w", w, Type.F32, "m", m, "k", k);
         packed(packed, m, k);
         writable("packed", packed);
         scalar("gamma", gamma);
@@ -53,7 +52,7 @@ public final class TernaryChecks {
     public static void expand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out) {
         packed(packed, m, k);
         scalar("gamma", gamma);
-        matrix("out", out, Type.F32, dim("m", m), dim("k", k));
+        matrix("out", out, Type.F32, "m", m, "k", k);
         writable("out", out);
     }
 
@@ -83,7 +82,9 @@ public final class TernaryChecks {
         } catch (ArithmeticException e) {
             throw new IllegalArgumentException("m = " + m + ", k = " + k + " overflows 64 bits in " + format, e);
         }
-        Require.bytes("data", data, bytes, () -> "m = " + m + " rows of k = " + k + " values in " + format);
+        if (!Require.fits("data", data, Type.I8, bytes)) {
+            throw Require.misfit("data", data, Type.I8, bytes, "m = " + m + " rows of k = " + k + " values in " + format);
+        }
         if (data.byteSize() != bytes) {
             throw new IllegalArgumentException("data has " + data.byteSize() + " bytes but m = " + m + " rows of k = " + k + " values in "
                     + format + " have exactly " + bytes);
@@ -92,41 +93,38 @@ public final class TernaryChecks {
             if (scales == null) {
                 throw new IllegalArgumentException("scales is null but " + format + " carries " + count + " of them");
             }
-            vector("scales", scales, Type.F32, dim("scales", count));
+            vector("scales", scales, Type.F32, "scales", count);
         }
     }
 
     public static void quantizeRows(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
-        Dim rows = dim("n", n);
-        strided("x", x, Type.F32, rows, dim("k", k), dim("ldx", ldx));
-        matrix("q", q, Type.I8, rows, padded(k));
+        strided("x", x, Type.F32, "n", n, "k", k, "ldx", ldx);
+        matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
         writable("q", q);
-        vector("step", step, Type.F32, rows);
+        vector("step", step, Type.F32, "n", n);
         writable("step", step);
-        vector("sum", sum, Type.I32, rows);
+        vector("sum", sum, Type.I32, "n", n);
         writable("sum", sum);
     }
 
     public static void dequantizeRows(MemorySegment q, MemorySegment step, long n, long k, MemorySegment y) {
-        matrix("q", q, Type.I8, dim("n", n), padded(k));
-        vector("step", step, Type.F32, dim("n", n));
-        matrix("y", y, Type.F32, dim("n", n), dim("k", k));
+        matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
+        vector("step", step, Type.F32, "n", n);
+        matrix("y", y, Type.F32, "n", n, "k", k);
         writable("y", y);
     }
 
     public static void gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        Dim rows = dim("n", n);
-        Dim outputs = dim("m", m);
         shortEnough(k);
         packed(packed, m, k);
         scalar("gamma", gamma);
-        matrix("q", q, Type.I8, rows, padded(k));
-        vector("step", step, Type.F32, rows);
-        vector("sum", sum, Type.I32, rows);
+        matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
+        vector("step", step, Type.F32, "n", n);
+        vector("sum", sum, Type.I32, "n", n);
         if (bias != null) {
-            vector("bias", bias, Type.F32, outputs);
+            vector("bias", bias, Type.F32, "m", m);
         }
         if (y == null && acc == null) {
             throw new IllegalArgumentException("y and acc are both null: at least one must receive the product");
@@ -135,54 +133,54 @@ public final class TernaryChecks {
             throw new IllegalArgumentException("residual is given but y is null");
         }
         if (residual != null) {
-            strided("residual", residual, Type.F32, rows, outputs, dim("ldy", ldy));
+            strided("residual", residual, Type.F32, "n", n, "m", m, "ldy", ldy);
         }
         if (y != null) {
-            strided("y", y, Type.F32, rows, outputs, dim("ldy", ldy));
+            strided("y", y, Type.F32, "n", n, "m", m, "ldy", ldy);
             writable("y", y);
         }
         if (acc != null) {
-            matrix("acc", acc, Type.I32, rows, outputs);
+            matrix("acc", acc, Type.I32, "n", n, "m", m);
             writable("acc", acc);
         }
     }
 
     public static void gemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,
             @Nullable MemorySegment bias, MemorySegment y, long ldy) {
-        Dim rows = dim("n", n);
-        Dim outputs = dim("m", m);
         shortEnough(k);
         packed(packed, m, k);
         scalar("gamma", gamma);
-        strided("x", x, Type.F32, rows, dim("k", k), dim("ldx", ldx));
+        strided("x", x, Type.F32, "n", n, "k", k, "ldx", ldx);
         if (bias != null) {
-            vector("bias", bias, Type.F32, outputs);
+            vector("bias", bias, Type.F32, "m", m);
         }
-        strided("y", y, Type.F32, rows, outputs, dim("ldy", ldy));
+        strided("y", y, Type.F32, "n", n, "m", m, "ldy", ldy);
         writable("y", y);
     }
 
     private static void scalar(String name, MemorySegment segment) {
-        vector(name, segment, Type.F32, dim("values", 1));
+        vector(name, segment, Type.F32, "values", 1);
     }
 
     private static void codes(MemorySegment codes, long m, long k) {
-        matrix("codes", codes, Type.I8, dim("m", m), dim("k", k));
+        matrix("codes", codes, Type.I8, "m", m, "k", k);
     }
 
     private static void packed(MemorySegment packed, long m, long k) {
         dim("m", m);
         dim("k", k);
-        long bytes = Require.values(m, padded(k).value() / 4, 0);
-        Require.bytes("packed", packed, bytes, () -> "m = " + m + " packed rows of k = " + k + " values");
+        long bytes = Require.values(m, padded(k) / 4, 0);
+        if (!Require.fits("packed", packed, Type.I8, bytes)) {
+            throw Require.misfit("packed", packed, Type.I8, bytes, "m = " + m + " packed rows of k = " + k + " values");
+        }
     }
 
-    private static Dim padded(long k) {
+    private static long padded(long k) {
         dim("k", k);
         if (k > Long.MAX_VALUE - 255) {
             throw new IllegalArgumentException("k = " + k + " overflows 64 bits when padded to a multiple of 256");
         }
-        return dim("paddedK", TernaryOps.paddedK(k));
+        return TernaryOps.paddedK(k);
     }
 
     private static void shortEnough(long k) {
