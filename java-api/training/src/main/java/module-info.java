@@ -6,8 +6,13 @@ module org.setun.training {
     requires com.fasterxml.jackson.dataformat.toml;
     requires org.slf4j;
 
+    exports org.setun.training;
+    exports org.setun.training.checkpoint;
     exports org.setun.training.config;
     exports org.setun.training.data;
+    exports org.setun.training.event;
     exports org.setun.training.metric;
     exports org.setun.training.schedule;
+
+    opens org.setun.training.checkpoint to com.fasterxml.jackson.databind;
 }

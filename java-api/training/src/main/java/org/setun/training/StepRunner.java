@@ -1,0 +1,76 @@
+package org.setun.training;
+
+import java.util.function.Consumer;
+import org.setun.kernels.Backend;
+import org.setun.kernels.PoolExhaustedException;
+import org.setun.kernels.Workspace;
+import org.setun.nn.Tape;
+import org.setun.nn.Tensor;
+
+/**
+ * One step: the samples of an update run forward and backward in micro-batches, whose gradients add up, then clip and update. A micro-batch
+ * that finds no memory is halved and the step begins anew.
+ */
+final class StepRunner {
+
+    /** What a step was like; {@code updated} is false if the loss or the gradient was not finite. */
+    record Outcome(double loss, double gradientNorm, boolean updated) {
+    }
+
+    private final TrainingTask task;
+    private final AdamWOptimizer optimizer;
+    private final Workspace workspace;
+    private final Backend backend;
+    private int microBatch;
+
+    StepRunner(TrainingTask task, AdamWOptimizer optimizer, Backend backend, Workspace workspace, int microBatch) {
+        this.task = task;
+        this.optimizer = optimizer;
+        this.backend = backend;
+        this.workspace = workspace;
+        this.microBatch = microBatch;
+    }
+
+    /** Runs the samples {@code [first, first + count)}; {@code shrunk} is told when the micro-batch had to shrink. */
+    Outcome run(long first, int count, double learningRate, double decayFactor, Consumer<String> shrunk) {
+        double loss = gradients(first, count, shrunk);
+        double norm = optimizer.measure();
+        boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
+        if (finite) {
+            optimizer.update(learningRate, decayFactor);
+        }
+        return new Outcome(loss, norm, finite);
+    }
+
+    private double gradients(long first, int count, Consumer<String> shrunk) {
+        Tape tape = Tape.recording(backend, workspace);
+        while (true) {
+            try {
+                task.model().clearGradients();
+                double loss = 0;
+                for (int done = 0; done < count; done += microBatch) {
+                    Tensor term = task.loss(tape, first + done, Math.min(microBatch, count - done), count * task.unitsPerSample());
+                    loss += term.item();
+                    tape.backward(term);
+                    tape.reset();
+                }
+                return loss;
+            } catch (PoolExhaustedException e) {
+                tape.reset();
+                if (microBatch == 1) {
+                    throw new TrainingException("no memory for a micro-batch of one sample: " + e.getMessage(), e);
+                }
+                microBatch = (microBatch + 1) / 2;
+                shrunk.accept("memory ran out, going on with micro-batches of " + microBatch + ": " + e.getMessage());
+            }
+        }
+    }
+
+    int microBatch() {
+        return microBatch;
+    }
+
+    void microBatch(int samples) {
+        microBatch = samples;
+    }
+}

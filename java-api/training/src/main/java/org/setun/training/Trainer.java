@@ -1,0 +1,248 @@
+package org.setun.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.Workspace;
+import org.setun.nn.Parameter;
+import org.setun.nn.Tape;
+import org.setun.nn.Tensor;
+import org.setun.training.TrainingResult.Point;
+import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.checkpoint.NamedTensor;
+import org.setun.training.checkpoint.TrainingState;
+import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.Training;
+import org.setun.training.event.EarlyStopping;
+import org.setun.training.event.TrainingEvent;
+import org.setun.training.event.TrainingListener;
+import org.setun.training.schedule.Schedule;
+
+/**
+ * The training loop: batch, forward, loss, backward, clip, step, callbacks; now and then an evaluation, a sample and a checkpoint. Made by
+ * {@link #builder}; runs once, on the caller's thread. A resumed run continues bit for bit as if it had not stopped.
+ */
+public final class Trainer {
+
+    /** Completes a prompt with the model in its present state, for the reader of the log. */
+    @FunctionalInterface
+    public interface Sampler {
+        String complete(String prompt, int tokens);
+    }
+
+    private final TrainerBuilder options;
+    private final TrainingTask task;
+    private final Training settings;
+    private final Schedule schedule;
+    private final AdamWOptimizer optimizer;
+    private final Workspace workspace;
+    private final StepRunner runner;
+    private final List<TrainingListener> listeners;
+    private final List<Double> losses = new ArrayList<>();
+    private final List<Point> evaluations = new ArrayList<>();
+    private @Nullable Point best;
+    private @Nullable String stopReason;
+    private @Nullable Path lastCheckpoint;
+    private long savedStep = -1;
+    private long step;
+    private long samples;
+    private long skipped;
+    private int skippedInRow;
+    private double lastLoss = Double.NaN;
+    private double secondsBefore;
+    private final SpeedMeter meter;
+
+    Trainer(TrainerBuilder options, MemoryPool pool, Workspace workspace) throws IOException {
+        this.options = options;
+        this.workspace = workspace;
+        task = options.task;
+        settings = options.config.training();
+        schedule = ScheduleFactory.of(options.config);
+        optimizer = new AdamWOptimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
+        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.memoryEfficient() ? 1 : settings.batchSize());
+        meter = new SpeedMeter(task.unitsPerSample());
+        listeners = new ArrayList<>(options.listeners);
+        if (settings.patience() > 0) {
+            listeners.add(new EarlyStopping(settings.patience(), settings.minDelta()));
+        }
+        if (options.resume != null) {
+            restore(options.resume);
+        }
+    }
+
+    /** Begins the description of a run. */
+    public static TrainerBuilder builder(Backend backend, TrainingTask task, TrainingConfig config) {
+        return new TrainerBuilder(backend, task, config);
+    }
+
+    /** Runs until the last step, the time limit, a listener's or the flag's stop, or too many steps that are not finite. */
+    public TrainingResult train() throws IOException {
+        emit(new TrainingEvent.Started(options.run, step, settings.maxSteps(), task.model().parameterCount(), options.backend.toString()));
+        while (step < settings.maxSteps() && stopReason == null) {
+            trainStep();
+            boolean last = step == settings.maxSteps();
+            if (step % settings.logEvery() == 0 || last) {
+                progress();
+            }
+            boolean isBest = (settings.evalEvery() > 0 && step % settings.evalEvery() == 0 || last) && evaluate();
+            long every = options.config.checkpoint().saveEvery();
+            if (options.config.checkpoint().saveBestOnly() ? isBest : every > 0 && step % every == 0 || last) {
+                save();
+            }
+            checkLimits();
+        }
+        String reason = stopReason == null ? "reached step " + step : stopReason;
+        if (step < settings.maxSteps() && step > 0) {
+            save(); // stopped early: whatever is configured, the run can be resumed
+        }
+        double seconds = secondsBefore + meter.totalSeconds();
+        emit(new TrainingEvent.Finished(options.run, step, reason, seconds));
+        return new TrainingResult(options.run, step, losses.stream().mapToDouble(Double::doubleValue).toArray(), List.copyOf(evaluations),
+                best, seconds, meter.averageUnitsPerSecond(), skipped, reason, lastCheckpoint);
+    }
+
+    private void trainStep() {
+        int count = Math.multiplyExact(settings.batchSize(), settings.accumulationSteps());
+        double rate = schedule.learningRate(step + 1);
+        meter.begin();
+        StepRunner.Outcome outcome = runner.run(samples, count, rate, schedule.weightDecayFactor(step + 1),
+                message -> emit(new TrainingEvent.Warning(options.run, step, message)));
+        meter.end(count);
+        step++;
+        samples += count;
+        if (outcome.updated()) {
+            skippedInRow = 0;
+            lastLoss = outcome.loss();
+            losses.add(lastLoss);
+            meter.loss(outcome.loss(), outcome.gradientNorm());
+            emit(new TrainingEvent.Step(options.run, step, outcome.loss(), rate, outcome.gradientNorm(), samples));
+        } else {
+            skipped++;
+            skippedInRow++;
+            losses.add(Double.NaN);
+            emit(new TrainingEvent.Skipped(options.run, step, outcome.loss(), outcome.gradientNorm(), skippedInRow));
+            if (skippedInRow >= settings.maxSkippedSteps()) {
+                throw new TrainingException("step " + step + ": the loss (" + outcome.loss() + ") or the gradient norm ("
+                        + outcome.gradientNorm() + ") was not finite in " + skippedInRow + " steps in a row; lower schedule.learning_rate or"
+                        + " check the data" + (lastCheckpoint == null ? "" : "; the last checkpoint is " + lastCheckpoint));
+            }
+        }
+    }
+
+    private void progress() {
+        emit(new TrainingEvent.Progress(options.run, step, settings.maxSteps(), meter.meanLoss(), schedule.learningRate(Math.max(step, 1)),
+                meter.lastNorm(), meter.recentUnitsPerSecond(), meter.secondsPerStep() * (settings.maxSteps() - step), skipped));
+        meter.startInterval();
+    }
+
+    /** Evaluates and reports; returns whether no evaluation before was better. */
+    private boolean evaluate() {
+        TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace), settings.evalSteps());
+        Point point = new Point(step, result.loss(), result.value());
+        evaluations.add(point);
+        boolean better = keepBest(point);
+        emit(new TrainingEvent.Evaluated(options.run, step, point.loss(), task.metric(), point.value(), better));
+        if (options.sampler != null && !settings.samplePrompt().isEmpty()) {
+            String text = options.sampler.complete(settings.samplePrompt(), settings.sampleTokens());
+            emit(new TrainingEvent.Sampled(options.run, step, settings.samplePrompt(), text));
+        }
+        return better;
+    }
+
+    private boolean keepBest(Point point) {
+        Point before = best;
+        boolean better = before == null || (task.higherIsBetter() ? point.value() > before.value() : point.value() < before.value());
+        if (better) {
+            best = point;
+        }
+        return better;
+    }
+
+    /** Evaluates the whole held-out data with the present weights, without a report. */
+    public TrainingTask.Evaluation evaluateAll() {
+        return task.evaluate(Tape.evaluating(options.backend, workspace), 0);
+    }
+
+    private void checkLimits() {
+        String raised = options.stopFlag == null ? null : options.stopFlag.reason();
+        if (stopReason == null && raised != null) {
+            stopReason = raised;
+        }
+        if (stopReason == null && settings.maxSeconds() > 0 && meter.totalSeconds() >= settings.maxSeconds()) {
+            stopReason = "reached training.max_seconds = " + settings.maxSeconds();
+        }
+    }
+
+    private void emit(TrainingEvent event) {
+        for (TrainingListener listener : listeners) {
+            listener.on(event, reason -> {
+                if (stopReason == null) {
+                    stopReason = reason;
+                }
+            });
+        }
+    }
+
+    private void save() throws IOException {
+        CheckpointStore store = options.checkpoints;
+        if (store == null || savedStep == step) {
+            return;
+        }
+        long start = System.nanoTime();
+        List<TrainingState.Evaluation> points = evaluations.stream()
+                .map(p -> new TrainingState.Evaluation(p.step(), p.loss(), p.value())).toList();
+        TrainingState state = new TrainingState(options.run, step, optimizer.updates(), samples, skipped, runner.microBatch(),
+                secondsBefore + meter.totalSeconds(), lastLoss, points, ConfigWriter.toMap(options.config));
+        lastCheckpoint = store.save(state, weights(), moments(), options.files);
+        savedStep = step;
+        emit(new TrainingEvent.Saved(options.run, step, lastCheckpoint, (System.nanoTime() - start) / 1e9));
+    }
+
+    private void restore(Checkpoint checkpoint) throws IOException {
+        TrainingState state = checkpoint.state();
+        checkpoint.loadWeights(weights());
+        task.model().parameters().forEach(Parameter::markChanged);
+        checkpoint.loadMoments(moments());
+        optimizer.updates(state.updates());
+        step = state.step();
+        samples = state.samples();
+        skipped = state.skipped();
+        runner.microBatch(Math.min(state.microBatch(), runner.microBatch()));
+        secondsBefore = state.seconds();
+        lastLoss = state.loss();
+        lastCheckpoint = checkpoint.folder();
+        savedStep = step;
+        for (TrainingState.Evaluation e : state.evaluations()) {
+            Point point = new Point(e.step(), e.loss(), e.value());
+            evaluations.add(point);
+            keepBest(point);
+        }
+    }
+
+    private List<NamedTensor> weights() {
+        return task.model().parameters().stream().map(p -> named(p.name(), p.value())).toList();
+    }
+
+    private List<NamedTensor> moments() {
+        List<NamedTensor> tensors = new ArrayList<>();
+        List<Parameter> parameters = optimizer.parameters();
+        for (int i = 0; i < parameters.size(); i++) {
+            tensors.add(named(parameters.get(i).name() + ".m", optimizer.first(i)));
+            tensors.add(named(parameters.get(i).name() + ".v", optimizer.second(i)));
+        }
+        return tensors;
+    }
+
+    private static NamedTensor named(String name, Tensor tensor) {
+        long[] shape = new long[tensor.shape().rank()];
+        Arrays.setAll(shape, i -> tensor.shape().dimension(i));
+        return new NamedTensor(name, shape, tensor.segment());
+    }
+}

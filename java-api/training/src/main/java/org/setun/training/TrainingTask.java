@@ -1,0 +1,36 @@
+package org.setun.training;
+
+import org.setun.nn.Model;
+import org.setun.nn.Tape;
+import org.setun.nn.Tensor;
+
+/**
+ * What a {@link Trainer} trains: a model with the data for it. Samples are numbered from 0 without end; which data sample {@code s} stands
+ * for depends on the seed and {@code s} alone, so one number is the state of the data. One thread.
+ */
+public interface TrainingTask {
+
+    /** Result of an evaluation: {@code loss} in nats per unit, {@code value} of the metric. */
+    record Evaluation(double loss, double value) {
+    }
+
+    Model model();
+
+    /** What is counted per sample for speed: {@code context} tokens of a window, 1 image. */
+    long unitsPerSample();
+
+    /**
+     * The loss of the samples {@code [first, first + count)}, F64[1]: the sum over units, divided by {@code units} of the whole step, so that
+     * losses and gradients of micro-batches of any size add up.
+     */
+    Tensor loss(Tape tape, long first, int count, long units);
+
+    /** Evaluates the held-out data on an evaluating tape, at most {@code batches} batches of it; 0 = all. Resets the tape as it likes. */
+    Evaluation evaluate(Tape tape, long batches);
+
+    /** The name of the metric, in snake_case. */
+    String metric();
+
+    /** Whether a higher value of the metric is better. */
+    boolean higherIsBetter();
+}

@@ -1,0 +1,96 @@
+package org.setun.training.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.setun.formats.FormatException;
+import org.setun.formats.safetensors.DType;
+import org.setun.formats.safetensors.SafetensorsFile;
+import org.setun.formats.safetensors.SafetensorsTensor;
+
+/** A checkpoint on disk whose files were found to be those that were saved: each has the SHA-256 that {@code checkpoint.json} states. */
+public final class Checkpoint {
+
+    private final Path folder;
+    private final TrainingState state;
+
+    private Checkpoint(Path folder, TrainingState state) {
+        this.folder = folder;
+        this.state = state;
+    }
+
+    /**
+     * Opens and checks {@code folder}.
+     *
+     * @throws FormatException that names the file which is missing, damaged, or of a newer version
+     */
+    public static Checkpoint open(Path folder) throws IOException {
+        CheckpointReader.Content content = CheckpointReader.readState(folder);
+        for (String required : List.of(CheckpointStore.MODEL_FILE, CheckpointStore.OPTIMIZER_FILE)) {
+            if (!content.hashes().containsKey(required)) {
+                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "lacks " + required);
+            }
+        }
+        for (Map.Entry<String, String> entry : content.hashes().entrySet()) {
+            Path file = folder.resolve(entry.getKey()).normalize();
+            if (!folder.normalize().equals(file.getParent())) {
+                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "names '" + entry.getKey()
+                        + "', which is not in the checkpoint");
+            }
+            if (!Files.isRegularFile(file)) {
+                throw CheckpointReader.bad(file, "file", "is missing");
+            }
+            String actual = CheckpointStore.sha256(file);
+            if (!actual.equals(entry.getValue())) {
+                throw CheckpointReader.bad(file, "SHA-256", actual + ", checkpoint.json says " + entry.getValue());
+            }
+        }
+        return new Checkpoint(folder, content.state());
+    }
+
+    public Path folder() {
+        return folder;
+    }
+
+    public TrainingState state() {
+        return state;
+    }
+
+    /** The weights' file. */
+    public Path model() {
+        return folder.resolve(CheckpointStore.MODEL_FILE);
+    }
+
+    /** Copies weights into {@code tensors}; the file must hold exactly these names and shapes. */
+    public void loadWeights(List<NamedTensor> tensors) throws IOException {
+        load(model(), tensors);
+    }
+
+    /** Copies the optimizer's moments into {@code tensors}; the file must hold exactly these names and shapes. */
+    public void loadMoments(List<NamedTensor> tensors) throws IOException {
+        load(folder.resolve(CheckpointStore.OPTIMIZER_FILE), tensors);
+    }
+
+    private static void load(Path path, List<NamedTensor> tensors) throws IOException {
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            if (file.tensors().size() != tensors.size()) {
+                throw CheckpointReader.bad(path, "tensors", file.tensors().size() + ", the model of this configuration has " + tensors.size());
+            }
+            for (NamedTensor tensor : tensors) {
+                SafetensorsTensor info = file.info(tensor.name());
+                long[] shape = info.shape().stream().mapToLong(Long::longValue).toArray();
+                if (info.type() != DType.F32 || !Arrays.equals(shape, tensor.shape())) {
+                    throw CheckpointReader.bad(path, "tensor '" + tensor.name() + "'", info.type() + Arrays.toString(shape)
+                            + ", the model of this configuration has F32" + Arrays.toString(tensor.shape()));
+                }
+            }
+            for (NamedTensor tensor : tensors) {
+                MemorySegment.copy(file.tensor(tensor.name()), 0, tensor.data(), 0, tensor.data().byteSize());
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+package org.setun.training.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.setun.formats.FormatException;
+
+/** Reads and checks {@code checkpoint.json}. */
+final class CheckpointReader {
+
+    private static final long MAX_BYTES = 64 << 20;
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES).enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES);
+
+    /** The state and the hash of every other file. */
+    record Content(TrainingState state, Map<String, String> hashes) {
+    }
+
+    private CheckpointReader() {
+    }
+
+    static Content readState(Path checkpoint) throws IOException {
+        Path file = checkpoint.resolve(CheckpointStore.STATE_FILE);
+        if (!Files.isRegularFile(file)) {
+            throw bad(file, "file", "is missing");
+        }
+        if (Files.size(file) > MAX_BYTES) {
+            throw bad(file, "length", Files.size(file) + " bytes, at most " + MAX_BYTES + " are read");
+        }
+        try {
+            JsonNode root = JSON.readTree(Files.readAllBytes(file));
+            if (!root.path("format").asText().equals("setun-checkpoint")) {
+                throw bad(file, "format", "'" + root.path("format").asText() + "', must be 'setun-checkpoint'");
+            }
+            int version = root.path("version").asInt();
+            if (version < 1 || version > CheckpointStore.FORMAT_VERSION) {
+                throw bad(file, "version", version + ", this program reads 1 to " + CheckpointStore.FORMAT_VERSION);
+            }
+            TrainingState state = JSON.treeToValue(root.path("state"), TrainingState.class);
+            if (state == null || state.step() < 0 || state.updates() < 0 || state.samples() < 0 || state.microBatch() < 1) {
+                throw bad(file, "state", "is missing or has a negative count");
+            }
+            Map<String, String> hashes = new LinkedHashMap<>();
+            root.path("sha256").properties().forEach(entry -> hashes.put(entry.getKey(), entry.getValue().asText()));
+            return new Content(state, hashes);
+        } catch (JsonProcessingException e) {
+            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "JSON", e.getOriginalMessage(), "", e);
+        }
+    }
+
+    static FormatException bad(Path file, String field, String problem) {
+        return new FormatException(file.toString(), FormatException.NO_OFFSET, field, problem,
+                "the checkpoint is unusable; an earlier one may be whole");
+    }
+}

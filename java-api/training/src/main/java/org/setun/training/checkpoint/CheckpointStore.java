@@ -1,0 +1,312 @@
+package org.setun.training.checkpoint;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.setun.formats.AtomicFile;
+import org.setun.formats.FormatException;
+import org.setun.formats.safetensors.DType;
+import org.setun.formats.safetensors.SafetensorsWriter;
+
+/**
+ * A folder of checkpoints, one subfolder each: {@code step-00000120/} with {@code model.safetensors}, {@code optimizer.safetensors} (the
+ * moments, with the parameters' names and {@code .m} or {@code .v}), further files such as {@code tokenizer.json}, and {@code checkpoint.json}
+ * with the {@link TrainingState}, the format version and the SHA-256 of every other file. A checkpoint is written under a temporary name,
+ * forced to disk and renamed, so a name of the form {@code step-N} always holds a whole one, whenever the process dies. A folder serves one
+ * process at a time.
+ */
+public final class CheckpointStore implements AutoCloseable {
+
+    /** The version that is written; newer ones are refused. */
+    public static final int FORMAT_VERSION = 1;
+    /** The weights, by GGUF name. */
+    public static final String MODEL_FILE = "model.safetensors";
+    /** The optimizer's moments. */
+    public static final String OPTIMIZER_FILE = "optimizer.safetensors";
+    /** State, format version and hashes. */
+    public static final String STATE_FILE = "checkpoint.json";
+
+    private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Sees each action of a save before it happens; tests let it fail there. */
+    interface Probe {
+        void before(String action) throws IOException;
+    }
+
+    private final Path folder;
+    private final int keep;
+    private final boolean higherIsBetter;
+    private final FolderLock lock;
+    private final Probe probe;
+
+    private CheckpointStore(Path folder, int keep, boolean higherIsBetter, Probe probe) throws IOException {
+        this.folder = folder;
+        this.keep = keep;
+        this.higherIsBetter = higherIsBetter;
+        this.probe = probe;
+        lock = FolderLock.acquire(folder);
+        removeLeftovers();
+    }
+
+    /**
+     * Opens {@code folder}, made if missing, for this process alone, and removes what an interrupted save left there.
+     *
+     * @param keep           newest checkpoints to keep, 0 = all; the best one by the metric stays beyond them
+     * @param higherIsBetter which way the metric of the evaluations points
+     */
+    public static CheckpointStore open(Path folder, int keep, boolean higherIsBetter) throws IOException {
+        return open(folder, keep, higherIsBetter, action -> {
+        });
+    }
+
+    static CheckpointStore open(Path folder, int keep, boolean higherIsBetter, Probe probe) throws IOException {
+        if (keep < 0) {
+            throw new IllegalArgumentException("checkpoints to keep: " + keep + ", must be at least 0");
+        }
+        return new CheckpointStore(folder, keep, higherIsBetter, probe);
+    }
+
+    public Path folder() {
+        return folder;
+    }
+
+    /** Writes a checkpoint and removes those that are no longer kept; if it fails, all earlier ones are as they were. */
+    public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files) throws IOException {
+        Path target = folder.resolve(String.format("step-%08d", state.step()));
+        Path temporary = folder.resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
+        try {
+            probe.before("create");
+            deleteTree(temporary);
+            Files.createDirectory(temporary);
+            probe.before(MODEL_FILE);
+            write(temporary.resolve(MODEL_FILE), weights);
+            probe.before(OPTIMIZER_FILE);
+            write(temporary.resolve(OPTIMIZER_FILE), moments);
+            for (Map.Entry<String, byte[]> file : files.entrySet()) {
+                probe.before(file.getKey());
+                write(temporary.resolve(file.getKey()), file.getValue());
+            }
+            probe.before(STATE_FILE);
+            writeState(temporary, state);
+            probe.before("rename");
+            publish(temporary, target);
+        } catch (IOException | RuntimeException e) {
+            try {
+                deleteTree(temporary);
+            } catch (IOException alsoFailed) {
+                e.addSuppressed(alsoFailed);
+            }
+            throw e;
+        }
+        probe.before("prune");
+        prune();
+        return target;
+    }
+
+    private static void write(Path file, List<NamedTensor> tensors) throws IOException {
+        SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "setun");
+        for (NamedTensor tensor : tensors) {
+            writer.tensor(tensor.name(), DType.F32, tensor.shape(), tensor.data());
+        }
+        writer.write(file);
+    }
+
+    private static void writeState(Path checkpoint, TrainingState state) throws IOException {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        try (Stream<Path> files = Files.list(checkpoint)) {
+            for (Path file : files.sorted().toList()) {
+                hashes.put(file.getFileName().toString(), sha256(file));
+            }
+        }
+        Map<String, Object> content = new LinkedHashMap<>();
+        content.put("format", "setun-checkpoint");
+        content.put("version", FORMAT_VERSION);
+        content.put("state", state);
+        content.put("sha256", hashes);
+        write(checkpoint.resolve(STATE_FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(content));
+    }
+
+    private static void write(Path file, byte[] bytes) throws IOException {
+        AtomicFile.write(file, channel -> {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes);
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+        });
+    }
+
+    /** Gives a finished checkpoint its name. One of the same step, from before a resume, makes way first and is deleted last. */
+    private void publish(Path temporary, Path target) throws IOException {
+        force(temporary);
+        Path old = folder.resolve("." + target.getFileName() + ".old.tmp");
+        deleteTree(old);
+        if (Files.exists(target)) {
+            Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+        }
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        force(folder);
+        deleteTree(old);
+    }
+
+    private static void force(Path directory) throws IOException {
+        if (!System.getProperty("os.name", "").startsWith("Windows")) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+
+    /** All checkpoints, by step. */
+    public List<Path> list() throws IOException {
+        return list(folder);
+    }
+
+    /** All checkpoints of {@code folder}, by step. */
+    public static List<Path> list(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return new ArrayList<>(entries.filter(path -> step(path) >= 0 && Files.isDirectory(path))
+                    .sorted(Comparator.comparingLong(CheckpointStore::step)).toList());
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
+    }
+
+    private static long step(Path checkpoint) {
+        Matcher matcher = NAME.matcher(checkpoint.getFileName().toString());
+        return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
+    }
+
+    /**
+     * The newest checkpoint, checked; empty if there is none. A damaged one is an error, unless {@code fallBack} allows the one before it.
+     */
+    public Optional<Checkpoint> latest(boolean fallBack) throws IOException {
+        return latest(folder, fallBack);
+    }
+
+    /** As {@link #latest(boolean)}, for a folder that is only read. */
+    public static Optional<Checkpoint> latest(Path folder, boolean fallBack) throws IOException {
+        List<Path> all = list(folder);
+        for (int i = all.size() - 1; i >= 0; i--) {
+            try {
+                return Optional.of(Checkpoint.open(all.get(i)));
+            } catch (FormatException e) {
+                if (!fallBack || i == 0) {
+                    throw e;
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** The checkpoint whose own evaluation was the best; empty if none was evaluated. */
+    public Optional<Path> best() throws IOException {
+        Path best = null;
+        double bestValue = 0;
+        for (Path path : list()) {
+            Optional<Double> value = evaluatedValue(path);
+            if (value.isPresent() && (best == null || (higherIsBetter ? value.get() > bestValue : value.get() < bestValue))) {
+                best = path;
+                bestValue = value.get();
+            }
+        }
+        return Optional.ofNullable(best);
+    }
+
+    /** The metric of the evaluation at the very step of the checkpoint; empty if there was none or the file cannot be read. */
+    private static Optional<Double> evaluatedValue(Path checkpoint) {
+        try {
+            TrainingState state = CheckpointReader.readState(checkpoint).state();
+            return state.evaluations().stream().filter(e -> e.step() == state.step() && !Double.isNaN(e.value())).reduce((a, b) -> b)
+                    .map(TrainingState.Evaluation::value);
+        } catch (IOException | FormatException e) {
+            return Optional.empty();
+        }
+    }
+
+    private void prune() throws IOException {
+        List<Path> all = list();
+        if (keep == 0 || all.size() <= keep) {
+            return;
+        }
+        Optional<Path> best = best();
+        for (Path path : all.subList(0, all.size() - keep)) {
+            if (!best.equals(Optional.of(path))) {
+                discard(path);
+            }
+        }
+    }
+
+    /** Takes the name away first, so that no half-deleted folder looks like a checkpoint. */
+    private void discard(Path checkpoint) throws IOException {
+        Path doomed = folder.resolve("." + checkpoint.getFileName() + ".drop.tmp");
+        deleteTree(doomed);
+        Files.move(checkpoint, doomed, StandardCopyOption.ATOMIC_MOVE);
+        deleteTree(doomed);
+    }
+
+    /** Removes unfinished saves; an old checkpoint that made way for one that was never renamed gets its name back. */
+    private void removeLeftovers() throws IOException {
+        List<Path> leftovers;
+        try (Stream<Path> entries = Files.list(folder)) {
+            leftovers = entries.filter(path -> path.getFileName().toString().matches("\\.step-\\d+\\..*tmp")).toList();
+        }
+        for (Path path : leftovers) {
+            String name = path.getFileName().toString();
+            Path original = folder.resolve(name.substring(1, name.indexOf('.', 1)));
+            if (name.endsWith(".old.tmp") && !Files.exists(original)) {
+                Files.move(path, original, StandardCopyOption.ATOMIC_MOVE);
+            } else {
+                deleteTree(path);
+            }
+        }
+    }
+
+    private static void deleteTree(Path path) throws IOException {
+        if (!Files.exists(path)) {
+            return;
+        }
+        try (Stream<Path> walk = Files.walk(path)) {
+            for (Path entry : walk.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(entry);
+            }
+        }
+    }
+
+    static String sha256(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            byte[] buffer = new byte[1 << 16];
+            for (int count = in.read(buffer); count > 0; count = in.read(buffer)) {
+                digest.update(buffer, 0, count);
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+    }
+}

@@ -1,0 +1,26 @@
+package org.setun.training.checkpoint;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The numbers of a run that are not tensors.
+ *
+ * @param run         its name
+ * @param step        steps done, skipped ones included
+ * @param updates     updates of the optimizer: its t
+ * @param samples     samples consumed: the state of the data order
+ * @param skipped     steps without an update
+ * @param microBatch  samples per forward pass, which may have shrunk under memory pressure
+ * @param seconds     time spent so far
+ * @param loss        mean loss of the last step
+ * @param evaluations all evaluations so far: step, loss, value
+ * @param config      the configuration, by section and key
+ */
+public record TrainingState(String run, long step, long updates, long samples, long skipped, int microBatch, double seconds, double loss,
+        List<Evaluation> evaluations, Map<String, Map<String, Object>> config) {
+
+    /** One evaluation. */
+    public record Evaluation(long step, double loss, double value) {
+    }
+}

@@ -1,0 +1,70 @@
+package org.setun.training.event;
+
+import java.io.PrintStream;
+import java.util.Locale;
+import org.setun.training.config.TrainingConfig.LogLevel;
+import org.setun.training.event.TrainingEvent.Evaluated;
+import org.setun.training.event.TrainingEvent.Finished;
+import org.setun.training.event.TrainingEvent.Progress;
+import org.setun.training.event.TrainingEvent.Sampled;
+import org.setun.training.event.TrainingEvent.Saved;
+import org.setun.training.event.TrainingEvent.Skipped;
+import org.setun.training.event.TrainingEvent.Started;
+import org.setun.training.event.TrainingEvent.Step;
+import org.setun.training.event.TrainingEvent.Warning;
+
+/** Prints events as lines for people: with {@code INFO} all but single steps, with {@code WARN} only what went wrong. */
+public final class ConsoleLog implements TrainingListener {
+
+    private final PrintStream out;
+    private final LogLevel level;
+
+    public ConsoleLog(PrintStream out, LogLevel level) {
+        this.out = out;
+        this.level = level;
+    }
+
+    @Override
+    public void on(TrainingEvent event, Control control) {
+        if (levelOf(event).compareTo(level) >= 0) {
+            out.println(String.format(Locale.ROOT, "[%s %d] ", event.run(), event.step()) + text(event));
+        }
+    }
+
+    private static LogLevel levelOf(TrainingEvent event) {
+        return switch (event) {
+            case Step s -> LogLevel.DEBUG;
+            case Skipped s -> LogLevel.WARN;
+            case Warning w -> LogLevel.WARN;
+            default -> LogLevel.INFO;
+        };
+    }
+
+    private static String text(TrainingEvent event) {
+        return switch (event) {
+            case Started e -> format("%,d parameters on %s, up to step %d", e.parameters(), e.backend(), e.maxSteps());
+            case Step e -> format("loss %.4f, learning rate %.3g, gradient norm %.3g", e.loss(), e.learningRate(), e.gradientNorm());
+            case Progress e -> format("of %d: loss %.4f, learning rate %.3g, %,.0f/s, %s left%s", e.maxSteps(), e.loss(), e.learningRate(),
+                    e.unitsPerSecond(), duration(e.secondsLeft()), e.skipped() == 0 ? "" : ", " + e.skipped() + " steps skipped");
+            case Evaluated e -> format("held out: loss %.4f, %s %.4f%s", e.loss(), e.metric().replace('_', ' '), e.value(),
+                    e.best() ? " (best)" : "");
+            case Sampled e -> "sample: " + e.prompt() + e.text();
+            case Saved e -> format("saved %s in %.2f s", e.folder(), e.seconds());
+            case Skipped e -> format("skipped: loss %s, gradient norm %s, %d in a row", e.loss(), e.gradientNorm(), e.inRow());
+            case Warning e -> e.message();
+            case Finished e -> format("finished after %s: %s", duration(e.seconds()), e.reason());
+        };
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
+    }
+
+    private static String duration(double seconds) {
+        if (!Double.isFinite(seconds)) {
+            return "?";
+        }
+        long whole = Math.round(seconds);
+        return whole < 60 ? format("%.1f s", seconds) : format("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+}

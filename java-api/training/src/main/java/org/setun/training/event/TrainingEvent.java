@@ -1,0 +1,71 @@
+package org.setun.training.event;
+
+import java.nio.file.Path;
+
+/**
+ * Something that happened during a run. Every event names the run ({@code ternary}, {@code fp32}, ...) and the number of updates done. The
+ * components of the records are the fields of the JSON lines that {@link JsonLines} writes, in snake_case.
+ */
+public sealed interface TrainingEvent {
+
+    /** Which of the models that are trained together. */
+    String run();
+
+    /** Steps done, skipped ones included. */
+    long step();
+
+    /** The loop is about to begin, from step 0 or where a checkpoint ended. */
+    record Started(String run, long step, long maxSteps, long parameters, String backend) implements TrainingEvent {
+    }
+
+    /**
+     * One update was made.
+     *
+     * @param loss         mean loss in nats before the update
+     * @param gradientNorm global norm before clipping
+     * @param samples      samples consumed since the run began
+     */
+    record Step(String run, long step, double loss, double learningRate, double gradientNorm, long samples) implements TrainingEvent {
+    }
+
+    /**
+     * Every {@code log_every} steps, and after the last.
+     *
+     * @param loss           mean over the steps since the last report
+     * @param unitsPerSecond tokens or samples per second since the last report, evaluation and saving not counted
+     * @param secondsLeft    estimate until the last step
+     */
+    record Progress(String run, long step, long maxSteps, double loss, double learningRate, double gradientNorm, double unitsPerSecond,
+            double secondsLeft, long skipped) implements TrainingEvent {
+    }
+
+    /**
+     * The held-out data was evaluated.
+     *
+     * @param loss   mean loss in nats
+     * @param metric what {@code value} measures, for instance {@code bits_per_byte}
+     * @param best   no evaluation before was better
+     */
+    record Evaluated(String run, long step, double loss, String metric, double value, boolean best) implements TrainingEvent {
+    }
+
+    /** The model completed a prompt. */
+    record Sampled(String run, long step, String prompt, String text) implements TrainingEvent {
+    }
+
+    /** A checkpoint is on disk. */
+    record Saved(String run, long step, Path folder, double seconds) implements TrainingEvent {
+    }
+
+    /** A step was left out because its loss or gradient was not finite; {@code inRow} such steps followed each other. */
+    record Skipped(String run, long step, double loss, double gradientNorm, int inRow) implements TrainingEvent {
+    }
+
+    /** Something went wrong that the run survived. */
+    record Warning(String run, long step, String message) implements TrainingEvent {
+    }
+
+    /** The loop has ended; {@code reason} says why. */
+    record Finished(String run, long step, String reason, double seconds) implements TrainingEvent {
+    }
+}
