@@ -132,27 +132,37 @@ VF_INLINE vi vi_first(int64_t n) {
     return index < vi_set1((int32_t)n);
 }
 
+/* A vector folded by halves to 4 lanes. */
+#if VF_LANES == 16
+#define VF_FOLD(v, op)                                                                                                       \
+    op(op(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 8, 9, 10, 11)),                           \
+       op(__builtin_shufflevector(v, v, 4, 5, 6, 7), __builtin_shufflevector(v, v, 12, 13, 14, 15)))
+#elif VF_LANES == 8
+#define VF_FOLD(v, op) op(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7))
+#else
+#define VF_FOLD(v, op) (v)
+#endif
+
+VF_INLINE vf4 vf4_add(vf4 a, vf4 b) { return a + b; }
+VF_INLINE vf4 vf4_higher(vf4 a, vf4 b) {
+    typedef int32_t vi4 __attribute__((vector_size(16)));
+    vi4 mask = a > b;
+    return (vf4)((mask & (vi4)a) | (~mask & (vi4)b));
+}
+
+VF_INLINE vf4 vf_fold_sum(vf v) { return VF_FOLD(v, vf4_add); }
+
 /* Sum of the lanes, folded by halves. */
 VF_INLINE float vf_sum(vf v) {
-    float lane[VF_LANES];
-    vf_store(lane, v);
-#if VF_LANES > 4
-    vf4 s = vf4_load(lane) + vf4_load(lane + VF_LANES / 2);
-#if VF_LANES == 16
-    s += vf4_load(lane + 4) + vf4_load(lane + 12);
-#endif
-#else
-    vf4 s = vf4_load(lane);
-#endif
+    vf4 s = vf_fold_sum(v);
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
+/* The highest lane; which one counts if some are NaN is not said. */
 VF_INLINE float vf_highest(vf v) {
-    float best = v[0];
-    for (int j = 1; j < VF_LANES; j++) {
-        best = v[j] > best ? v[j] : best;
-    }
-    return best;
+    vf4 s = VF_FOLD(v, vf4_higher);
+    float a = s[0] > s[2] ? s[0] : s[2], b = s[1] > s[3] ? s[1] : s[3];
+    return a > b ? a : b;
 }
 
 #endif
