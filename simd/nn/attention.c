@@ -48,7 +48,7 @@ static void forward_task(void *arg, int64_t task, int32_t worker) {
     const attention_job *job = arg;
     const setun_attention_args *args = job->args;
     int64_t sequences = args->batch * args->heads, block = job->blocks - 1 - task / sequences, sequence = task % sequences;
-    job->kernels->attention_forward(args, sequence / args->heads, sequence % args->heads, block * ATTENTION_BLOCK,
+    job->kernels->attention_forward(args, sequence / args->heads, sequence % args->heads, block * FORWARD_QUERIES,
                                     job->scratch + worker * job->scratch_each);
 }
 
@@ -57,7 +57,7 @@ static setun_status forward(setun_context *context, const setun_attention_args *
     if (status != SETUN_OK) {
         return status;
     }
-    attention_job job = {.args = args, .kernels = nn_kernels(context), .blocks = setun_ceil_div(args->t, ATTENTION_BLOCK)};
+    attention_job job = {.args = args, .kernels = nn_kernels(context), .blocks = setun_ceil_div(args->t, FORWARD_QUERIES)};
     job.scratch_each = attention_forward_scratch(attention_width(args->head_dim));
     SETUN_REQUIRE_SCRATCH(context, job.scratch, job.scratch_each * setun_workers(context));
     setun_parallel(context, args->batch * args->heads * job.blocks, forward_task, &job);
@@ -90,8 +90,8 @@ static void combine_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const attention_job *job = arg;
     const setun_attention_args *args = job->args;
-    int64_t batch = task / job->blocks, first = task % job->blocks * ATTENTION_BLOCK;
-    int64_t last = setun_min_i64(args->t, first + ATTENTION_BLOCK);
+    int64_t batch = task / job->blocks, first = task % job->blocks * BACKWARD_QUERIES;
+    int64_t last = setun_min_i64(args->t, first + BACKWARD_QUERIES);
     for (int64_t part = 1; part < job->parts && attention_first_query(args, part * job->part_keys) <= first; part++) {
         for (int64_t i = first; i < last; i++) {
             int64_t at = (batch * args->t + i) * args->ldq;
@@ -114,9 +114,9 @@ static void clear_key_gradients(const setun_attention_args *args) {
 
 static void choose_parts(attention_job *job) {
     const setun_attention_args *args = job->args;
-    int64_t key_blocks = setun_ceil_div(args->s, ATTENTION_BLOCK);
+    int64_t key_blocks = setun_ceil_div(args->s, BACKWARD_KEYS);
     int64_t parts = setun_min_i64(setun_ceil_div(BACKWARD_TASKS, args->batch * args->kv_heads), MAX_PARTS);
-    job->part_keys = setun_ceil_div(key_blocks, setun_min_i64(parts, key_blocks)) * ATTENTION_BLOCK;
+    job->part_keys = setun_ceil_div(key_blocks, setun_min_i64(parts, key_blocks)) * BACKWARD_KEYS;
     job->parts = setun_ceil_div(args->s, job->part_keys);
 }
 
@@ -138,7 +138,7 @@ static setun_status backward(setun_context *context, const setun_attention_args 
         clear_key_gradients(args);
         return SETUN_OK;
     }
-    attention_job job = {.args = args, .kernels = nn_kernels(context), .blocks = setun_ceil_div(args->t, ATTENTION_BLOCK)};
+    attention_job job = {.args = args, .kernels = nn_kernels(context), .blocks = setun_ceil_div(args->t, BACKWARD_QUERIES)};
     choose_parts(&job);
     job.scratch_each = attention_backward_scratch(attention_width(args->head_dim));
     int64_t own = job.scratch_each * setun_workers(context), delta = setun_round_up(queries * args->heads, 16), shares;

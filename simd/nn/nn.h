@@ -5,24 +5,26 @@
 
 #include "setun/nn.h"
 
-/* Attention works on blocks of this many queries and keys. */
-enum { ATTENTION_BLOCK = 64, ATTENTION_MAX_HEAD_DIM = 1 << 16 };
+/* Blocks of queries and keys that attention works on. The long side is the one that stays while the other is packed again and again. */
+enum { FORWARD_QUERIES = 128, FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, ATTENTION_MAX_HEAD_DIM = 1 << 16 };
 
 /* fp32 values that a row of head_dim values takes in scratch: whole register blocks of every tier. */
 static inline int64_t attention_width(int64_t head_dim) { return (head_dim + 31) / 32 * 32; }
 
-/* Scratch of one forward task: q, k transposed, v, out [64][width]; scores [64][64]; four values per query. */
+/* Scratch of one forward task: q, out [128][width]; k transposed, v [64][width]; scores [128][64]; four values per query. */
 static inline int64_t attention_forward_scratch(int64_t width) {
-    return ATTENTION_BLOCK * (4 * width + ATTENTION_BLOCK + 4);
+    return 2 * (FORWARD_QUERIES + FORWARD_KEYS) * width + FORWARD_QUERIES * (FORWARD_KEYS + 4);
 }
 
-/* Scratch of one backward task: k, k and v transposed, q, dout, dq, dk, dv [64][width]; p, ds [64][64]. */
-static inline int64_t attention_backward_scratch(int64_t width) { return ATTENTION_BLOCK * (8 * width + 2 * ATTENTION_BLOCK); }
+/* Scratch of one backward task: k, k and v transposed, dk, dv [128][width]; q, dout, dq [64][width]; p, ds [64][128]. */
+static inline int64_t attention_backward_scratch(int64_t width) {
+    return (5 * BACKWARD_KEYS + 3 * BACKWARD_QUERIES) * width + 2 * BACKWARD_QUERIES * BACKWARD_KEYS;
+}
 
-/* The block of queries that holds the first one to see a key. */
+/* The backward block of queries that holds the first one to see a key. */
 static inline int64_t attention_first_query(const setun_attention_args *args, int64_t key) {
     int64_t query = key - (args->s - args->t);
-    return query > 0 ? query / ATTENTION_BLOCK * ATTENTION_BLOCK : 0;
+    return query > 0 ? query / BACKWARD_QUERIES * BACKWARD_QUERIES : 0;
 }
 
 /* What one backward task treats: some keys of one key-value head. */
@@ -41,7 +43,7 @@ typedef struct setun_nn_kernels {
     /* table: cos then sin, [pairs] each, of one row's position */
     void (*rope_row)(const setun_rope_args *args, float *row, const float *table);
 
-    /* Queries [first_query, first_query + 64) of one head. */
+    /* Queries [first_query, first_query + FORWARD_QUERIES) of one head. */
     void (*attention_forward)(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, float *scratch);
     /* delta[batch][head][i] = dout . out of query i */
     void (*attention_delta)(const setun_attention_args *args, int64_t batch, int64_t head, float *delta);
