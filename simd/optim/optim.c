@@ -73,9 +73,9 @@ static setun_status clip_factor(setun_context *context, const double *sums, int6
     for (int64_t i = 0; i < count; i++) {
         total += sums[i];
     }
-    double norm = sqrt(total);
-    out[0] = (float)norm;
-    out[1] = !isfinite(norm) ? 0.0f : max_norm > 0 && norm > max_norm ? (float)(max_norm / norm) : 1.0f;
+    float norm = (float)sqrt(total);
+    out[0] = norm;
+    out[1] = !isfinite(norm) ? 0.0f : max_norm > 0 && norm > max_norm ? max_norm / norm : 1.0f;
     return SETUN_OK;
 }
 

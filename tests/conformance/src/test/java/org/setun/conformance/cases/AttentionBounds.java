@@ -1,13 +1,15 @@
 package org.setun.conformance.cases;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.setun.kernels.NnOps.Attention;
 import org.setun.testsupport.OffHeap;
 
 /**
  * Error bounds of attention, following the roundings from the scores to each output (docs/numerics.md). With d the head size, s the keys
  * that a query sees, u = 2^-24: a score errs by e = (d+2) u scale sum|q k|; a weight p relatively by w = 2 max e + (s + 12) u; the rest
- * are sums of such terms.
+ * are sums of such terms. Where an input is not finite, results that do not depend on it are unbounded too: kernels multiply whole blocks,
+ * masked weights of 0 included, so that a NaN may spread in its block.
  */
 final class AttentionBounds {
 
@@ -35,6 +37,19 @@ final class AttentionBounds {
         this.out = new double[(int) (a.batch() * a.queries() * a.heads() * d)];
         this.lse = new double[(int) (a.batch() * a.heads() * a.queries())];
         forEachQuery(this::forward);
+        if (spoilt(this.q) || spoilt(this.k) || spoilt(this.v)) {
+            Arrays.fill(out, Double.NaN);
+            Arrays.fill(lse, Double.NaN);
+        }
+    }
+
+    private static boolean spoilt(float[] values) {
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     double[] out() {
@@ -51,6 +66,11 @@ final class AttentionBounds {
         float[] g = OffHeap.toFloats(outputGradient);
         Gradients gradients = new Gradients(new double[q.length], new double[k.length], new double[v.length]);
         forEachQuery((batch, head, query) -> backward(batch, head, query, o, l, g, gradients));
+        if (spoilt(q) || spoilt(k) || spoilt(v) || spoilt(g)) {
+            Arrays.fill(gradients.dq, Double.NaN);
+            Arrays.fill(gradients.dk, Double.NaN);
+            Arrays.fill(gradients.dv, Double.NaN);
+        }
         return gradients;
     }
 
