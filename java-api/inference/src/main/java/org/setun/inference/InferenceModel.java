@@ -2,8 +2,9 @@ package org.setun.inference;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
-import org.setun.formats.gguf.GgufFile;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.nn.DecoderConfig;
@@ -20,45 +21,45 @@ public final class InferenceModel implements AutoCloseable {
     private final String architecture;
     private final DecoderConfig config;
     private final ModelWeights weights;
+    private final @Nullable Tokenizer tokenizer;
     private final Backend backend;
     private final MemoryPool memory;
 
-    private InferenceModel(String architecture, DecoderConfig config, ModelWeights weights, Backend backend, MemoryPool memory) {
+    InferenceModel(String architecture, DecoderConfig config, ModelWeights weights, @Nullable Tokenizer tokenizer, Backend backend,
+            MemoryPool memory) {
         this.architecture = architecture;
         this.config = config;
         this.weights = weights;
+        this.tokenizer = tokenizer;
         this.backend = backend;
         this.memory = memory;
     }
 
     /**
      * Loads a GGUF file of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
-     * {@code qwen3}. The file may be closed or replaced afterwards.
+     * {@code qwen3}, or a checkpoint of llama2.c, which has no tokenizer. The file may be closed or replaced afterwards.
      *
      * @param activations what ternary matrices are multiplied with
      * @throws FormatException if the file is damaged or of an unsupported kind
+     * @throws IOException if it cannot be read
      */
-    public static InferenceModel openGguf(Path path, Backend backend, Activations activations) throws IOException {
-        try (GgufFile file = GgufFile.open(path)) {
-            return load(file, backend, activations);
-        }
+    public static InferenceModel open(Path path, Backend backend, Activations activations) throws IOException {
+        return new ModelLoader(backend, activations).open(path, null);
     }
 
-    private static InferenceModel load(GgufFile file, Backend backend, Activations activations) {
-        GgufArchitecture architecture = GgufArchitecture.of(file.metadata());
-        DecoderConfig config = architecture.config(file);
-        MemoryPool memory = new MemoryPool(backend);
-        try {
-            ModelWeights weights = new WeightLoader(new GgufSource(file, backend, memory), config, backend, memory, activations)
-                    .load(architecture.headNorms());
-            return new InferenceModel(file.metadata().architecture(), config, weights, backend, memory);
-        } catch (RuntimeException | Error e) {
-            memory.close();
-            throw e;
-        }
+    /**
+     * Loads a checkpoint of llama2.c with its tokenizer.
+     *
+     * @param tokenizer in llama2.c's form ({@code tokenizer.bin})
+     * @throws FormatException if a file is damaged, or the two do not fit together
+     * @throws IllegalArgumentException if {@code path} is a GGUF file, which has its own tokenizer
+     * @throws IOException if a file cannot be read
+     */
+    public static InferenceModel open(Path path, Path tokenizer, Backend backend, Activations activations) throws IOException {
+        return new ModelLoader(backend, activations).open(path, tokenizer);
     }
 
-    /** The architecture's GGUF name. */
+    /** The architecture's GGUF name, or {@code llama2.c}. */
     public String architecture() {
         return architecture;
     }
@@ -66,6 +67,23 @@ public final class InferenceModel implements AutoCloseable {
     /** The model's shape. */
     public DecoderConfig config() {
         return config;
+    }
+
+    /**
+     * The model's tokenizer.
+     *
+     * @throws IllegalStateException if its file has none
+     */
+    public Tokenizer tokenizer() {
+        if (tokenizer == null) {
+            throw new IllegalStateException("the model's file has no tokenizer");
+        }
+        return tokenizer;
+    }
+
+    /** Whether the model's file has a tokenizer. */
+    public boolean hasTokenizer() {
+        return tokenizer != null;
     }
 
     /** The smaller of the model's context and {@link #DEFAULT_CONTEXT}. */

@@ -86,7 +86,7 @@ class ExportedModelTest {
             ExportOptions options = ExportOptions.of("test", given.type()).withScales(given.scales()).withHalfTables(given.halfTables());
             GgufExporter.export(backend, decoder, writer -> { }, options, file);
             Graph graph = new Graph(decoder, Tape.evaluating(backend, workspace));
-            try (InferenceModel model = InferenceModel.openGguf(file, backend, given.activations()); InferenceSession session = model.newSession()) {
+            try (InferenceModel model = InferenceModel.open(file, backend, given.activations()); InferenceSession session = model.newSession()) {
                 assertThat(model.config()).isEqualTo(given.subNorms() ? config : withRope(config, NnOps.Rope.INTERLEAVED));
                 float[] expected = graph.logits(prompt);
                 assertThat(spread(expected)).isBetween(0.5, 3.0);

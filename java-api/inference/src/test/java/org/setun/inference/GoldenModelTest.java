@@ -41,7 +41,7 @@ class GoldenModelTest {
     void fullPrecisionActivationsGiveTheLogitsOfTheDequantizedWeights(String name, String backendName) throws IOException {
         Golden golden = Golden.of(name);
         try (Backend backend = TestBackends.open(backendName);
-                InferenceModel model = InferenceModel.openGguf(golden.model(), backend, Activations.FP32);
+                InferenceModel model = InferenceModel.open(golden.model(), backend, Activations.FP32);
                 InferenceSession session = model.newSession(128)) {
             double distance = Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), golden.exact());
             System.out.printf("%s on %s: max |d| = %.1e%n", name, backendName, distance);
@@ -55,7 +55,7 @@ class GoldenModelTest {
     void halfPrecisionFilesAreAsLlamaCppRunsThem(String name, String backendName) throws IOException {
         Golden golden = Golden.of(name);
         try (Backend backend = TestBackends.open(backendName);
-                InferenceModel model = InferenceModel.openGguf(golden.model(), backend, Activations.FP32);
+                InferenceModel model = InferenceModel.open(golden.model(), backend, Activations.FP32);
                 InferenceSession session = model.newSession(128)) {
             assertThat(Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), golden.logits())).isLessThanOrEqualTo(0.05);
         }
@@ -66,7 +66,7 @@ class GoldenModelTest {
     void roundedActivationsStayCloseToLlamaCppsOwnRounding(String name, String backendName) throws IOException {
         Golden golden = Golden.of(name);
         try (Backend backend = TestBackends.open(backendName);
-                InferenceModel model = InferenceModel.openGguf(golden.model(), backend, Activations.INT8);
+                InferenceModel model = InferenceModel.open(golden.model(), backend, Activations.INT8);
                 InferenceSession session = model.newSession(128)) {
             float[] logits = Comparison.logits(session, golden.tokens(), VOCAB);
             double distance = Comparison.maxDistance(logits, golden.logits());

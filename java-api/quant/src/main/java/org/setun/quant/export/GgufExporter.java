@@ -13,6 +13,10 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufWriter;
+import org.setun.formats.tokenizer.BpeTokenizer;
+import org.setun.formats.tokenizer.GgufTokenizers;
+import org.setun.formats.tokenizer.SpmTokenizer;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.NnOps;
@@ -56,10 +60,24 @@ public final class GgufExporter {
     /**
      * Writes {@code file} atomically: if anything fails, an older file of that name stays as it was.
      *
-     * @param tokenizer puts the tokenizer's keys
+     * @param tokenizer with as many tokens as the model has
      * @throws IllegalArgumentException if no reader would compute this model from such a file; the message says what would work
      * @throws IOException if the device fails
      */
+    public static ExportReport export(Backend backend, Decoder decoder, Tokenizer tokenizer, ExportOptions options, Path file) throws IOException {
+        if (tokenizer.vocabSize() != decoder.config().vocab()) {
+            throw new IllegalArgumentException("tokenizer has " + tokenizer.vocabSize() + " tokens, the model's embedding " + decoder.config().vocab());
+        }
+        return export(backend, decoder, writer -> {
+            switch (tokenizer) {
+                case BpeTokenizer bpe -> GgufTokenizers.write(bpe, writer);
+                case SpmTokenizer spm -> GgufTokenizers.write(spm, writer);
+                default -> throw new IllegalArgumentException("tokenizer is a " + tokenizer.getClass().getName() + ", which GGUF has no form for");
+            }
+        }, options, file);
+    }
+
+    /** Writes a model without a tokenizer, or with one that {@code tokenizer} puts into the metadata. */
     public static ExportReport export(Backend backend, Decoder decoder, Consumer<GgufWriter> tokenizer, ExportOptions options, Path file)
             throws IOException {
         return new GgufExporter(backend, decoder, options).write(tokenizer, file);

@@ -3,45 +3,16 @@ package org.setun.inference;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 
-class StreamedTextTest {
-
-    @Property(tries = 300)
-    void anySplitOfValidBytesGivesTheText(@ForAll String text, @ForAll @IntRange(min = 1, max = 5) int step) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        Utf8Pieces pieces = new Utf8Pieces();
-        StringBuilder out = new StringBuilder();
-        for (int i = 0; i < bytes.length; i += step) {
-            out.append(pieces.append(Arrays.copyOfRange(bytes, i, Math.min(bytes.length, i + step))));
-        }
-        out.append(pieces.finish());
-        assertThat(out.toString()).isEqualTo(new String(bytes, StandardCharsets.UTF_8));
-    }
-
-    @Test
-    void anUnfinishedCharacterIsHeldBack() {
-        byte[] euro = "€".getBytes(StandardCharsets.UTF_8);
-        Utf8Pieces pieces = new Utf8Pieces();
-        assertThat(pieces.append(new byte[] {'a', euro[0]})).isEqualTo("a");
-        assertThat(pieces.append(new byte[] {euro[1]})).isEmpty();
-        assertThat(pieces.append(new byte[] {euro[2], 'b'})).isEqualTo("€b");
-        assertThat(pieces.append(new byte[] {euro[0]})).isEmpty();
-        assertThat(pieces.finish()).isEqualTo("\uFFFD");
-    }
-
-    @Property(tries = 300)
-    void piecesLongerThanTheBufferPass(@ForAll @Size(max = 700) byte[] bytes) {
-        Utf8Pieces pieces = new Utf8Pieces();
-        assertThat(pieces.append(bytes) + pieces.finish()).isEqualTo(new String(bytes, StandardCharsets.UTF_8));
-    }
+class StopMatcherTest {
 
     @Property(tries = 500)
     void stoppingDoesNotDependOnTheSplit(@ForAll("fewLetters") String text, @ForAll @IntRange(min = 1, max = 4) int step) {
@@ -70,9 +41,9 @@ class StreamedTextTest {
         return none;
     }
 
-    @net.jqwik.api.Provide
-    net.jqwik.api.Arbitrary<String> fewLetters() {
-        return net.jqwik.api.Arbitraries.strings().withChars("abc").ofMaxLength(14);
+    @Provide
+    Arbitrary<String> fewLetters() {
+        return Arbitraries.strings().withChars("abc").ofMaxLength(14);
     }
 
     @Test
