@@ -4,7 +4,8 @@
  *   PLANE(v, i)        the bytes (v >> 2i) & 3
  *   DOT(sum, u, s)     sum + the products u*s of unsigned by signed bytes, in the lanes of WIDEN's argument
  *   WIDEN(sum)         those lanes as int32 lanes;  FOLD(v) the sum of the int32 lanes, modulo 2^32
- *   FLUSH_BLOCKS       after how many blocks of 256 the lanes of DOT must be widened
+ *   FLUSH_BLOCKS       after how many blocks of 256 the lanes of DOT must be widened; 0: never
+ *   FOLD_ROWS(v, out)  optional: the folds of v[0 .. ROWS-1] to out[0 .. ROWS-1], cheaper than one by one
  * The tile unpacks each plane of w once for all its columns; one scale per tensor lets the sums run over all of k. */
 #include "kernels.h"
 
@@ -19,8 +20,9 @@ INLINE void tile(const uint8_t *w, int64_t kp, const int8_t *q, int64_t ldq, int
             total[c][r] = ZERO();
         }
     }
-    for (int64_t first = 0; first < blocks; first += FLUSH_BLOCKS) {
-        int64_t end = first + FLUSH_BLOCKS < blocks ? first + FLUSH_BLOCKS : blocks;
+    int64_t first = 0;
+    do {
+        int64_t end = FLUSH_BLOCKS > 0 && blocks - first > FLUSH_BLOCKS ? first + FLUSH_BLOCKS : blocks;
         vec sum[COLS][ROWS];
         for (int c = 0; c < cols; c++) {
             for (int r = 0; r < rows; r++) {
@@ -51,11 +53,18 @@ INLINE void tile(const uint8_t *w, int64_t kp, const int8_t *q, int64_t ldq, int
         }
         for (int c = 0; c < cols; c++) {
             for (int r = 0; r < rows; r++) {
-                total[c][r] = ADD(total[c][r], WIDEN(sum[c][r]));
+                total[c][r] = FLUSH_BLOCKS > 0 ? ADD(total[c][r], WIDEN(sum[c][r])) : WIDEN(sum[c][r]);
             }
         }
-    }
+        first = end;
+    } while (FLUSH_BLOCKS > 0 && first < blocks);
     for (int c = 0; c < cols; c++) {
+#if defined(FOLD_ROWS)
+        if (rows == ROWS) {
+            FOLD_ROWS(total[c], dots + c * ld_dots);
+            continue;
+        }
+#endif
         for (int r = 0; r < rows; r++) {
             dots[c * ld_dots + r] = FOLD(total[c][r]);
         }
