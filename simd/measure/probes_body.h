@@ -39,49 +39,43 @@ static inline __attribute__((always_inline)) uint64_t read_all(const char *buffe
 static uint64_t NAME(read)(const void *buffer, int64_t bytes) { return read_all(buffer, bytes, 0); }
 static uint64_t NAME(read_prefetched)(const void *buffer, int64_t bytes) { return read_all(buffer, bytes, 4096); }
 
-/* Independent sums: enough to cover the latency on two ports. */
+/* Twelve independent sums cover the latency on two ports. They are variables with names, as an array would not stay in registers. */
+#define EACH(use) use(0) use(1) use(2) use(3) use(4) use(5) use(6) use(7) use(8) use(9) use(10) use(11)
+#define KEEP_SUM(i) KEEP(sum##i); /* or the compiler would see that all sums are the same */
 enum { CHAINS = 12 };
 
 static int64_t NAME(fma_f32)(int64_t rounds) {
-    fvec a = {0}, b = {0}, sum[CHAINS];
-    memset(sum, 0, sizeof sum);
-    for (int j = 0; j < CHAINS; j++) {
-        KEEP(sum[j]); /* or the compiler would see that all chains are the same */
-    }
+    fvec a = {0}, b = {0};
+#define ZERO(i) fvec sum##i = {0};
+#define STEP(i) sum##i = FMA(a, b, sum##i);
+    EACH(ZERO)
+    EACH(KEEP_SUM)
     for (int64_t i = 0; i < rounds; i++) {
         KEEP(a); /* new to the compiler in each round: nothing moves out of the loop */
         KEEP(b);
-#pragma GCC unroll 12
-        for (int j = 0; j < CHAINS; j++) {
-            sum[j] = FMA(a, b, sum[j]);
-        }
+        EACH(STEP)
     }
-    for (int j = 0; j < CHAINS; j++) {
-        KEEP(sum[j]);
-    }
+    EACH(KEEP_SUM)
+#undef ZERO
+#undef STEP
     return rounds * CHAINS * (int64_t)(sizeof(fvec) / sizeof(float));
 }
 
 #if !defined(OWN_DOT)
 static int64_t NAME(dot_int8)(int64_t rounds) {
-    ivec a, b, sum[CHAINS];
-    memset(&a, 0, sizeof a);
-    memset(&b, 0, sizeof b);
-    memset(sum, 0, sizeof sum);
-    for (int j = 0; j < CHAINS; j++) {
-        KEEP(sum[j]);
-    }
+    ivec a = {0}, b = {0};
+#define ZERO(i) ivec sum##i = {0};
+#define STEP(i) sum##i = DOT(sum##i, a, b);
+    EACH(ZERO)
+    EACH(KEEP_SUM)
     for (int64_t i = 0; i < rounds; i++) {
         KEEP(a);
         KEEP(b);
-#pragma GCC unroll 12
-        for (int j = 0; j < CHAINS; j++) {
-            sum[j] = DOT(sum[j], a, b);
-        }
+        EACH(STEP)
     }
-    for (int j = 0; j < CHAINS; j++) {
-        KEEP(sum[j]);
-    }
+    EACH(KEEP_SUM)
+#undef ZERO
+#undef STEP
     return rounds * CHAINS * DOT_MACS;
 }
 #endif
