@@ -10,7 +10,11 @@ typedef __m256i vec;
 #define ADD(a, b) _mm256_add_epi32(a, b)
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
 #define PLANE(v, i) _mm256_and_si256(_mm256_srli_epi16(v, 2 * (i)), _mm256_set1_epi8(3))
+#if defined(SETUN_AVXVNNI_EMULATED)
+#define DOT(sum, u, s) _mm256_dpbusd_epi32(sum, u, s) /* a test without the hardware uses the AVX-512 encoding */
+#else
 #define DOT(sum, u, s) _mm256_dpbusd_avx_epi32(sum, u, s)
+#endif
 #define WIDEN(sum) (sum)
 #define FOLD(v) fold(v)
 

@@ -1,0 +1,51 @@
+/* The fp32 product, the sums and the optimizer by name. */
+#include <stddef.h>
+
+#include "replay.h"
+
+static setun_status gemm_f32(setun_context *context, replay_case *c) {
+    setun_gemm_f32_args args = {.size = sizeof args,
+                                .trans_a = (int32_t)I(trans_a),
+                                .trans_b = (int32_t)I(trans_b),
+                                .m = I(m),
+                                .n = I(n),
+                                .k = I(k),
+                                .alpha = F(alpha),
+                                .beta = F(beta),
+                                .a = P(a),
+                                .lda = I(lda),
+                                .b = P(b),
+                                .ldb = I(ldb),
+                                .c = P(c),
+                                .ldc = I(ldc)};
+    return setun_gemm_f32(context, &args);
+}
+
+static setun_status sum(setun_context *context, replay_case *c) { return setun_sum(context, P(x), I(count), P(out)); }
+
+static setun_status sum_squares(setun_context *context, replay_case *c) { return setun_sum_squares(context, P(x), I(count), P(out)); }
+
+static setun_status clip_factor(setun_context *context, replay_case *c) {
+    return setun_clip_factor(context, P(sums), I(count), F(max_norm), P(out));
+}
+
+static setun_status adamw(setun_context *context, replay_case *c) {
+    setun_adamw_args args = {.size = sizeof args,
+                             .count = I(count),
+                             .w = P(w),
+                             .g = P(g),
+                             .m = P(m),
+                             .v = P(v),
+                             .lr = F(lr),
+                             .beta1 = F(beta1),
+                             .beta2 = F(beta2),
+                             .eps = F(eps),
+                             .weight_decay = F(weight_decay),
+                             .bias1 = F(bias1),
+                             .bias2 = F(bias2),
+                             .grad_factor = P(grad_factor)};
+    return setun_adamw(context, &args);
+}
+
+const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"sum", sum},     {"sum_squares", sum_squares},
+                                      {"clip_factor", clip_factor}, {"adamw", adamw}, {NULL, NULL}};
