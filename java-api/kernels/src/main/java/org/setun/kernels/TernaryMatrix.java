@@ -1,0 +1,281 @@
+package org.setun.kernels;
+
+import static org.setun.kernels.MatrixArguments.atLeast;
+import static org.setun.kernels.MatrixArguments.commonScale;
+import static org.setun.kernels.MatrixArguments.exactly;
+import static org.setun.kernels.MatrixArguments.finite;
+import static org.setun.kernels.MatrixArguments.notFinite;
+import static org.setun.kernels.MatrixArguments.values;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A weight matrix {@code W[m][k]} with codes in {-1, 0, 1} and one scale, packed to 2 bits per weight for the kernels.
+ *
+ * <p>{@link #matmul} quantizes each row of activations to int8 (absmax) and multiplies in integers: the same bits on every machine.
+ * {@link #matmulF32} keeps activations in fp32.
+ *
+ * <p>Threads: immutable, to be shared freely; {@link #close} when no thread uses it. Closing its {@link Setun} closes it, too.
+ */
+public final class TernaryMatrix implements AutoCloseable {
+
+    private static final long ALIGNMENT = 64;
+
+    private final Setun setun;
+    private final long m;
+    private final long k;
+    private final float gamma;
+    private final Buffer buffer; // gamma in the first 64 bytes, then the packed codes
+
+    private TernaryMatrix(Setun setun, long m, long k, Buffer buffer) {
+        this.setun = setun;
+        this.m = m;
+        this.k = k;
+        this.buffer = buffer;
+        gamma = scale().get(ValueLayout.JAVA_FLOAT, 0);
+    }
+
+    /** See {@link Setun#quantize(float[], int, int)}. */
+    public static TernaryMatrix quantize(Setun setun, float[] weights, int m, int k) {
+        exactly("weights", weights.length, "m", m, "k", k);
+        return quantize(setun, MemorySegment.ofArray(weights), m, k);
+    }
+
+    /** See {@link Setun#quantize(MemorySegment, long, long)}. */
+    public static TernaryMatrix quantize(Setun setun, MemorySegment weights, long m, long k) {
+        long bytes = atLeast("weights", weights, Float.BYTES, "m", m, "k", k);
+        return create(setun, m, k, (scale, packed) -> {
+            try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(weights, bytes))) {
+                MemorySegment w = staging.input(weights, bytes);
+                setun.backend().ternaryQuantizePack(w, m, k, packed, scale);
+                if (!Float.isFinite(scale.get(ValueLayout.JAVA_FLOAT, 0))) {
+                    throw notFinite("weights", w, k);
+                }
+            }
+        });
+    }
+
+    /** See {@link Setun#ofCodes(MemorySegment, long, long, float)}. */
+    public static TernaryMatrix ofCodes(Setun setun, MemorySegment codes, long m, long k, float gamma) {
+        long bytes = atLeast("codes", codes, Byte.BYTES, "m", m, "k", k);
+        finite("gamma", gamma);
+        return create(setun, m, k, (scale, packed) -> {
+            try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(codes, bytes))) {
+                setun.backend().ternaryPack(staging.input(codes, bytes), m, k, packed);
+                scale.set(ValueLayout.JAVA_FLOAT, 0, gamma);
+            }
+        });
+    }
+
+    /**
+     * A matrix from the bytes of an interchange format.
+     *
+     * @param data exactly {@link TernaryFormat#bytes} bytes, on or off the heap
+     * @throws IllegalArgumentException if the data is not ternary, its blocks differ in scale, or the format holds no scale
+     *                                  ({@link TernaryFormat#HF_U8}: decode the codes with {@link TernaryOps#ternaryDecode})
+     */
+    public static TernaryMatrix decode(Setun setun, TernaryFormat format, MemorySegment data, long m, long k) {
+        if (format == TernaryFormat.HF_U8) {
+            throw new IllegalArgumentException("format = " + format + " holds no scale; one of TQ2_0, TQ1_0, I2_S is allowed");
+        }
+        long codeBytes = values("m", m, "k", k);
+        long scaleBytes = Float.BYTES * format.scales(m, k);
+        long dataBytes = data.byteSize();
+        if (dataBytes != format.bytes(m, k)) {
+            throw new IllegalArgumentException(
+                    "data has " + dataBytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have " + format.bytes(m, k));
+        }
+        return create(setun, m, k, (scale, packed) -> {
+            long room = Staging.roomIfCopied(data, dataBytes) + Staging.room(codeBytes) + Staging.room(scaleBytes);
+            try (Staging staging = new Staging(setun.pool(), room)) {
+                MemorySegment codes = staging.piece(codeBytes);
+                MemorySegment scales = staging.piece(scaleBytes);
+                setun.backend().ternaryDecode(format, staging.input(data, dataBytes), m, k, codes, scales);
+                scale.set(ValueLayout.JAVA_FLOAT, 0, commonScale(codes, scales));
+                setun.backend().ternaryPack(codes, m, k, packed);
+            }
+        });
+    }
+
+    /** Outputs. */
+    public long rows() {
+        return m;
+    }
+
+    /** Inputs. */
+    public long columns() {
+        return k;
+    }
+
+    /** The scale: a weight is {@code gamma} times its code. */
+    public float gamma() {
+        return gamma;
+    }
+
+    /** Off-heap bytes in use. */
+    public long byteSize() {
+        return buffer.byteSize();
+    }
+
+    /**
+     * {@code y = x * W^T} with activations quantized to int8 per row.
+     *
+     * @param x {@code [n][k]}
+     * @return {@code [n][m]}
+     * @throws IllegalArgumentException if there are not n * k values, or one is NaN or infinite (the message names the first)
+     */
+    public float[] matmul(float[] x, int n) {
+        float[] y = output(x.length, n);
+        matmul(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
+        return y;
+    }
+
+    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
+    public void matmul(MemorySegment x, MemorySegment y, long n) {
+        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
+        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
+        long qBytes = n * TernaryOps.paddedK(k);
+        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes) + Staging.room(qBytes) + 2 * Staging.room(n * 4);
+        setun.begin();
+        try (Staging staging = new Staging(setun.pool(), room)) {
+            MemorySegment q = staging.piece(qBytes);
+            MemorySegment step = staging.piece(n * Float.BYTES);
+            MemorySegment sum = staging.piece(n * Integer.BYTES);
+            MemorySegment input = staging.input(x, xBytes);
+            setun.backend().quantizeRows(input, n, k, k, q, step, sum);
+            for (long row = 0; row < n; row++) {
+                if (!Float.isFinite(step.getAtIndex(ValueLayout.JAVA_FLOAT, row))) {
+                    throw notFinite("x", input, k);
+                }
+            }
+            MemorySegment output = staging.output(y, yBytes);
+            setun.backend().ternaryGemm(packed(), m, k, scale(), q, step, sum, n, null, null, output, m, null);
+            Staging.finish(output, y);
+        } finally {
+            setun.end();
+        }
+    }
+
+    /**
+     * {@code y = x * W^T} with fp32 activations: {@code |error| <= (k + 2) * 2^-24 * gamma * sum|x|} per output. NaN and infinities spread
+     * as IEEE 754 says.
+     *
+     * @param x {@code [n][k]}
+     * @return {@code [n][m]}
+     */
+    public float[] matmulF32(float[] x, int n) {
+        float[] y = output(x.length, n);
+        matmulF32(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
+        return y;
+    }
+
+    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
+    public void matmulF32(MemorySegment x, MemorySegment y, long n) {
+        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
+        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
+        setun.begin();
+        try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes))) {
+            MemorySegment output = staging.output(y, yBytes);
+            setun.backend().ternaryGemmF32(packed(), m, k, scale(), staging.input(x, xBytes), n, k, null, output, m);
+            Staging.finish(output, y);
+        } finally {
+            setun.end();
+        }
+    }
+
+    /** The codes, row-major {@code [m][k]}. */
+    public byte[] codes() {
+        byte[] result = new byte[Math.toIntExact(m * k)];
+        setun.begin();
+        try (Staging staging = new Staging(setun.pool(), Staging.room(result.length))) {
+            MemorySegment codes = staging.piece(result.length);
+            setun.backend().ternaryUnpack(packed(), m, k, codes);
+            MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, 0, result, 0, result.length);
+        } finally {
+            setun.end();
+        }
+        return result;
+    }
+
+    /**
+     * The bytes of an interchange format. {@link TernaryFormat#TQ2_0} and {@link TernaryFormat#TQ1_0} keep the scale as f16 (relative error
+     * up to 2^-11), {@link TernaryFormat#I2_S} exactly; {@link TernaryFormat#HF_U8} holds no scale.
+     *
+     * @throws IllegalArgumentException if {@link #columns()} is not a multiple of the format's block
+     */
+    public byte[] encode(TernaryFormat format) {
+        byte[] result = new byte[Math.toIntExact(format.bytes(m, k))];
+        long scaleCount = format.scales(m, k);
+        setun.begin();
+        long room = Staging.room(m * k) + Staging.room(Float.BYTES * scaleCount) + Staging.room(result.length);
+        try (Staging staging = new Staging(setun.pool(), room)) {
+            MemorySegment codes = staging.piece(m * k);
+            MemorySegment scales = staging.piece(Float.BYTES * scaleCount);
+            MemorySegment data = staging.piece(result.length);
+            setun.backend().ternaryUnpack(packed(), m, k, codes);
+            setun.backend().fill(scales, scaleCount, gamma);
+            setun.backend().ternaryEncode(format, codes, m, k, scales, data);
+            MemorySegment.copy(data, ValueLayout.JAVA_BYTE, 0, result, 0, result.length);
+        } finally {
+            setun.end();
+        }
+        return result;
+    }
+
+    /** Frees the memory. Closing twice does nothing. */
+    @Override
+    public void close() {
+        setun.begin();
+        try {
+            if (buffer.isAlive()) {
+                setun.pool().free(buffer);
+            }
+        } finally {
+            setun.end();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "TernaryMatrix[" + m + " x " + k + ", gamma = " + gamma + "]";
+    }
+
+    /** What gives a new matrix its values. */
+    private interface Filler {
+        void fill(MemorySegment scale, MemorySegment packed);
+    }
+
+    private static TernaryMatrix create(Setun setun, long m, long k, Filler filler) {
+        setun.begin();
+        try {
+            Buffer buffer = setun.pool().allocate(ALIGNMENT + TernaryOps.packedBytes(m, k));
+            try {
+                filler.fill(buffer.segment().asSlice(0, Float.BYTES), buffer.segment().asSlice(ALIGNMENT));
+                return new TernaryMatrix(setun, m, k, buffer);
+            } catch (RuntimeException e) {
+                setun.pool().free(buffer);
+                throw e;
+            }
+        } finally {
+            setun.end();
+        }
+    }
+
+    private MemorySegment scale() {
+        return buffer.segment().asSlice(0, Float.BYTES);
+    }
+
+    private MemorySegment packed() {
+        return buffer.segment().asSlice(ALIGNMENT);
+    }
+
+    private float[] output(int length, int n) {
+        exactly("x", length, "n", n, "k", k);
+        long values = values("n", n, "m", m);
+        if (values > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("n = " + n + " rows of m = " + m + " floats are too many for an array; use segments");
+        }
+        return new float[(int) values];
+    }
+}
