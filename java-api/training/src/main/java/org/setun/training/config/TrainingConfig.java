@@ -57,7 +57,6 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     public record Tokenizer(
             @Setting("a tokenizer.json to use; empty = train a byte-level BPE on the corpus") String file,
             @Setting(value = "entries of a trained vocabulary", min = 257, max = 1 << 20) int vocabSize,
-            @Setting(value = "a pair must occur this often to be merged", min = 1) int minFrequency,
             @Setting(value = "bytes of the training text that the BPE is trained on; 0 = all", min = 0) long trainBytes) {
     }
 
@@ -153,7 +152,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         return new TrainingConfig(
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
-                new Tokenizer("", 4096, 2, 0),
+                new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, false, 10, "", 48),
                 new Optimizer(0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),

@@ -68,15 +68,15 @@ public final class TokenDataset {
     }
 
     /**
-     * Fills {@code ids} and {@code targets} with the evaluation windows {@code [first, first + count)}; what lies beyond the file has id 0 and
-     * target -1, which the loss ignores.
+     * Fills {@code ids} and {@code targets} with the evaluation windows {@code first, first + stride, ...}, {@code count} of them; what lies
+     * beyond the file has id 0 and target -1, which the loss ignores.
      */
-    public void evaluation(long first, int count, MemorySegment ids, MemorySegment targets) {
-        if (first < 0 || count < 1) {
-            throw new IllegalArgumentException("windows: " + count + " from " + first + ", must be at least 1 from 0 on");
+    public void evaluation(long first, long stride, int count, MemorySegment ids, MemorySegment targets) {
+        if (first < 0 || stride < 1 || count < 1) {
+            throw new IllegalArgumentException("windows: " + count + " from " + first + " by " + stride + ", must be at least 1 from 0 by 1");
         }
         for (int row = 0; row < count; row++) {
-            long start = (first + row) * context;
+            long start = (first + row * stride) * context;
             long length = Math.clamp(tokens.count() - 1 - start, 0, context);
             long to = (long) row * context;
             if (length > 0) {

@@ -153,7 +153,9 @@ class TokenDatasetTest {
             assertThat(data.evaluationWindows()).isEqualTo(3);
             MemorySegment ids = arena.allocate(160);
             MemorySegment targets = arena.allocate(160);
-            data.evaluation(0, 4, ids, targets);
+            data.evaluation(1, 2, 1, ids, targets);
+            assertThat(targets.get(ValueLayout.JAVA_INT, 0)).as("a stride starts where it should").isEqualTo(11);
+            data.evaluation(0, 1, 4, ids, targets);
             int[] y = targets.toArray(ValueLayout.JAVA_INT);
             assertThat(Arrays.stream(y).filter(t -> t >= 0).toArray()).containsExactly(IntStream.rangeClosed(1, 24).toArray());
             assertThat(Arrays.stream(y).filter(t -> t < 0)).hasSize(16).containsOnly(-1);

@@ -1,0 +1,247 @@
+package org.setun.training.lm;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.setun.formats.tokenizer.BpeTokenizer;
+import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.Workspace;
+import org.setun.nn.Decoder;
+import org.setun.training.StopFlag;
+import org.setun.training.Trainer;
+import org.setun.training.TrainerBuilder;
+import org.setun.training.TrainingResult;
+import org.setun.training.TrainingTask;
+import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.data.TokenDataset;
+import org.setun.training.event.ConsoleLog;
+import org.setun.training.event.JsonLines;
+import org.setun.training.event.TrainingEvent;
+import org.setun.training.event.TrainingListener;
+import org.setun.training.metric.ByteNgram;
+
+/**
+ * The whole way from a configuration to trained language models: corpus, tokenizer, token files, decoder, loop, checkpoints. Each
+ * {@link #train} makes one model; models trained one after the other see the same batches in the same order and start from the same numbers,
+ * so a ternary model and its full-precision twin differ in the quantization alone.
+ *
+ * <p>On disk, under {@code checkpoint.folder} (or a temporary folder if that is empty): {@code data/} with the tokenizer and the tokens, and
+ * one folder per run with its checkpoints and events. One thread; close it to free the models.
+ */
+public final class LanguageModelTraining implements AutoCloseable {
+
+    /** Name of the runs with ternary weights. */
+    public static final String TERNARY = "ternary";
+    /** Name of the runs with fp32 weights. */
+    public static final String FULL_PRECISION = "fp32";
+
+    /** What to do with checkpoints that are already there. */
+    public enum Resume {
+        /** It is an error if there are any. */
+        NEW,
+        /** Continue with the newest; start anew if there is none. */
+        LATEST,
+        /** As {@link #LATEST}, but pass over damaged ones. */
+        LATEST_USABLE
+    }
+
+    /**
+     * A model and how it came out.
+     *
+     * @param model       lives until the training is closed
+     * @param bitsPerByte on the whole held-out text; NaN if the run was stopped by its flag
+     * @param perplexity  per token, on the same
+     * @param result      of the loop
+     */
+    public record Outcome(Decoder model, double bitsPerByte, double perplexity, TrainingResult result) {
+    }
+
+    private TrainingConfig config;
+    private final Backend backend;
+    private final MemoryPool pool;
+    private final Workspace workspace;
+    private final Path folder;
+    private final boolean temporary;
+    private final TokenizedCorpus corpus;
+    private final List<TrainingListener> listeners = new ArrayList<>();
+    private @Nullable StopFlag stopFlag;
+
+    private LanguageModelTraining(TrainingConfig config, Backend backend, Path folder, boolean temporary, TokenizedCorpus corpus) {
+        this.config = config;
+        this.backend = backend;
+        this.folder = folder;
+        this.temporary = temporary;
+        this.corpus = corpus;
+        pool = new MemoryPool(backend);
+        workspace = new Workspace(backend);
+    }
+
+    /** Reads the corpus and makes tokenizer and tokens; the backend stays the caller's. */
+    public static LanguageModelTraining open(TrainingConfig config, Backend backend) throws IOException {
+        TrainingConfig checked = ConfigReader.check(config);
+        boolean temporary = checked.checkpoint().folder().isEmpty();
+        Path folder = temporary ? Files.createTempDirectory("setun-train") : Path.of(checked.checkpoint().folder());
+        try {
+            TokenizedCorpus corpus = TokenizedCorpus.prepare(checked, folder.resolve("data"));
+            return new LanguageModelTraining(checked, backend, folder, temporary, corpus);
+        } catch (IOException | RuntimeException e) {
+            if (temporary) {
+                deleteTree(folder);
+            }
+            throw e;
+        }
+    }
+
+    /** Adds a callback to all later runs. */
+    public LanguageModelTraining listener(TrainingListener listener) {
+        listeners.add(listener);
+        return this;
+    }
+
+    /** Lets {@code flag} end runs. */
+    public LanguageModelTraining stopFlag(StopFlag flag) {
+        stopFlag = flag;
+        return this;
+    }
+
+    /** Changes configuration keys that do not concern the data for all later runs: {@code training.max_steps=500}. */
+    public LanguageModelTraining override(List<String> overrides) {
+        config = ConfigReader.override(config, overrides);
+        return this;
+    }
+
+    public TrainingConfig config() {
+        return config;
+    }
+
+    public TokenizedCorpus corpus() {
+        return corpus;
+    }
+
+    public BpeTokenizer tokenizer() {
+        return corpus.tokenizer();
+    }
+
+    /** Bits per byte on the whole held-out text of a byte n-gram trained on the same bytes as the models. */
+    public double ngramBitsPerByte(int order) throws IOException {
+        return ByteNgram.train(order, corpus.corpus().training()).bitsPerByte(corpus.corpus().heldOut());
+    }
+
+    /** Seconds that a training step takes, the median of {@code steps} after one for warming up; the model is thrown away. */
+    public double secondsPerStep(WeightQuantizer weights, int steps) throws IOException {
+        List<Long> times = new ArrayList<>();
+        long[] last = {System.nanoTime()};
+        List<String> brief = List.of("training.max_steps=" + (steps + 1), "training.eval_every=0", "training.eval_steps=1",
+                "schedule.total_steps=" + config.scheduleSteps());
+        TrainingConfig trial = ConfigReader.override(config, brief);
+        try (MemoryPool scratch = new MemoryPool(backend)) {
+            LanguageModelTask task = task(weights, scratch);
+            Trainer.builder(backend, task, trial).run("trial").listener((event, control) -> {
+                if (event instanceof TrainingEvent.Step) {
+                    long now = System.nanoTime();
+                    times.add(now - last[0]);
+                    last[0] = now;
+                }
+            }).build(scratch, workspace).train();
+        }
+        List<Long> sorted = times.subList(1, times.size()).stream().sorted().toList();
+        return sorted.get(sorted.size() / 2) / 1e9;
+    }
+
+    private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) {
+        Decoder decoder = DecoderFactory.decoder(config.model(), tokenizer().vocabSize(), weights, memory, config.training().seed());
+        int context = config.model().context();
+        TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
+        TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
+        return new LanguageModelTask(decoder, training, heldOut, tokenizer(), config.training().batchSize());
+    }
+
+    /** Trains the model that the configuration asks for. */
+    public Outcome train(Resume resume) throws IOException {
+        return train(config.quantization().weights(), resume);
+    }
+
+    /** Trains a model with these weights, under the name {@link #TERNARY} or {@link #FULL_PRECISION}. */
+    public Outcome train(WeightQuantizer weights, Resume resume) throws IOException {
+        String run = weights == WeightQuantizer.TERNARY ? TERNARY : FULL_PRECISION;
+        Path runFolder = folder.resolve(run);
+        TrainingConfig runConfig = ConfigReader.override(config,
+                List.of("quantization.weights=" + weights.name().toLowerCase(Locale.ROOT)));
+        LanguageModelTask task = task(weights, pool);
+        TrainerBuilder builder = Trainer.builder(backend, task, runConfig).run(run)
+                .sampler(new GreedySampler(backend, workspace, task.model(), tokenizer()))
+                .listener(new ConsoleLog(System.err, config.logging().logLevel()));
+        listeners.forEach(builder::listener);
+        if (stopFlag != null) {
+            builder.stopFlag(stopFlag);
+        }
+        if (temporary) {
+            return run(builder, task);
+        }
+        try (CheckpointStore store = CheckpointStore.open(runFolder, config.checkpoint().saveTotalLimit(), task.higherIsBetter())) {
+            builder.checkpoints(store, corpus.tokenizerFiles());
+            checkpoint(store, resume).ifPresent(builder::resume);
+            Files.writeString(runFolder.resolve("config.toml"), ConfigWriter.toToml(runConfig));
+            if (!config.logging().monitoringEnabled()) {
+                return run(builder, task);
+            }
+            try (JsonLines events = new JsonLines(runFolder.resolve(config.logging().eventsFile()))) {
+                builder.listener(events);
+                return run(builder, task);
+            }
+        }
+    }
+
+    private Optional<Checkpoint> checkpoint(CheckpointStore store, Resume resume) throws IOException {
+        if (resume == Resume.NEW) {
+            List<Path> present = store.list();
+            if (!present.isEmpty()) {
+                throw new IllegalArgumentException("checkpoint folder " + store.folder() + " holds " + present.getLast().getFileName()
+                        + " of an earlier run: resume it or choose another checkpoint.folder");
+            }
+            return Optional.empty();
+        }
+        return store.latest(resume == Resume.LATEST_USABLE);
+    }
+
+    private Outcome run(TrainerBuilder builder, LanguageModelTask task) throws IOException {
+        Trainer trainer = builder.build(pool, workspace);
+        TrainingResult result = trainer.train();
+        if (stopFlag != null && stopFlag.reason() != null) {
+            return new Outcome(task.model(), Double.NaN, Double.NaN, result); // someone waits for the process to end
+        }
+        TrainingTask.Evaluation whole = trainer.evaluateAll();
+        return new Outcome(task.model(), whole.value(), Math.exp(whole.loss()), result);
+    }
+
+    private static void deleteTree(Path path) throws IOException {
+        try (Stream<Path> walk = Files.walk(path)) {
+            for (Path entry : walk.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(entry);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        workspace.close();
+        pool.close();
+        corpus.close();
+        if (temporary) {
+            deleteTree(folder);
+        }
+    }
+}

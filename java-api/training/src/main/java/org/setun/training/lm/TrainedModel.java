@@ -1,0 +1,45 @@
+package org.setun.training.lm;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.setun.formats.tokenizer.BpeTokenizer;
+import org.setun.formats.tokenizer.TokenizerJson;
+import org.setun.kernels.Allocator;
+import org.setun.nn.Decoder;
+import org.setun.nn.Parameter;
+import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.checkpoint.NamedTensor;
+import org.setun.training.checkpoint.TrainingState;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.TrainingConfig;
+
+/**
+ * A language model out of a checkpoint: what evaluation, generation and export begin with.
+ *
+ * @param decoder   with the checkpoint's weights, quantized as in training
+ * @param tokenizer the one it was trained with
+ * @param config    of the run
+ * @param state     of the run when the checkpoint was saved
+ */
+public record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, TrainingConfig config, TrainingState state) {
+
+    /** Reads and checks the checkpoint in {@code folder}; the weights go to {@code allocator}. */
+    public static TrainedModel load(Path folder, Allocator allocator) throws IOException {
+        Checkpoint checkpoint = Checkpoint.open(folder);
+        TrainingConfig config = ConfigReader.fromMap(folder.resolve("checkpoint.json").toString(), checkpoint.state().config());
+        BpeTokenizer tokenizer = TokenizerJson.read(folder.resolve("tokenizer.json"));
+        Decoder decoder = DecoderFactory.decoder(config.model(), tokenizer.vocabSize(), config.quantization().weights(), allocator, 0);
+        List<NamedTensor> weights = new ArrayList<>();
+        for (Parameter parameter : decoder.parameters()) {
+            long[] shape = new long[parameter.shape().rank()];
+            Arrays.setAll(shape, i -> parameter.shape().dimension(i));
+            weights.add(new NamedTensor(parameter.name(), shape, parameter.value().segment()));
+        }
+        checkpoint.loadWeights(weights);
+        decoder.parameters().forEach(Parameter::markChanged);
+        return new TrainedModel(decoder, tokenizer, config, checkpoint.state());
+    }
+}
