@@ -1,2 +1,2 @@
 #define NN_KERNELS setun_nn_avx2
-#include "simd/nn/kernels.inc"
+#include "simd/nn/kernels_body.h"

@@ -1,2 +1,2 @@
 #define NN_KERNELS setun_nn_portable
-#include "simd/nn/kernels.inc"
+#include "simd/nn/kernels_body.h"

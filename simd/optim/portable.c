@@ -1,2 +1,2 @@
 #define OPTIM_KERNELS setun_optim_portable
-#include "simd/optim/optim.inc"
+#include "simd/optim/optim_body.h"

@@ -13,8 +13,8 @@
 SETUN_API setun_status setun_sum(setun_context *context, const float *x, int64_t count, double *out);
 /* *out = sum of x[i]^2; products (exact) and lanes in fp64: relative error <= 300 * 2^-53. */
 SETUN_API setun_status setun_sum_squares(setun_context *context, const float *x, int64_t count, double *out);
-/* norm = (float)sqrt(sums[0] + sums[1] + ...), added in order in fp64; out[0] = norm; out[1] = clip factor = max_norm / norm if
- * max_norm > 0 and norm > max_norm, else 1. A norm that is not finite gives factor 0. */
+/* norm = sqrt(sums[0] + sums[1] + ...), added in order, in fp64; out[0] = norm; out[1] = clip factor = max_norm / norm if max_norm > 0
+ * and norm > max_norm, else 1. A norm that is not finite gives factor 0. */
 SETUN_API setun_status setun_clip_factor(setun_context *context, const double *sums, int64_t count, float max_norm, float *out);
 
 typedef struct setun_adamw_args {

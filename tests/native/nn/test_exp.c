@@ -12,7 +12,7 @@ static float exp_of(float x) { return vf_exp(vf_set1(x))[VF_LANES - 1]; }
 
 static void test_accuracy(void) {
     double worst = 0;
-    for (uint32_t bits = 0; bits < 0x43000000u; bits += 61) { /* 0 .. 128 */
+    for (uint32_t bits = 0; bits < 0x43000000u; bits += 487) { /* 0 .. 128 */
         uint32_t pair[2] = {bits, bits | 0x80000000u};
         for (int sign = 0; sign < 2; sign++) {
             float x;

@@ -4,12 +4,12 @@
 #include "simd/common/vec_math.h"
 #include "simd/nn/nn.h"
 
-#include "simd/nn/pointwise.inc"
-#include "simd/nn/rows.inc"
+#include "simd/nn/pointwise_body.h"
+#include "simd/nn/rows_body.h"
 
-#include "simd/nn/attention_forward.inc"
+#include "simd/nn/attention_forward_body.h"
 
-#include "simd/nn/attention_backward.inc"
+#include "simd/nn/attention_backward_body.h"
 
 const setun_nn_kernels NN_KERNELS = {
     .rmsnorm_forward = rmsnorm_forward,
