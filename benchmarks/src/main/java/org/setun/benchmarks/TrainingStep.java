@@ -1,10 +1,14 @@
 package org.setun.benchmarks;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Function;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -15,6 +19,8 @@ import org.setun.nn.DType;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.DecoderInit;
+import org.setun.nn.Mlp;
+import org.setun.nn.Model;
 import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
@@ -22,87 +28,115 @@ import org.setun.nn.Tensor;
 import org.setun.quant.QuantPresets;
 
 /**
- * Speed of whole training steps (forward, backward, AdamW) of a small decoder, ternary and full precision in turn, and where the time goes.
- * Arguments, all optional: {@code dim layers heads ffn vocab context batch steps}.
+ * Speed of whole training steps (forward, backward, AdamW), ternary and full precision in turn, and where the time goes. Arguments:
+ * {@code decoder [dim layers heads ffn vocab context batch steps]} or {@code mlp [batch steps]}.
  */
 public final class TrainingStep {
 
-    private static final int[] DEFAULTS = {256, 4, 4, 768, 2048, 256, 8, 5};
+    /** A model with a batch: what a step computes, and how many samples (tokens, images) it takes. */
+    private record Workload(Model model, Function<Tape, Tensor> loss, long samples) {
+    }
 
     private final TimedBackend timed;
     private final Backend backend;
-    private final DecoderConfig config;
-    private final int batch;
     private final int steps;
 
-    private TrainingStep(TimedBackend timed, DecoderConfig config, int batch, int steps) {
+    private TrainingStep(TimedBackend timed, int steps) {
         this.timed = timed;
         backend = timed.backend();
-        this.config = config;
-        this.batch = batch;
         this.steps = steps;
     }
 
-    /** Prints tokens per second and the share of each operation. */
+    /** Prints samples per second and the share of each operation. */
     public static void main(String[] arguments) {
-        int[] values = DEFAULTS.clone();
-        for (int i = 0; i < arguments.length; i++) {
-            values[i] = Integer.parseInt(arguments[i]);
+        boolean decoder = arguments.length == 0 || arguments[0].equals("decoder");
+        int[] values = decoder ? new int[]{256, 4, 4, 768, 2048, 256, 8, 10} : new int[]{128, 200};
+        for (int i = 1; i < arguments.length; i++) {
+            values[i - 1] = Integer.parseInt(arguments[i]);
         }
-        DecoderConfig config = new DecoderConfig(values[4], values[0], values[1], values[2], values[2], values[0] / values[2], values[3], values[5],
-                NnOps.Glu.SILU, true, NnOps.Rope.HALVES, 10000, 1e-5f, true);
         try (Backend inner = Backends.open()) {
-            System.out.printf("%s, %d threads, %s%n", inner.isa().label(), inner.threads(), config);
-            TrainingStep run = new TrainingStep(new TimedBackend(inner), config, values[6], values[7]);
-            run.run("ternary", QuantPresets.bitnetSwiglu().quantization());
-            run.run("fp32", Quantization.NONE);
+            System.out.printf("%s, %d threads, %s%n", inner.isa().label(), inner.threads(), decoder ? "decoder" : "mlp");
+            TrainingStep run = new TrainingStep(new TimedBackend(inner), values[values.length - 1]);
+            for (QuantPresets.Preset preset : List.of(QuantPresets.bitnetSwiglu(), QuantPresets.fullPrecision())) {
+                try (MemoryPool pool = new MemoryPool(inner)) {
+                    run.run(preset.name(), decoder ? decoder(pool, preset.quantization(), values) : mlp(pool, preset.quantization(), values[0]), pool);
+                }
+            }
         }
     }
 
-    private void run(String name, Quantization quantization) {
-        try (MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend)) {
-            Decoder decoder = new Decoder(config, quantization, pool, DecoderInit.seeded(1));
-            int t = config.context();
-            int[] ids = new SplittableRandom(1).ints((long) batch * t, 0, config.vocab()).toArray();
-            Tensor tokens = Tensor.of(pool, ids, ids.length);
+    private static Workload decoder(MemoryPool pool, Quantization quantization, int[] sizes) {
+        DecoderConfig config = new DecoderConfig(sizes[4], sizes[0], sizes[1], sizes[2], sizes[2], sizes[0] / sizes[2], sizes[3], sizes[5],
+                NnOps.Glu.SILU, true, NnOps.Rope.HALVES, 10000, 1e-5f, true);
+        Decoder decoder = new Decoder(config, quantization, pool, DecoderInit.seeded(1));
+        int batch = sizes[6];
+        int t = config.context();
+        int[] ids = new SplittableRandom(1).ints((long) batch * t, 0, config.vocab()).toArray();
+        Tensor tokens = Tensor.of(pool, ids, ids.length);
+        return new Workload(decoder, tape -> decoder.loss(tape, tokens, tokens, batch, t, ids.length), ids.length);
+    }
+
+    private static Workload mlp(MemoryPool pool, Quantization quantization, int batch) {
+        Mlp mlp = new Mlp(List.of(784L, 512L, 512L, 10L), false, quantization, pool, 1);
+        SplittableRandom random = new SplittableRandom(1);
+        float[] pixels = new float[batch * 784];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = Math.max(0, (float) random.nextGaussian());
+        }
+        Tensor images = Tensor.of(pool, pixels, batch, 784);
+        Tensor labels = Tensor.of(pool, random.ints(batch, 0, 10).toArray(), batch);
+        return new Workload(mlp, tape -> mlp.loss(tape, images, labels, batch), batch);
+    }
+
+    private void run(String name, Workload workload, MemoryPool pool) {
+        try (Workspace workspace = new Workspace(backend)) {
             Map<Parameter, Tensor[]> moments = new HashMap<>();
             Tape tape = Tape.recording(backend, workspace);
             long[] nanos = new long[steps];
-            for (int step = -2; step < steps; step++) { // two to warm up
+            long cpu = 0;
+            int warmUp = Math.max(2, steps / 5);
+            for (int step = -warmUp; step < steps; step++) {
                 if (step == 0) {
                     timed.clear();
+                    cpu = cpuNanos();
                 }
                 long start = System.nanoTime();
-                tape.backward(decoder.loss(tape, tokens, tokens, batch, t, (long) batch * t));
+                tape.backward(workload.loss.apply(tape));
                 tape.reset();
-                update(decoder, moments, pool, step + 3);
+                update(workload.model, moments, pool, step + warmUp + 1);
                 if (step >= 0) {
                     nanos[step] = System.nanoTime() - start;
                 }
             }
+            cpu = cpuNanos() - cpu;
             long total = Arrays.stream(nanos).sum();
             Arrays.sort(nanos);
-            double seconds = nanos[steps / 2] / 1e9;
-            double flops = 3 * config.forwardFlopsPerToken(t) * batch * t;
-            System.out.printf(Locale.ROOT, "%s: %,d parameters, %.1f ms/step (median of %d), %,.0f tokens/s, %.1f GFLOP/s, workspace %d MB%n%s", name,
-                    decoder.parameterCount(), 1e3 * seconds, steps, batch * t / seconds, flops / seconds / 1e9,
-                    workspace.statistics().peak() >> 20, timed.report(steps, total));
+            double median = nanos[steps / 2] / 1e6;
+            System.out.printf(Locale.ROOT, "%s: %,d parameters, %,.0f samples/s; a step takes %.2f ms (median of %d; best %.2f; CPU time %.2f), "
+                    + "workspace %d MB%n%s", name, workload.model.parameterCount(), 1e3 * workload.samples / median, median, steps, nanos[0] / 1e6,
+                    cpu / 1e6 / steps, workspace.statistics().peak() >> 20, timed.report(steps, total));
         }
     }
 
-    private void update(Decoder decoder, Map<Parameter, Tensor[]> moments, MemoryPool pool, int t) {
+    /** Of all threads of this process; on a busy machine, with one thread, a better measure than time. */
+    private static long cpuNanos() {
+        return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime();
+    }
+
+    private void update(Model model, Map<Parameter, Tensor[]> moments, MemoryPool pool, int t) {
         OptimOps.AdamW step = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, (float) (1 - Math.pow(0.9, t)), (float) (1 - Math.pow(0.95, t)));
-        for (Parameter parameter : decoder.parameters()) {
-            Tensor[] state = moments.computeIfAbsent(parameter, key -> {
-                Tensor[] fresh = {Tensor.allocate(pool, DType.F32, key.shape()), Tensor.allocate(pool, DType.F32, key.shape())};
-                fresh[0].clear();
-                fresh[1].clear();
-                return fresh;
-            });
+        for (Parameter parameter : model.parameters()) {
+            Tensor[] state = moments.computeIfAbsent(parameter, key -> new Tensor[]{zeros(pool, key), zeros(pool, key)});
             backend.adamW(step, parameter.shape().size(), parameter.value().segment(), parameter.gradient().segment(), state[0].segment(),
                     state[1].segment(), null);
             parameter.markChanged();
         }
-        decoder.clearGradients();
+        model.clearGradients();
+    }
+
+    private static Tensor zeros(MemoryPool pool, Parameter parameter) {
+        Tensor zeros = Tensor.allocate(pool, DType.F32, parameter.shape());
+        zeros.clear();
+        return zeros;
     }
 }
