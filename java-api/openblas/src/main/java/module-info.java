@@ -5,7 +5,6 @@ module org.setun.openblas {
     requires transitive org.setun.kernels;
     requires static transitive org.jspecify;
     requires org.bytedeco.javacpp;
-    requires org.bytedeco.openblas;
 
     exports org.setun.openblas;
 

@@ -1,6 +1,5 @@
 package org.setun.openblas;
 
-import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -8,6 +7,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.net.URL;
 import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
@@ -91,13 +91,13 @@ public final class OpenBlas implements BlasProvider {
         List<String> chain = platform.startsWith("linux") ? LINUX : platform.startsWith("macosx") ? MACOS : List.of();
         SymbolLookup last = null;
         for (String name : chain) {
-            String resource = "/org/bytedeco/openblas/" + platform + "/" + name;
-            if (org.bytedeco.openblas.global.openblas.class.getResource(resource) == null) {
+            String resource = "org/bytedeco/openblas/" + platform + "/" + name;
+            URL found = OpenBlas.class.getClassLoader().getResource(resource);
+            if (found == null) {
                 continue;
             }
             try {
-                File file = Loader.cacheResource(org.bytedeco.openblas.global.openblas.class, resource);
-                last = SymbolLookup.libraryLookup(file.toPath(), Arena.global());
+                last = SymbolLookup.libraryLookup(Loader.cacheResource(found).toPath(), Arena.global());
             } catch (IOException | IllegalArgumentException e) {
                 throw (UnsatisfiedLinkError) new UnsatisfiedLinkError(resource + ": " + e.getMessage()).initCause(e);
             }

@@ -32,6 +32,9 @@ public final class LibraryLoader {
     /** Names a file that is the only candidate. */
     public static final String PATH_PROPERTY = "setun.native.path";
 
+    /** Automatic module name of the classifier jars; nothing requires it, so the command line must add it. */
+    private static final String NATIVES_MODULE = "org.setun.kernels.natives";
+
     /** An opened library and where it came from. */
     public record Library(SymbolLookup symbols, Path file) {
     }
@@ -63,7 +66,7 @@ public final class LibraryLoader {
 
     /** The loader of this process; the library stays open to its end. */
     public static LibraryLoader ofProcess() {
-        return new LibraryLoader(System::getProperty, Platform.current(), LibraryLoader.class::getResourceAsStream,
+        return new LibraryLoader(System::getProperty, Platform.current(), LibraryLoader::resource,
                 LibraryCache.directories(System::getProperty, System::getenv), Arena.global());
     }
 
@@ -76,6 +79,13 @@ public final class LibraryLoader {
                     + platform.libraryName() + " " + Platform.VERSION + " built for " + platform.classifier() + ", or remove the property"));
         }
         return fromResource().or(this::fromLibraryPath).orElseThrow(() -> failure(remedy()));
+    }
+
+    /** From any jar: on the module path, {@link Class#getResourceAsStream} would see only this module's own. */
+    private static @Nullable InputStream resource(String name) {
+        String relative = name.substring(1);
+        ClassLoader loader = LibraryLoader.class.getClassLoader();
+        return loader == null ? ClassLoader.getSystemResourceAsStream(relative) : loader.getResourceAsStream(relative);
     }
 
     private Optional<Library> fromResource() {
@@ -159,6 +169,7 @@ public final class LibraryLoader {
         boolean noResource = attempts.stream().anyMatch(a -> a.where.startsWith("resource /"));
         if (noResource) {
             return "add the dependency org.setun:setun-kernels:" + Platform.VERSION + ":" + platform.classifier()
+                    + (LibraryLoader.class.getModule().isNamed() ? " and the option --add-modules " + NATIVES_MODULE : "")
                     + " (without it only -Dsetun.backend=reference works)";
         }
         if (attempts.stream().anyMatch(a -> a.cause.contains("noexec"))) {

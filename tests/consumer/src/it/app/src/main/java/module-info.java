@@ -1,0 +1,3 @@
+module example.app {
+    requires org.setun.kernels;
+}
