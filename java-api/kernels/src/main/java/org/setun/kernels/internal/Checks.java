@@ -21,6 +21,8 @@ import org.setun.kernels.internal.Require.Type;
  */
 public final class Checks {
 
+    private static final long MAX_HEAD_DIM = 1 << 16;
+
     private Checks() {
     }
 
@@ -50,7 +52,11 @@ public final class Checks {
         writable("dtable", dtable);
     }
 
-    public static void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, MemorySegment y, @Nullable MemorySegment rstd) {
+    public static void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y,
+            @Nullable MemorySegment rstd) {
+        if (!(eps >= 0)) {
+            throw new IllegalArgumentException("eps = " + eps + " must be at least 0");
+        }
         atLeast(1, "d", d);
         matrix("x", x, Type.F32, "n", n, "d", d);
         vector("w", w, Type.F32, "d", d);
@@ -77,10 +83,13 @@ public final class Checks {
         }
     }
 
-    public static void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions) {
+    public static void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions, float theta) {
         dim("heads", heads);
         if (atLeast(2, "headDim", headDim) % 2 != 0) {
             throw new IllegalArgumentException("headDim = " + headDim + " must be even");
+        }
+        if (!(theta > 0 && theta <= Float.MAX_VALUE)) {
+            throw new IllegalArgumentException("theta = " + theta + " must be above 0 and finite");
         }
         strided("x", x, Type.F32, "n", n, "heads*headDim", Require.values(heads, headDim, 0), "ldx", ldx);
         writable("x", x);
@@ -119,7 +128,9 @@ public final class Checks {
         dim("queries", shape.queries());
         atLeast(1, "heads", shape.heads());
         atLeast(1, "kvHeads", shape.kvHeads());
-        atLeast(1, "headDim", shape.headDim());
+        if (atLeast(1, "headDim", shape.headDim()) > MAX_HEAD_DIM) {
+            throw new IllegalArgumentException("headDim = " + shape.headDim() + " must be at most " + MAX_HEAD_DIM);
+        }
         dim("kvBatchStride", shape.kvBatchStride());
         if (shape.keys() < shape.queries()) {
             throw new IllegalArgumentException("keys = " + shape.keys() + " must be at least queries = " + shape.queries());

@@ -85,7 +85,7 @@ public final class NativeNn implements NnOps {
 
     @Override
     public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
-        Checks.rmsNormForward(x, w, n, d, y, rstd);
+        Checks.rmsNormForward(x, w, n, d, eps, y, rstd);
         context.call(RMSNORM_FORWARD, Arguments.begin(RMSNORM_ARGS).i64(n).i64(d).pointer(x).pointer(w).f32(eps).i32(0).pointer(y).pointer(rstd)
                 .pointer(null).pointer(null).pointer(null));
     }
@@ -101,7 +101,7 @@ public final class NativeNn implements NnOps {
     @Override
     public void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions, float theta, Rope convention,
             boolean inverse) {
-        Checks.rope(x, n, heads, headDim, ldx, positions);
+        Checks.rope(x, n, heads, headDim, ldx, positions, theta);
         context.call(ROPE, Arguments.begin(ROPE_ARGS).pointer(x).i64(n).i64(heads).i64(headDim).i64(ldx).pointer(positions).f32(theta)
                 .i32(convention.ordinal()).flag(inverse).i32(0));
     }

@@ -146,7 +146,7 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
-        Checks.rmsNormForward(x, w, n, d, y, rstd);
+        Checks.rmsNormForward(x, w, n, d, eps, y, rstd);
         ReferenceNn.rmsNormForward(x, w, n, d, eps, y, rstd);
     }
 
@@ -160,7 +160,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions, float theta, Rope convention,
             boolean inverse) {
-        Checks.rope(x, n, heads, headDim, ldx, positions);
+        Checks.rope(x, n, heads, headDim, ldx, positions, theta);
         ReferenceNn.rope(x, n, heads, headDim, ldx, positions, theta, convention, inverse);
     }
 

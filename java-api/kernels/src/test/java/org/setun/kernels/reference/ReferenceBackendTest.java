@@ -75,6 +75,8 @@ class ReferenceBackendTest {
                 .hasMessage("heads = 3 must be a multiple of kvHeads = 2");
         assertThatThrownBy(() -> backend.rope(some, 1, 1, 3, 4, some, 1e4f, NnOps.Rope.HALVES, false))
                 .hasMessage("headDim = 3 must be even");
+        assertThatThrownBy(() -> backend.rope(some, 1, 1, 4, 4, some, 0, NnOps.Rope.HALVES, false)).hasMessageStartingWith("theta = 0.0");
+        assertThatThrownBy(() -> backend.rmsNormForward(some, some, 1, 1, -1, some, null)).hasMessage("eps = -1.0 must be at least 0");
     }
 
     static Stream<Method> operations() {
