@@ -1,0 +1,57 @@
+package org.setun.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.MemoryPool;
+import org.setun.quant.export.ExportOptions;
+import org.setun.quant.export.ExportReport;
+import org.setun.quant.export.GgufExporter;
+import org.setun.quant.export.MatrixType;
+import org.setun.quant.export.ScaleStorage;
+import org.setun.training.lm.TrainedModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code setun export CHECKPOINT FILE.gguf}: writes a trained model for inference. */
+@Command(name = "export", mixinStandardHelpOptions = true, description = "Writes the model of a checkpoint as a GGUF file.")
+final class ExportCommand implements Callable<Integer> {
+
+    @Parameters(index = "0", paramLabel = "CHECKPOINT", description = "Folder of one checkpoint, for example run/ternary/step-1000.")
+    Path checkpoint = Path.of("");
+
+    @Parameters(index = "1", paramLabel = "FILE", description = "The GGUF file to write; an older one stays if writing fails.")
+    Path file = Path.of("");
+
+    @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "TQ2_0")
+    MatrixType type = MatrixType.TQ2_0;
+
+    @Option(names = "--scales", description = "Where ternary scales go: ${COMPLETION-CANDIDATES}; TENSOR is exact (default: ${DEFAULT-VALUE}).",
+            defaultValue = "TENSOR")
+    ScaleStorage scales = ScaleStorage.TENSOR;
+
+    @Option(names = "--name", description = "Name of the model in the file (default: ${DEFAULT-VALUE}).", defaultValue = "setun")
+    String name = "";
+
+    @Option(names = "--license", description = "Licence of the model in the file.", defaultValue = "")
+    String license = "";
+
+    @Override
+    public Integer call() throws IOException {
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(checkpoint, pool);
+            ExportOptions options = ExportOptions.of(name, type).withScales(scales).withLicense(license);
+            ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), options, file);
+            System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes%n", report.file(), report.architecture(), report.bytes());
+            if (report.scaleError() > 0) {
+                System.out.printf(Locale.ROOT, "largest relative error of a scale: %.2g%n", report.scaleError());
+            }
+            report.warnings().forEach(warning -> System.err.println("warning: " + warning));
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,98 @@
+package org.setun.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.training.StopFlag;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.lm.LanguageModelTraining;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code setun train CONFIG.toml}: trains a language model as a configuration says. */
+@Command(name = "train", mixinStandardHelpOptions = true,
+        description = {"Trains a language model as a TOML file says.", "Ctrl-C saves a checkpoint first; --resume continues from it with the same losses."})
+final class TrainCommand implements Callable<Integer> {
+
+    private static final int INTERRUPTED = 130;
+
+    @Parameters(paramLabel = "CONFIG", arity = "0..1", description = "The TOML file; without one, the defaults and --set.")
+    @Nullable
+    Path file;
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a key, for example training.max_steps=500; may be given several times.")
+    List<String> overrides = new ArrayList<>();
+
+    @Option(names = "--resume", description = "Continue with the newest checkpoint of checkpoint.folder.")
+    boolean resume;
+
+    @Option(names = "--skip-damaged", description = "With --resume: pass over checkpoints that are damaged.")
+    boolean skipDamaged;
+
+    @Option(names = "--print-config", description = "Print the whole configuration, defaults included, and stop.")
+    boolean printConfig;
+
+    @Option(names = "--json", description = "Print every event, and the result, as a line of JSON.")
+    boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        TrainingConfig config = file == null ? ConfigReader.override(TrainingConfig.defaults(), overrides) : ConfigReader.read(file, overrides);
+        if (printConfig) {
+            System.out.print(ConfigWriter.toToml(config));
+            return 0;
+        }
+        boolean bar = ProgressLine.onTerminal() && !json;
+        if (bar) {
+            config = ConfigReader.override(config, List.of("logging.log_level=warn"));
+        }
+        try (Backend backend = Backends.open();
+                StopFlag stop = StopFlag.onInterrupt();
+                TrainingProgress progress = new TrainingProgress(json);
+                LanguageModelTraining training = LanguageModelTraining.open(config, backend).stopFlag(stop)) {
+            if (bar || json) {
+                training.listener(progress);
+            }
+            report(config.quantization().weights(), training.train(mode()));
+            if (config.training().twin() && stop.reason() == null) {
+                report(WeightQuantizer.NONE, training.train(WeightQuantizer.NONE, mode()));
+            }
+            return stop.reason() == null ? 0 : INTERRUPTED;
+        }
+    }
+
+    private LanguageModelTraining.Resume mode() {
+        if (skipDamaged) {
+            return LanguageModelTraining.Resume.LATEST_USABLE;
+        }
+        return resume ? LanguageModelTraining.Resume.LATEST : LanguageModelTraining.Resume.NEW;
+    }
+
+    private void report(WeightQuantizer weights, LanguageModelTraining.Outcome outcome) {
+        String name = weights == WeightQuantizer.TERNARY ? LanguageModelTraining.TERNARY : LanguageModelTraining.FULL_PRECISION;
+        if (json) {
+            Map<String, Object> result = new LinkedHashMap<>();
+            result.put("result", name);
+            result.put("steps", outcome.result().steps());
+            result.put("bits_per_byte", outcome.bitsPerByte());
+            result.put("perplexity", outcome.perplexity());
+            result.put("seconds", outcome.result().seconds());
+            System.out.println(Json.line(result));
+        } else {
+            System.out.printf(Locale.ROOT, "%s: %d steps in %.0f s, held out: %.4f bits per byte, perplexity %.2f%n", name, outcome.result().steps(),
+                    outcome.result().seconds(), outcome.bitsPerByte(), outcome.perplexity());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package org.setun.cli.quickstart;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.TrainingConfig;
+
+/** The configuration of the quickstart: a decoder of 3.4 million ternary weights whose files llama.cpp can read. */
+final class QuickstartConfig {
+
+    /** BitNet trains with a learning rate several times that of full precision: small updates do not flip a ternary code. */
+    private static final List<String> TERNARY = List.of("schedule.learning_rate=4e-3", "schedule.min_learning_rate=1e-4");
+    private static final List<String> FULL_PRECISION = List.of("schedule.learning_rate=2e-3", "schedule.min_learning_rate=1e-4");
+
+    private static final List<String> COMMON = List.of("data.held_out=0.05", "data.max_bytes=6000000", "tokenizer.vocab_size=2048",
+            "model.dim=256", "model.layers=4", "model.heads=4", "model.kv_heads=4", "model.ffn=768", "model.context=256",
+            "training.batch_size=8", "training.eval_steps=12", "training.log_every=10", "schedule.kind=cosine",
+            "checkpoint.save_every=0", "checkpoint.save_total_limit=1", "logging.log_level=warn");
+
+    private QuickstartConfig() {
+    }
+
+    static TrainingConfig of(QuickstartData data, Path folder, long seed, List<String> overrides) {
+        List<String> settings = new ArrayList<>(COMMON);
+        settings.add("data.paths=[" + quoted(data.path().toString()) + "]");
+        settings.add("data.glob=" + quoted(data.glob()));
+        settings.add("checkpoint.folder=" + quoted(folder.toString()));
+        settings.add("training.seed=" + seed);
+        settings.addAll(TERNARY);
+        settings.addAll(overrides);
+        return ConfigReader.override(TrainingConfig.defaults(), settings);
+    }
+
+    /** What changes from the ternary model to its twin. */
+    static List<String> twin() {
+        return FULL_PRECISION;
+    }
+
+    /** A run of {@code steps} updates with about ten evaluations. */
+    static List<String> length(long steps) {
+        return List.of("training.max_steps=" + steps, "training.eval_every=" + Math.max(1, steps / 10),
+                "schedule.warmup_steps=" + Math.min(steps / 10, 40));
+    }
+
+    private static String quoted(String text) {
+        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+    }
+}
