@@ -4,6 +4,8 @@ module org.setun.cli {
     requires org.setun.training;
     requires org.setun.eval;
     requires org.setun.openblas;
+    requires org.setun.formats;
+    requires org.setun.quant;
     requires static org.jspecify;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;

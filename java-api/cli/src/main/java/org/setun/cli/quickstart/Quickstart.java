@@ -145,7 +145,7 @@ public final class Quickstart {
 
     private static String heldOutText(LanguageModelTraining training) throws IOException {
         StringBuilder text = new StringBuilder();
-        training.corpus().corpus().read(training.corpus().corpus().heldOut(), text::append);
+        training.corpus().corpus().read(training.corpus().corpus().heldOut(), (piece, end) -> text.append(piece));
         return text.toString();
     }
 
