@@ -19,7 +19,12 @@ public interface QuantizedWeight {
     /** What the codes are multiplied with. */
     Tensor scales();
 
-    /** The product with quantized activations, plus {@code residual} F32[n][outputs] if given, which may be {@code y} itself. */
+    /** True if there is a product with quantized activations; else they are dequantized first. */
+    default boolean hasIntegerProduct() {
+        return true;
+    }
+
+    /** The product with quantized activations, if there {@linkplain #hasIntegerProduct is one}, plus {@code residual} F32[n][outputs] if given, which may be {@code y} itself. */
     void multiply(Backend backend, QuantizedRows x, @Nullable Tensor bias, @Nullable Tensor residual, Tensor y);
 
     /** The product with {@code x} F32[n][inputs]. */

@@ -7,15 +7,12 @@ import java.util.Objects;
 import java.util.TreeSet;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps;
 import org.setun.nn.DType;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.Quantization;
-import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
-import org.setun.nn.WeightQuantizer;
 
 class QuantizersTest extends QuantTest {
 
@@ -79,74 +76,6 @@ class QuantizersTest extends QuantTest {
             for (int i = 0; i < 100; i++) {
                 assertThat(rounded[row * 100 + i]).isCloseTo(exact[row * 100 + i], Offset.offset(largest / 127 * 0.5001f));
             }
-        }
-    }
-
-    /** A quantizer with an estimator of its own: the gradient of weights beyond 1 is 0. */
-    private record Clipped(TernaryAbsmean inner) implements WeightQuantizer {
-        @Override
-        public String name() {
-            return "clipped";
-        }
-
-        @Override
-        public QuantizedWeight allocate(org.setun.kernels.Allocator allocator, long outputs, long inputs) {
-            return inner.allocate(allocator, outputs, inputs);
-        }
-
-        @Override
-        public void quantize(Backend backend, Tensor latent, QuantizedWeight into) {
-            inner.quantize(backend, latent, into);
-        }
-
-        @Override
-        public boolean isStraightThrough() {
-            return false;
-        }
-
-        @Override
-        public void backward(Backend backend, Tensor latent, QuantizedWeight weight, Tensor gradient) {
-            float[] w = latent.toArray();
-            float[] g = gradient.toArray();
-            for (int i = 0; i < w.length; i++) {
-                g[i] = Math.abs(w[i]) > 1 ? 0 : g[i];
-            }
-            gradient.copyFrom(g);
-        }
-    }
-
-    @Test
-    void anEstimatorOfTheUsersOwnShapesTheGradientInLayersAndFakeQuantization() {
-        Tensor w = normal(1, 6, 10);
-        Tensor dy = normal(1, 6, 10);
-        Tape tape = Tape.recording(backend, workspace);
-        tape.watch(w);
-        tape.backward(tape.apply(new FakeQuantWeight(new Clipped(new TernaryAbsmean()), true), w), dy);
-        float[] masked = Objects.requireNonNull(tape.gradient(w)).toArray();
-        float[] values = w.toArray();
-        int clipped = 0;
-        for (int i = 0; i < values.length; i++) {
-            assertThat(masked[i]).isEqualTo(Math.abs(values[i]) > 1 ? 0 : dy.toArray()[i]);
-            clipped += Math.abs(values[i]) > 1 ? 1 : 0;
-        }
-        assertThat(clipped).isPositive();
-        tape.reset();
-
-        var straight = parameter("straight", w);
-        var own = parameter("own", w);
-        Tensor x = normal(1, 3, 10);
-        Tensor gradient = normal(1, 3, 6);
-        for (int pass = 0; pass < 2; pass++) { // the second pass adds
-            tape.backward(new org.setun.nn.BitLinear(straight, null, TERNARY).forward(tape, x), gradient);
-            tape.reset();
-            Quantization quantization = new Quantization(new Clipped(new TernaryAbsmean()), TERNARY.activations());
-            tape.backward(new org.setun.nn.BitLinear(own, null, quantization).forward(tape, x), gradient);
-            tape.reset();
-        }
-        float[] all = straight.gradient().toArray();
-        float[] some = own.gradient().toArray();
-        for (int i = 0; i < values.length; i++) {
-            assertThat(some[i]).isCloseTo(Math.abs(values[i]) > 1 ? 0 : all[i], Offset.offset(1e-6f));
         }
     }
 

@@ -1,6 +1,7 @@
 package org.setun.nn.function;
 
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.nn.ActivationQuantizer;
@@ -39,6 +40,10 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
 
         /** fp32. */
         public static final Weight PLAIN = new Weight(null, null);
+
+        private boolean takesCodes() {
+            return quantized != null && quantized.hasIntegerProduct();
+        }
     }
 
     public LinearFunction {
@@ -54,10 +59,10 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         requireShapes(inputs);
         Backend backend = context.backend();
         QuantizedRows rows = activations == null ? null : activations.quantize(backend, x, context.allocator());
-        Tensor values = x; // what fp32 weights are multiplied with
+        Tensor values = x; // what weights without an integer product are multiplied with
         if (rows != null) {
             context.save(rows);
-            if (weights.stream().anyMatch(weight -> weight.quantized == null)) {
+            if (weights.stream().anyMatch(weight -> !weight.takesCodes())) {
                 values = context.borrow(DType.F32, x.shape());
                 activations.dequantize(backend, rows, values);
             }
@@ -77,8 +82,8 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         QuantizedWeight quantized = weights.get(i).quantized;
         Tensor added = bias ? inputs[1 + weights.size() + i] : null;
         Tensor carried = residual ? inputs[inputs.length - 1] : null;
-        if (quantized != null && rows != null) {
-            quantized.multiply(backend, rows, added, carried, y);
+        if (rows != null && weights.get(i).takesCodes()) {
+            Objects.requireNonNull(quantized).multiply(backend, rows, added, carried, y);
             return;
         }
         if (quantized != null) {
