@@ -93,8 +93,8 @@ VF_INLINE void block_values(const setun_attention_args *args, int64_t query, int
     }
 }
 
-/* Turns the block's scores [rows][FORWARD_KEYS] into e^(score - maximum), 0 for keys that a query must not see, and brings out [rows][width] to
- * the new maximum. */
+/* Turns the block's scores [rows][FORWARD_KEYS] into e^(score - maximum), 0 for keys that a query must not see, and brings
+ * out [rows][width] to the new maximum. */
 static void block_softmax(const setun_attention_args *args, int64_t query, int64_t rows, int64_t first_key, int64_t keys,
                           softmax_state state, float *p, float *out, int64_t width) {
     for (int64_t r = 0; r < rows; r++) {

@@ -36,7 +36,8 @@ static void rmsnorm_case(setun_context *context, const void *arg, float *out, bo
     setun_rmsnorm_args args = {sizeof args, n, d, x, w, 1e-5f, s->kind == 1, y, rstd, dy, dx, dw};
     OK(context, setun_rmsnorm_forward(context, &args));
     OK(context, setun_rmsnorm_backward(context, &args));
-    double u = ((double)d / 16 + 8) * UNIT, u_dx = ((double)d / 4 + 24) * UNIT, *dw_sum = calloc((size_t)d, 8), *dw_size = calloc((size_t)d, 8);
+    double u = ((double)d / 16 + 8) * UNIT, u_dx = ((double)d / 4 + 24) * UNIT;
+    double *dw_sum = calloc((size_t)d, 8), *dw_size = calloc((size_t)d, 8);
     for (int64_t i = 0; check && i < n; i++) {
         double squares = 0, dot = 0, size = 0;
         for (int64_t j = 0; j < d; j++) {
@@ -176,7 +177,8 @@ static void cross_entropy_case(setun_context *context, const void *arg, float *o
         }
         double lse = high + log(sum), u = ((double)vocab / 16 + 100) * UNIT;
         bool ignored = targets[i] < 0;
-        test_near("loss", i, loss[i], ignored ? 0 : lse - logits[i * vocab + targets[i]], ignored ? 0 : u + UNIT * (high - (ignored ? 0 : logits[i * vocab + targets[i]])));
+        double own = ignored ? lse : logits[i * vocab + targets[i]];
+        test_near("loss", i, loss[i], lse - own, ignored ? 0 : u + UNIT * (high - own));
         for (int64_t j = 0; j < vocab; j++) {
             double p = exp(logits[i * vocab + j] - lse);
             test_near("dlogits", j, gradient[i * vocab + j], ignored ? 0 : (p - (j == targets[i])) * 0.25,
