@@ -2,6 +2,7 @@ package org.setun.kernels;
 
 import java.util.EnumSet;
 import java.util.Set;
+import org.setun.kernels.internal.NativeBindings;
 import org.setun.kernels.internal.NativeCpu;
 
 /** Processor features that kernels use ({@code setun/cpu.h}). */
@@ -31,6 +32,7 @@ public enum CpuFeature {
      * @throws NativeLibraryException if the native library cannot be loaded
      */
     public static Set<CpuFeature> usable() {
+        NativeBindings.load();
         return ofBits(NativeCpu.features());
     }
 
@@ -40,6 +42,7 @@ public enum CpuFeature {
      * @throws NativeLibraryException if the native library cannot be loaded
      */
     public static Set<CpuFeature> disabled() {
+        NativeBindings.load();
         return ofBits(NativeCpu.disabledFeatures());
     }
 

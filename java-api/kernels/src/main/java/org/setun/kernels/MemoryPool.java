@@ -243,17 +243,25 @@ public final class MemoryPool implements Allocator, AutoCloseable {
         return leaks;
     }
 
-    /** Gives back slabs without live buffers. */
+    /** Gives back slabs without live buffers, as far as no call is in flight on their backend. */
     public synchronized void trim() {
         requireOpen();
         for (Iterator<Block> firsts = slabs.iterator(); firsts.hasNext();) {
             Block first = firsts.next();
-            if (first.isFree() && first.isWholeSlab()) {
-                source.unmapSlab(first.slab());
+            if (first.isFree() && first.isWholeSlab() && unmap(first)) {
                 free.remove(first);
                 reserved -= first.slab().byteSize();
                 firsts.remove();
             }
+        }
+    }
+
+    private boolean unmap(Block whole) {
+        try {
+            source.unmapSlab(whole.slab());
+            return true;
+        } catch (IllegalStateException inUse) {
+            return false; // a call is in flight; the slab serves on
         }
     }
 

@@ -1,5 +1,7 @@
 package org.setun.kernels.internal;
 
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NativeLibraryException;
@@ -17,6 +19,7 @@ public final class NativeLibrary {
     public static synchronized LibraryLoader.Library get() {
         if (library == null && failure == null) {
             try {
+                requireNativeAccess();
                 library = LibraryLoader.ofProcess().load();
             } catch (NativeLibraryException e) {
                 failure = e;
@@ -26,6 +29,17 @@ public final class NativeLibrary {
             throw new NativeLibraryException(String.valueOf(failure.getMessage()));
         }
         return library;
+    }
+
+    /** Under {@code --illegal-native-access=deny}, the JDK's coming default, Java must be told that this module may call native code. */
+    private static void requireNativeAccess() {
+        try {
+            Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid());
+        } catch (IllegalCallerException e) {
+            Module module = NativeLibrary.class.getModule();
+            throw new NativeLibraryException("cannot load the native library of Setun " + Platform.VERSION + ": " + e.getMessage()
+                    + "\nWhat to do: start Java with --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED") + '.');
+        }
     }
 
     /** Makes this and every later {@link #get} fail. */
