@@ -1,4 +1,4 @@
-package org.setun.training;
+package org.setun.training.mnist;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -9,6 +9,7 @@ import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.nn.function.CrossEntropy;
+import org.setun.training.TrainingTask;
 import org.setun.training.data.MnistDataset;
 import org.setun.training.metric.LanguageMetrics;
 

@@ -1,0 +1,97 @@
+package org.setun.training.mnist;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.Workspace;
+import org.setun.nn.Quantization;
+import org.setun.quant.Int8Absmax;
+import org.setun.quant.TernaryAbsmean;
+import org.setun.training.Trainer;
+import org.setun.training.TrainingResult;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.data.MnistDataset;
+
+/**
+ * Trains 784-512-512-10 perceptrons on MNIST, or on any idx files of that form, in batches of 128 with Adam (decay 0) and a cosine schedule:
+ * one with ternary weights and 8-bit activations in all layers, and its full-precision twin with the same first weights and batches.
+ */
+public final class MnistTraining {
+
+    private static final List<Long> HIDDEN = List.of(512L, 512L);
+    private static final int BATCH = 128;
+    private static final int CLASSES = 10;
+    /** Ternary weights like a higher rate: small updates do not flip a code. */
+    private static final double TERNARY_RATE = 2e-3;
+    private static final double FULL_PRECISION_RATE = 1e-3;
+
+    private final Backend backend;
+    private final MnistDataset training;
+    private final MnistDataset test;
+
+    public MnistTraining(Backend backend, MnistDataset training, MnistDataset test) {
+        this.backend = backend;
+        this.training = training;
+        this.test = test;
+    }
+
+    /** Reads the four files of MNIST, plain or with {@code .gz}, from {@code folder}. */
+    public static MnistTraining open(Backend backend, Path folder) throws IOException {
+        return new MnistTraining(backend,
+                MnistDataset.read(file(folder, "train-images-idx3-ubyte"), file(folder, "train-labels-idx1-ubyte"), CLASSES),
+                MnistDataset.read(file(folder, "t10k-images-idx3-ubyte"), file(folder, "t10k-labels-idx1-ubyte"), CLASSES));
+    }
+
+    private static Path file(Path folder, String name) {
+        Path plain = folder.resolve(name);
+        return Files.exists(plain) ? plain : folder.resolve(name + ".gz");
+    }
+
+    /** Trains one model for {@code epochs}; the result's values are accuracies on the test images, one per epoch. */
+    public TrainingResult train(WeightQuantizer weights, int epochs, long seed) throws IOException {
+        long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
+        boolean ternary = weights == WeightQuantizer.TERNARY;
+        TrainingConfig config = ConfigReader.override(TrainingConfig.defaults(),
+                List.of("training.seed=" + seed, "training.batch_size=" + BATCH, "training.max_steps=" + epochs * stepsPerEpoch,
+                        "training.eval_every=" + stepsPerEpoch, "training.eval_steps=0", "training.log_every=" + stepsPerEpoch,
+                        "optimizer.beta2=0.999", "optimizer.weight_decay=0", "schedule.warmup_steps=" + Math.min(100, stepsPerEpoch),
+                        "schedule.min_learning_rate=0", "schedule.learning_rate=" + (ternary ? TERNARY_RATE : FULL_PRECISION_RATE)));
+        Quantization quantization = ternary ? new Quantization(new TernaryAbsmean(), new Int8Absmax()) : Quantization.NONE;
+        try (MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend)) {
+            MnistTask task = new MnistTask(training, test, HIDDEN, quantization, pool, seed);
+            return Trainer.builder(backend, task, config).run(ternary ? "ternary" : "fp32").build(pool, workspace).train();
+        }
+    }
+
+    /** Trains both models with several seeds and prints accuracy and speed. Arguments: folder, epochs (20), seeds (3). */
+    public static void main(String[] arguments) throws IOException {
+        if (arguments.length < 1 || arguments.length > 3) {
+            System.err.println("usage: MnistTraining FOLDER [EPOCHS [SEEDS]]");
+            System.exit(2);
+        }
+        int epochs = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 20;
+        int seeds = arguments.length > 2 ? Integer.parseInt(arguments[2]) : 3;
+        double[] sums = new double[WeightQuantizer.values().length];
+        try (Backend backend = Backends.open()) {
+            MnistTraining mnist = open(backend, Path.of(arguments[0]));
+            for (int seed = 1; seed <= seeds; seed++) {
+                for (WeightQuantizer weights : WeightQuantizer.values()) {
+                    TrainingResult result = mnist.train(weights, epochs, seed);
+                    sums[weights.ordinal()] += result.finalValue();
+                    System.out.printf(Locale.ROOT, "seed %d %-7s %d epochs: accuracy %.2f %%, %,.0f samples/s%n", seed, result.run(), epochs,
+                            100 * result.finalValue(), result.unitsPerSecond());
+                }
+            }
+        }
+        double ternary = 100 * sums[WeightQuantizer.TERNARY.ordinal()] / seeds;
+        double twin = 100 * sums[WeightQuantizer.NONE.ordinal()] / seeds;
+        System.out.printf(Locale.ROOT, "mean of %d seeds: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin, twin - ternary);
+    }
+}

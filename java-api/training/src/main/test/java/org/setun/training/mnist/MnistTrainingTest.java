@@ -1,0 +1,49 @@
+package org.setun.training.mnist;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.NativeBackend;
+import org.setun.testsupport.TestData;
+import org.setun.training.TrainingResult;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.data.MnistDataset;
+
+/** Three epochs on the real images; {@link MnistTraining#main} does the twenty of the full comparison. */
+class MnistTrainingTest {
+
+    private static final int EPOCHS = 3;
+    private static MnistDataset training;
+    private static MnistDataset test;
+
+    @BeforeAll
+    static void read() throws IOException {
+        Path images = TestData.require("images/mnist/train-images-idx3-ubyte");
+        training = MnistDataset.read(images, TestData.require("images/mnist/train-labels-idx1-ubyte"), 10);
+        test = MnistDataset.read(TestData.require("images/mnist/t10k-images-idx3-ubyte"),
+                TestData.require("images/mnist/t10k-labels-idx1-ubyte"), 10);
+    }
+
+    @Test
+    void theTernaryModelComesCloseToItsTwin() throws IOException {
+        try (Backend backend = Backends.open()) {
+            Assumptions.assumeTrue(backend instanceof NativeBackend, "the reference backend is too slow for 180,000 images");
+            MnistTraining mnist = new MnistTraining(backend, training, test);
+            TrainingResult ternary = mnist.train(WeightQuantizer.TERNARY, EPOCHS, 1);
+            TrainingResult twin = mnist.train(WeightQuantizer.NONE, EPOCHS, 1);
+            System.out.printf("MNIST, %d epochs: ternary %.4f (%.0f samples/s), fp32 %.4f (%.0f samples/s)%n", EPOCHS, ternary.finalValue(),
+                    ternary.unitsPerSecond(), twin.finalValue(), twin.unitsPerSecond());
+            assertThat(twin.finalValue()).isGreaterThan(0.975);
+            assertThat(ternary.finalValue()).isEqualTo(twin.finalValue(), within(0.015));
+            assertThat(ternary.accuracyRetention(twin, true)).isGreaterThan(0.98);
+            assertThat(ternary.evaluations()).hasSize(EPOCHS);
+        }
+    }
+}
