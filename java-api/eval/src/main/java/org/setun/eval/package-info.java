@@ -1,4 +1,4 @@
-/** Setun eval. */
+/** Measures language models: {@link org.setun.eval.Perplexity} on a text. */
 @NullMarked
 package org.setun.eval;
 
