@@ -20,18 +20,19 @@ final class TimedBackend {
     private final Map<String, Entry> entries = new TreeMap<>();
 
     TimedBackend(Backend inner) {
-        backend = (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[]{Backend.class}, (proxy, method, arguments) -> {
-            long start = System.nanoTime();
-            try {
-                return method.invoke(inner, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            } finally {
-                Entry entry = entries.computeIfAbsent(label(method.getName(), arguments), name -> new Entry());
-                entry.calls++;
-                entry.nanos += System.nanoTime() - start;
-            }
-        });
+        backend = (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[]{Backend.class},
+                (proxy, method, arguments) -> {
+                    long start = System.nanoTime();
+                    try {
+                        return method.invoke(inner, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    } finally {
+                        Entry entry = entries.computeIfAbsent(label(method.getName(), arguments), name -> new Entry());
+                        entry.calls++;
+                        entry.nanos += System.nanoTime() - start;
+                    }
+                });
     }
 
     /** Tells the three products of a linear layer apart. */
@@ -61,7 +62,8 @@ final class TimedBackend {
             lines.append(String.format(Locale.ROOT, "  %-22s %9.3f ms %6d calls %5.1f %%%n", each.getKey(), entry.nanos / 1e6 / steps,
                     entry.calls / steps, 100.0 * entry.nanos / totalNanos));
         }
-        lines.append(String.format(Locale.ROOT, "  %-22s %9.3f ms              %5.1f %%%n", "outside the backend", (totalNanos - inside) / 1e6 / steps,
+        lines.append(String.format(Locale.ROOT, "  %-22s %9.3f ms              %5.1f %%%n", "outside the backend",
+                (totalNanos - inside) / 1e6 / steps,
                 100.0 * (totalNanos - inside) / totalNanos));
         return lines.toString();
     }

@@ -59,7 +59,8 @@ public final class TrainingStep {
             TrainingStep run = new TrainingStep(new TimedBackend(inner), values[values.length - 1]);
             for (QuantPresets.Preset preset : List.of(QuantPresets.bitnetSwiglu(), QuantPresets.fullPrecision())) {
                 try (MemoryPool pool = new MemoryPool(inner)) {
-                    run.run(preset.name(), decoder ? decoder(pool, preset.quantization(), values) : mlp(pool, preset.quantization(), values[0]), pool);
+                    run.run(preset.name(),
+                            decoder ? decoder(pool, preset.quantization(), values) : mlp(pool, preset.quantization(), values[0]), pool);
                 }
             }
         }
@@ -112,8 +113,10 @@ public final class TrainingStep {
             long total = Arrays.stream(nanos).sum();
             Arrays.sort(nanos);
             double median = nanos[steps / 2] / 1e6;
-            System.out.printf(Locale.ROOT, "%s: %,d parameters, %,.0f samples/s; a step takes %.2f ms (median of %d; best %.2f; CPU time %.2f), "
-                    + "workspace %d MB%n%s", name, workload.model.parameterCount(), 1e3 * workload.samples / median, median, steps, nanos[0] / 1e6,
+            System.out.printf(Locale.ROOT,
+                    "%s: %,d parameters, %,.0f samples/s; a step takes %.2f ms (median of %d; best %.2f; CPU time %.2f), "
+                            + "workspace %d MB%n%s",
+                    name, workload.model.parameterCount(), 1e3 * workload.samples / median, median, steps, nanos[0] / 1e6,
                     cpu / 1e6 / steps, workspace.statistics().peak() >> 20, timed.report(steps, total));
         }
     }
@@ -124,7 +127,8 @@ public final class TrainingStep {
     }
 
     private void update(Model model, Map<Parameter, Tensor[]> moments, MemoryPool pool, int t) {
-        OptimOps.AdamW step = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, (float) (1 - Math.pow(0.9, t)), (float) (1 - Math.pow(0.95, t)));
+        OptimOps.AdamW step = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, (float) (1 - Math.pow(0.9, t)),
+                (float) (1 - Math.pow(0.95, t)));
         for (Parameter parameter : model.parameters()) {
             Tensor[] state = moments.computeIfAbsent(parameter, key -> new Tensor[]{zeros(pool, key), zeros(pool, key)});
             backend.adamW(step, parameter.shape().size(), parameter.value().segment(), parameter.gradient().segment(), state[0].segment(),

@@ -6,11 +6,7 @@ import org.setun.kernels.TernaryOps;
 public enum DType {
     F32(4),
     /** Reductions only: losses and sums. */
-    F64(8),
-    BF16(2),
-    F16(2),
-    I8(1),
-    I32(4),
+    F64(8), BF16(2), F16(2), I8(1), I32(4),
     /** Packed ternary codes, 2 bits each, in the layout of {@code setun/ternary.h}; each row is padded to a multiple of 256 codes. */
     CODES(0);
 

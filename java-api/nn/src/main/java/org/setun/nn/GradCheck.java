@@ -38,8 +38,9 @@ public final class GradCheck {
          */
         public void requireWithin(double tolerance) {
             if (!(relative <= tolerance)) {
-                throw new AssertionError(String.format(Locale.ROOT, "gradient of input %d at %d: tape %.6g, numeric %.6g, relative %.3g > %.3g",
-                        input, element, tape, numeric, relative, tolerance));
+                throw new AssertionError(
+                        String.format(Locale.ROOT, "gradient of input %d at %d: tape %.6g, numeric %.6g, relative %.3g > %.3g",
+                                input, element, tape, numeric, relative, tolerance));
             }
         }
     }
@@ -162,7 +163,8 @@ public final class GradCheck {
                 SplittableRandom random = new SplittableRandom(seed + i);
                 MemorySegment values = outputs[i].segment();
                 for (long j = 0; j < outputs[i].size(); j++) {
-                    double value = outputs[i].type() == DType.F64 ? values.getAtIndex(ValueLayout.JAVA_DOUBLE, j)
+                    double value = outputs[i].type() == DType.F64
+                            ? values.getAtIndex(ValueLayout.JAVA_DOUBLE, j)
                             : values.getAtIndex(ValueLayout.JAVA_FLOAT, j);
                     loss += value * (float) random.nextDouble(-1, 1);
                 }

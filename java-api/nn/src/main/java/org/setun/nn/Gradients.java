@@ -68,7 +68,8 @@ final class Gradients {
     void add(Tensor target, Tensor gradient) {
         Parameter parameter = target.parameter();
         if (parameter != null) {
-            backend.axpby(1, gradient.segment(), parameter.hasGradient() ? 1 : 0, parameter.gradientForWriting().segment(), gradient.size());
+            backend.axpby(1, gradient.segment(), parameter.hasGradient() ? 1 : 0, parameter.gradientForWriting().segment(),
+                    gradient.size());
             parameter.markGradient();
             return;
         }

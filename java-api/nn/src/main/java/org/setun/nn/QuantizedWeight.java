@@ -24,7 +24,10 @@ public interface QuantizedWeight {
         return true;
     }
 
-    /** The product with quantized activations, if there {@linkplain #hasIntegerProduct is one}, plus {@code residual} F32[n][outputs] if given, which may be {@code y} itself. */
+    /**
+     * The product with quantized activations, if there {@linkplain #hasIntegerProduct is one}, plus {@code residual} F32[n][outputs] if
+     * given, which may be {@code y} itself.
+     */
     void multiply(Backend backend, QuantizedRows x, @Nullable Tensor bias, @Nullable Tensor residual, Tensor y);
 
     /** The product with {@code x} F32[n][inputs]. */

@@ -1,11 +1,11 @@
 package org.setun.nn;
 
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Set;
-import java.util.Collections;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Buffer;
 

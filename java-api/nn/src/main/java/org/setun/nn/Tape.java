@@ -122,11 +122,13 @@ public final class Tape {
         }
         for (int i = 0; i < outputs.size(); i++) {
             if (!gradients.isWanted(outputs.get(i))) {
-                throw new IllegalArgumentException("output " + i + ", " + outputs.get(i) + ", depends on no parameter or watched tensor of this tape");
+                throw new IllegalArgumentException(
+                        "output " + i + ", " + outputs.get(i) + ", depends on no parameter or watched tensor of this tape");
             }
             Tensor gradient = outputGradients.get(i);
             if (gradient.type() != DType.F32 || !gradient.shape().equals(outputs.get(i).shape())) {
-                throw new IllegalArgumentException("the gradient of output " + i + " is " + gradient + ", must be F32" + outputs.get(i).shape());
+                throw new IllegalArgumentException(
+                        "the gradient of output " + i + " is " + gradient + ", must be F32" + outputs.get(i).shape());
             }
             gradients.add(outputs.get(i), gradient);
         }
@@ -173,7 +175,8 @@ public final class Tape {
                 continue;
             }
             if (gradient.type() != DType.F32 || gradient.size() != input.size()) {
-                throw new IllegalStateException(context.function.name() + " returned " + gradient + " as the gradient of input " + i + ", " + input);
+                throw new IllegalStateException(
+                        context.function.name() + " returned " + gradient + " as the gradient of input " + i + ", " + input);
             }
             if (gradients.isWanted(input)) {
                 gradients.add(input, gradient);

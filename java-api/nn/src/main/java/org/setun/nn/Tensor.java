@@ -2,6 +2,7 @@ package org.setun.nn;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Buffer;
@@ -192,7 +193,7 @@ public final class Tensor {
         }
         if (!fits) {
             throw new IllegalArgumentException(name + " is " + this + ", must be " + expected
-                    + java.util.Arrays.toString(dimensions).replace("-1", "any"));
+                    + Arrays.toString(dimensions).replace("-1", "any"));
         }
         return this;
     }

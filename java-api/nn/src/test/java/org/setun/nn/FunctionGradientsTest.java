@@ -1,8 +1,5 @@
 package org.setun.nn;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +18,9 @@ import org.setun.nn.function.LinearFunction;
 import org.setun.nn.function.Relu;
 import org.setun.nn.function.RmsNormFunction;
 import org.setun.nn.function.Rope;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** Every function against finite differences. */
 class FunctionGradientsTest extends NetTest {
@@ -143,7 +143,8 @@ class FunctionGradientsTest extends NetTest {
     void aUserFunctionIsCheckedAndAWrongGradientIsFound() {
         Tensor x = normal(3, 4);
         check(new Square(2), x);
-        assertThatThrownBy(() -> check(new Square(2.01f), x)).isInstanceOf(AssertionError.class).hasMessageContaining("gradient of input 0");
+        assertThatThrownBy(() -> check(new Square(2.01f), x)).isInstanceOf(AssertionError.class)
+                .hasMessageContaining("gradient of input 0");
     }
 
     @Test
@@ -151,6 +152,7 @@ class FunctionGradientsTest extends NetTest {
         assertThatThrownBy(() -> check(new RmsNormFunction(1e-5f), normal(2, 3), normal(4))).isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("w is F32[4], must be F32[3]");
         assertThatThrownBy(() -> check(new Add(), normal(2, 3), normal(3, 2))).hasMessageContaining("F32[2, 3] and F32[3, 2]");
-        assertThatThrownBy(() -> check(new EmbeddingFunction(), normal(2, 3), normal(2))).hasMessageContaining("ids is F32[2], must be I32[any]");
+        assertThatThrownBy(() -> check(new EmbeddingFunction(), normal(2, 3), normal(2)))
+                .hasMessageContaining("ids is F32[2], must be I32[any]");
     }
 }

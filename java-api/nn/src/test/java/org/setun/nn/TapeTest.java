@@ -1,8 +1,5 @@
 package org.setun.nn;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +9,9 @@ import org.setun.nn.function.CrossEntropy;
 import org.setun.nn.function.LinearFunction;
 import org.setun.nn.function.Relu;
 import org.setun.nn.function.RmsNormFunction;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class TapeTest extends NetTest {
 
@@ -190,6 +190,7 @@ class TapeTest extends NetTest {
             }
         };
         Tape tape = Tape.recording(backend, workspace);
-        assertThatThrownBy(() -> tape.apply(same, normal(1, 1))).isInstanceOf(IllegalStateException.class).hasMessageContaining("Same returned its input");
+        assertThatThrownBy(() -> tape.apply(same, normal(1, 1))).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("Same returned its input");
     }
 }

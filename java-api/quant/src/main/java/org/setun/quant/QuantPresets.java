@@ -39,9 +39,9 @@ public final class QuantPresets {
     }
 
     /**
-     * BitNet b1.58 2B4T (arXiv 2504.12285): the same quantizers; squared ReLU, whose zeros suit 8-bit activations, and a norm before each of
-     * the two projections whose inputs would otherwise have no fixed scale. Trains more stably than {@link #bitnet158()}; stock llama.cpp
-     * reads it with SwiGLU only (see {@link #bitnetSwiglu()}).
+     * BitNet b1.58 2B4T (arXiv 2504.12285): the same quantizers; squared ReLU, whose zeros suit 8-bit activations, and a norm before each
+     * of the two projections whose inputs would otherwise have no fixed scale. llama.cpp's {@code bitnet} architecture computes SwiGLU
+     * instead: see {@link #bitnetSwiglu()}.
      */
     public static Preset bitnetOptimized() {
         return new Preset("bitnet-optimized", TERNARY_INT8, NnOps.Glu.RELU2, true);
@@ -69,6 +69,7 @@ public final class QuantPresets {
      */
     public static Preset named(String name) {
         return all().stream().filter(preset -> preset.name().equals(name)).findFirst().orElseThrow(
-                () -> new IllegalArgumentException("preset " + name + " is unknown, must be one of " + all().stream().map(Preset::name).toList()));
+                () -> new IllegalArgumentException(
+                        "preset " + name + " is unknown, must be one of " + all().stream().map(Preset::name).toList()));
     }
 }

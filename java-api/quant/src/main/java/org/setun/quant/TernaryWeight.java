@@ -46,7 +46,8 @@ public record TernaryWeight(Tensor codes, Tensor scales) implements QuantizedWei
     @Override
     public void multiply(Backend backend, QuantizedRows x, @Nullable Tensor bias, @Nullable Tensor residual, Tensor y) {
         backend.ternaryGemm(codes.segment(), outputs(), inputs(), scales.segment(), x.codes().segment(), x.step().segment(),
-                x.sum().segment(), x.rows(), bias == null ? null : bias.segment(), residual == null ? null : residual.segment(), y.segment(),
+                x.sum().segment(), x.rows(), bias == null ? null : bias.segment(), residual == null ? null : residual.segment(),
+                y.segment(),
                 outputs(), null);
     }
 

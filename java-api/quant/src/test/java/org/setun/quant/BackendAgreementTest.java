@@ -1,7 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -19,10 +17,13 @@ import org.setun.nn.Parameter;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 /** One pass of a ternary decoder on different backends. */
 class BackendAgreementTest {
 
-    private static final DecoderConfig CONFIG = new DecoderConfig(96, 64, 2, 4, 2, 16, 160, 48, NnOps.Glu.RELU2, true, NnOps.Rope.HALVES, 10000,
+    private static final DecoderConfig CONFIG = new DecoderConfig(96, 64, 2, 4, 2, 16, 160, 48, NnOps.Glu.RELU2, true, NnOps.Rope.HALVES,
+            10000,
             1e-5f, true);
 
     /** The loss, then the gradients of all parameters. */
@@ -51,7 +52,7 @@ class BackendAgreementTest {
         }
     }
 
-    /** Codes can differ where a value lies within an fp32 rounding error of a boundary between two codes; so the bound is not one of ulps. */
+    /** A value near the boundary of two codes can get either of them after other roundings: so the bound is not one of ulps. */
     @Test
     void nativeAndReferenceAgree() {
         List<float[]> reference = pass(new ReferenceBackend());

@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -16,6 +13,9 @@ import org.setun.nn.Quantization;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class BitLinearTest extends QuantTest {
 
@@ -161,11 +161,13 @@ class BitLinearTest extends QuantTest {
         Counting counting = new Counting();
         Quantization shared = new Quantization(new TernaryAbsmean(), counting);
         Tape tape = Tape.evaluating(backend, workspace);
-        Tensor[] together = Linear.forwardAll(tape, x, List.of(new BitLinear(q.weight(), null, shared), new BitLinear(k.weight(), null, shared)));
+        Tensor[] together = Linear.forwardAll(tape, x,
+                List.of(new BitLinear(q.weight(), null, shared), new BitLinear(k.weight(), null, shared)));
         assertThat(counting.calls).isEqualTo(1);
         assertThat(together[0].toArray()).containsExactly(q.forward(tape, x).toArray());
         assertThat(together[1].toArray()).containsExactly(k.forward(tape, x).toArray());
-        assertThatThrownBy(() -> Linear.forwardAll(tape, x, List.of(q, new Linear(k.weight(), null)))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> Linear.forwardAll(tape, x, List.of(q, new Linear(k.weight(), null))))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("differ in quantization");
     }
 

@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.Objects;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -10,6 +7,9 @@ import org.setun.nn.BitLinear;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class ClippedGradientTest extends QuantTest {
 

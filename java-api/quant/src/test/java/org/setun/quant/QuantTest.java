@@ -67,7 +67,8 @@ abstract class QuantTest {
 
     /** Step {@code t}, from 1, with betas 0.9 and 0.95 and no decay. */
     void adamW(Model model, int t, float lr) {
-        OptimOps.AdamW step = new OptimOps.AdamW(lr, 0.9f, 0.95f, 1e-8f, 0, (float) (1 - Math.pow(0.9, t)), (float) (1 - Math.pow(0.95, t)));
+        OptimOps.AdamW step = new OptimOps.AdamW(lr, 0.9f, 0.95f, 1e-8f, 0, (float) (1 - Math.pow(0.9, t)),
+                (float) (1 - Math.pow(0.95, t)));
         for (Parameter parameter : model.parameters()) {
             Tensor[] state = moments.computeIfAbsent(parameter, key -> new Tensor[]{zeros(key.shape()), zeros(key.shape())});
             backend.adamW(step, parameter.shape().size(), parameter.value().segment(), parameter.gradient().segment(), state[0].segment(),

@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.Objects;
 import java.util.TreeSet;
 import org.assertj.core.data.Offset;
@@ -13,6 +10,9 @@ import org.setun.nn.DecoderConfig;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class QuantizersTest extends QuantTest {
 
@@ -102,7 +102,8 @@ class QuantizersTest extends QuantTest {
         float[] values = normal(1, 3, 8).toArray();
         values[5] = Float.NaN;
         Tensor w = Tensor.of(pool, values, 3, 8);
-        assertThat(Tape.evaluating(backend, workspace).apply(new FakeQuantWeight(new TernaryAbsmean(), true), w).toArray()).containsOnly(Float.NaN);
+        assertThat(Tape.evaluating(backend, workspace).apply(new FakeQuantWeight(new TernaryAbsmean(), true), w).toArray())
+                .containsOnly(Float.NaN);
         assertThat(w.type()).isEqualTo(DType.F32);
     }
 }

@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
@@ -22,6 +19,9 @@ import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class TernaryDecoderTest extends QuantTest {
 
@@ -92,7 +92,8 @@ class TernaryDecoderTest extends QuantTest {
         float[][] expected = gradients(decoder);
         double sum = 0;
         for (int sequence = 0; sequence < 4; sequence++) {
-            loss = decoder.loss(tape, text(0, 4, t).slice(sequence * t, sequence * t + t), text(1, 4, t).slice(sequence * t, sequence * t + t), 1,
+            loss = decoder.loss(tape, text(0, 4, t).slice(sequence * t, sequence * t + t),
+                    text(1, 4, t).slice(sequence * t, sequence * t + t), 1,
                     t, 4 * t);
             sum += loss.item();
             tape.backward(loss);
@@ -106,7 +107,8 @@ class TernaryDecoderTest extends QuantTest {
                 largest = Math.max(largest, Math.abs(value));
             }
             assertThat(largest).as(decoder.parameters().get(p).name()).isPositive();
-            assertThat(actual[p]).as(decoder.parameters().get(p).name()).containsExactly(expected[p], Offset.offset((float) (1e-6 * largest)));
+            assertThat(actual[p]).as(decoder.parameters().get(p).name()).containsExactly(expected[p],
+                    Offset.offset((float) (1e-6 * largest)));
         }
     }
 
@@ -147,7 +149,8 @@ class TernaryDecoderTest extends QuantTest {
     void theTwinStartsFromTheSameNumbersAndHasTheSameParameters() {
         Decoder ternary = decoder(TERNARY);
         Decoder twin = decoder(Quantization.NONE);
-        assertThat(twin.parameters().stream().map(Parameter::name)).containsExactlyElementsOf(ternary.parameters().stream().map(Parameter::name).toList());
+        assertThat(twin.parameters().stream().map(Parameter::name))
+                .containsExactlyElementsOf(ternary.parameters().stream().map(Parameter::name).toList());
         for (int i = 0; i < twin.parameters().size(); i++) {
             assertThat(twin.parameters().get(i).value().toArray()).containsExactly(ternary.parameters().get(i).value().toArray());
         }
@@ -158,14 +161,18 @@ class TernaryDecoderTest extends QuantTest {
     @Test
     void parametersHaveGgufNamesInAFixedOrder() {
         Decoder decoder = new Decoder(config(false), TERNARY, pool, DecoderInit.seeded(7));
-        assertThat(decoder.parameters().stream().map(Parameter::name).limit(13)).containsExactly("token_embd.weight", "blk.0.attn_norm.weight",
-                "blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight", "blk.0.attn_sub_norm.weight", "blk.0.attn_output.weight",
-                "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_sub_norm.weight", "blk.0.ffn_down.weight",
+        assertThat(decoder.parameters().stream().map(Parameter::name).limit(13)).containsExactly("token_embd.weight",
+                "blk.0.attn_norm.weight",
+                "blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight", "blk.0.attn_sub_norm.weight",
+                "blk.0.attn_output.weight",
+                "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_sub_norm.weight",
+                "blk.0.ffn_down.weight",
                 "blk.1.attn_norm.weight");
         assertThat(decoder.parameters().getLast().name()).isEqualTo("output.weight");
         assertThat(decoder.parameter("output.weight").shape().dimension(0)).isEqualTo(128);
         assertThat(decoder.parameterCount()).isEqualTo(2 * 128 * 32 + 32 + decoder.config().linearParameters() + 2 * (32 + 32 + 32 + 64));
-        assertThat(decoder.config().forwardFlopsPerToken(1)).isEqualTo(2.0 * (decoder.config().linearParameters() + 128 * 32) + 4.0 * 2 * 32);
+        assertThat(decoder.config().forwardFlopsPerToken(1))
+                .isEqualTo(2.0 * (decoder.config().linearParameters() + 128 * 32) + 4.0 * 2 * 32);
         assertThatThrownBy(() -> decoder.parameter("blk.2.attn_q.weight")).isInstanceOf(IllegalArgumentException.class);
     }
 
@@ -191,8 +198,10 @@ class TernaryDecoderTest extends QuantTest {
         assertThatThrownBy(() -> decoder.forward(tape, text(0, 1, 8), 2, 8)).hasMessageContaining("tokens is I32[8], must be I32[16]");
         for (String field : List.of("kvHeads", "headDim", "ropeTheta", "normEps", "vocab")) {
             assertThatThrownBy(() -> new DecoderConfig(field.equals("vocab") ? 0 : 8, 8, 1, 4, field.equals("kvHeads") ? 3 : 2,
-                    field.equals("headDim") ? 3 : 2, 8, 8, NnOps.Glu.SILU, true, NnOps.Rope.HALVES, field.equals("ropeTheta") ? Float.NaN : 1e4f,
-                    field.equals("normEps") ? 0 : 1e-5f, true)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(field + " = ");
+                    field.equals("headDim") ? 3 : 2, 8, 8, NnOps.Glu.SILU, true, NnOps.Rope.HALVES,
+                    field.equals("ropeTheta") ? Float.NaN : 1e4f,
+                    field.equals("normEps") ? 0 : 1e-5f, true)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith(field + " = ");
         }
     }
 }

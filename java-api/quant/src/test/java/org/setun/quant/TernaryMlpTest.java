@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,6 +11,9 @@ import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class TernaryMlpTest extends QuantTest {
 
@@ -73,7 +73,8 @@ class TernaryMlpTest extends QuantTest {
         Tensor[] batch = batch(4);
         tape.backward(mlp.loss(tape, batch[0], batch[1], 4));
         assertThat(tape.gradient(batch[0])).isNull();
-        assertThat(mlp.parameters().stream().map(Parameter::name)).containsExactly("layers.0.weight", "layers.1.norm.weight", "layers.1.weight",
+        assertThat(mlp.parameters().stream().map(Parameter::name)).containsExactly("layers.0.weight", "layers.1.norm.weight",
+                "layers.1.weight",
                 "layers.2.norm.weight", "layers.2.weight");
         for (Parameter parameter : mlp.parameters()) {
             assertThat(parameter.gradient().toArray()).as(parameter.name()).isNotEqualTo(new float[(int) parameter.shape().size()]);

@@ -1,8 +1,5 @@
 package org.setun.quant;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.Objects;
 import java.util.TreeSet;
 import org.assertj.core.data.Offset;
@@ -15,6 +12,9 @@ import org.setun.nn.Linear;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class UniformMeanTest extends QuantTest {
 
@@ -45,8 +45,10 @@ class UniformMeanTest extends QuantTest {
     @Test
     void oneBitIsTheMeanMagnitude() {
         Tensor w = Tensor.of(pool, new float[]{1, -2, 3, -6}, 2, 2);
-        assertThat(rounded(backend, workspace, new UniformMean(1, false), w)).containsExactly(new float[]{3, -3, 3, -3}, Offset.offset(1e-4f));
-        assertThat(rounded(backend, workspace, new UniformMean(1, true), w)).containsExactly(new float[]{1.5f, -1.5f, 4.5f, -4.5f}, Offset.offset(1e-4f));
+        assertThat(rounded(backend, workspace, new UniformMean(1, false), w)).containsExactly(new float[]{3, -3, 3, -3},
+                Offset.offset(1e-4f));
+        assertThat(rounded(backend, workspace, new UniformMean(1, true), w)).containsExactly(new float[]{1.5f, -1.5f, 4.5f, -4.5f},
+                Offset.offset(1e-4f));
     }
 
     @Test
@@ -83,7 +85,8 @@ class UniformMeanTest extends QuantTest {
         assertThat(WeightQuantizers.ofBits(4, true)).isEqualTo(new UniformMean(4, true));
         assertThat(WeightQuantizers.ofBits(32, false)).isNull();
         for (double bits : new double[]{0, 1.5, 9, Double.NaN}) {
-            assertThatThrownBy(() -> WeightQuantizers.ofBits(bits, false)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("bits = " + bits);
+            assertThatThrownBy(() -> WeightQuantizers.ofBits(bits, false)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("bits = " + bits);
         }
         assertThatThrownBy(() -> WeightQuantizers.ofBits(1.58, true)).hasMessageContaining("one scale per matrix");
     }

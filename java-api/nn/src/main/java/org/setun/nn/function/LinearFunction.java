@@ -28,7 +28,8 @@ import org.setun.nn.WeightQuantizer;
  * @param activations quantizes {@code x}, or null
  */
 public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer activations, boolean bias, boolean residual)
-        implements Function {
+        implements
+            Function {
 
     /**
      * How a weight takes part.
