@@ -28,7 +28,8 @@ public final class FormatException extends RuntimeException {
      * @param remedy what the user can do; may be empty
      */
     public FormatException(String file, long offset, String field, String problem, String remedy) {
-        super(file + (offset >= 0 ? ", byte " + offset : "") + ", " + field + ": " + problem + (remedy.isEmpty() ? "" : " (" + remedy + ")"));
+        super(file + (offset >= 0 ? ", byte " + offset : "") + ", " + field + ": " + problem
+                + (remedy.isEmpty() ? "" : " (" + remedy + ")"));
         this.file = file;
         this.offset = offset;
         this.field = field;

@@ -108,8 +108,8 @@ public final class HuggingFaceBitnet {
      */
     public float gamma(String tensor, MemorySegment packed, long out, long in, float stored) {
         if (out <= 0 || in <= 0 || packed.byteSize() != Math.multiplyExact(Math.ceilDiv(out, 4), in)) {
-            throw new IllegalArgumentException("packed = " + packed.byteSize() + " bytes for a weight [" + out + "][" + in + "], allowed is "
-                    + "ceil(out / 4) * in");
+            throw new IllegalArgumentException("packed = " + packed.byteSize() + " bytes for a weight [" + out + "][" + in
+                    + "], allowed is ceil(out / 4) * in");
         }
         float gamma = convention == Convention.DIRECT ? stored : 1 / stored;
         if (!(gamma > 0) || Float.isInfinite(gamma)) {
@@ -123,7 +123,7 @@ public final class HuggingFaceBitnet {
         return gamma;
     }
 
-    /** Counts the codes that are not 0; bits of rows beyond {@code out} do not count. Row {@code i * ceil(out/4) + r} is bit pair i of r. */
+    /** Counts the codes that are not 0. Row {@code i * ceil(out/4) + r} is pair i of packed row r; pairs beyond {@code out} are none. */
     private long nonZero(String tensor, MemorySegment packed, long out, long in) {
         long rows = Math.ceilDiv(out, 4);
         long count = 0;

@@ -9,7 +9,8 @@ import java.util.function.Consumer;
 /** Damages a valid file in many ways and demands that the parser either accepts the result or throws {@link FormatException}. */
 public final class Hostile {
 
-    private static final long[] NASTY = {0, 1, -1, 0x7F, 0xFF, 0x7FFF_FFFFL, 0xFFFF_FFFFL, 1L << 32, Long.MAX_VALUE, Long.MIN_VALUE, 1L << 40};
+    private static final long[] NASTY = {0, 1, -1, 0x7F, 0xFF, 0x7FFF_FFFFL, 0xFFFF_FFFFL, 1L << 32, Long.MAX_VALUE, Long.MIN_VALUE,
+            1L << 40};
 
     private Hostile() {
     }

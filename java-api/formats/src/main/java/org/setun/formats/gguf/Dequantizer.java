@@ -2,6 +2,7 @@ package org.setun.formats.gguf;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
@@ -42,7 +43,7 @@ public final class Dequantizer {
 
     /** The types that can be dequantized. */
     public static Set<GgmlType> supported() {
-        return java.util.Collections.unmodifiableSet(DECODERS.keySet());
+        return Collections.unmodifiableSet(DECODERS.keySet());
     }
 
     /** Whether {@code type} can be dequantized. */
@@ -93,8 +94,8 @@ public final class Dequantizer {
             throw new IllegalArgumentException("type = " + type + " cannot be dequantized, allowed are " + supported());
         }
         if (tensor.byteSize() != type.bytes(elements)) {
-            throw new IllegalArgumentException("tensor = " + tensor.byteSize() + " bytes, but " + elements + " elements of " + type + " take "
-                    + type.bytes(elements));
+            throw new IllegalArgumentException("tensor = " + tensor.byteSize() + " bytes, but " + elements + " elements of " + type
+                    + " take " + type.bytes(elements));
         }
         return decoder;
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
@@ -63,7 +64,7 @@ public final class GgufFile implements AutoCloseable {
 
     /** All tensors in file order. */
     public Collection<GgufTensor> tensors() {
-        return java.util.Collections.unmodifiableCollection(head.tensors().values());
+        return Collections.unmodifiableCollection(head.tensors().values());
     }
 
     /** The entry of a tensor; empty if there is none. */

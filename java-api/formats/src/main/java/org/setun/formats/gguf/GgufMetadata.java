@@ -1,5 +1,6 @@
 package org.setun.formats.gguf;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +29,7 @@ public final class GgufMetadata {
 
     /** The keys in file order. */
     public Set<String> keys() {
-        return java.util.Collections.unmodifiableSet(values.keySet());
+        return Collections.unmodifiableSet(values.keySet());
     }
 
     /** Whether {@code key} is present. */

@@ -162,8 +162,8 @@ public final class GgufWriter {
                 out.align(GgufParser.DEFAULT_ALIGNMENT);
                 MemorySegment data = tensor.getValue().data().get();
                 if (data.byteSize() != tensor.getValue().bytes()) {
-                    throw new IllegalArgumentException("data of '" + tensor.getKey() + "' has " + data.byteSize() + " bytes, its shape and type "
-                            + "need " + tensor.getValue().bytes());
+                    throw new IllegalArgumentException("data of '" + tensor.getKey() + "' has " + data.byteSize()
+                            + " bytes, its shape and type need " + tensor.getValue().bytes());
                 }
                 out.segment(data);
             }

@@ -53,7 +53,8 @@ final class Llama2cParser {
             matrices(config, version == 2);
         }
         if (in.remaining() != 0) {
-            throw in.error("end of file", in.remaining() + " bytes are left over", "this is not a llama2.c model, or its header is damaged");
+            throw in.error("end of file", in.remaining() + " bytes are left over",
+                    "this is not a llama2.c model, or its header is damaged");
         }
         return new Layout(version, config, groupSize, tensors);
     }
@@ -76,8 +77,8 @@ final class Llama2cParser {
             throw in.error("vocab", "is " + vocab, "this is not a llama2.c model");
         }
         if (dim % heads != 0 || dim / heads % 2 != 0 || heads % kvHeads != 0) {
-            throw in.error("heads", "is " + heads + " with dim " + dim + " and " + kvHeads + " kv heads; heads must be even parts of dim and a "
-                    + "multiple of kv heads", "this is not a llama2.c model");
+            throw in.error("heads", "is " + heads + " with dim " + dim + " and " + kvHeads + " kv heads; heads must be even parts of"
+                    + " dim and a multiple of kv heads", "this is not a llama2.c model");
         }
         if (layers > MAX_LAYERS) {
             throw in.error("layers", "is " + layers + ", allowed is up to " + MAX_LAYERS, "this is not a llama2.c model");
@@ -143,7 +144,8 @@ final class Llama2cParser {
     private void tensor(String name, boolean quantized, long... shape) {
         long elements = shape.length == 1 ? shape[0] : shape[0] * shape[1];
         if (elements > size || elements > Integer.MAX_VALUE - 8) {
-            throw in.error("tensor '" + name + "'", elements + " elements do not fit into a file of " + size + " bytes or a Java array", "");
+            throw in.error("tensor '" + name + "'", elements + " elements do not fit into a file of " + size
+                    + " bytes or a Java array", "");
         }
         if (quantized && elements % groupSize != 0) { // groups may cross rows, not tensors
             throw in.error("group size", "is " + groupSize + ", which does not divide the " + elements + " elements of '" + name + "'", "");

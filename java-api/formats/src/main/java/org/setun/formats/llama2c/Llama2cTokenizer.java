@@ -56,7 +56,8 @@ public final class Llama2cTokenizer {
             float score = in.f32(field + " score");
             int length = in.i32(field + " length");
             if (length < 0 || length > longest && tokens.size() >= BYTES_TO || Float.isNaN(score)) {
-                throw in.error(field, "has the length " + length + " and the score " + score + ", allowed is a length up to " + longest, "");
+                throw in.error(field, "has the length " + length + " and the score " + score + ", allowed is a length up to " + longest,
+                        "the file is damaged");
             }
             kinds.add(kind(tokens.size()));
             tokens.add(in.utf8(length, field).replace(' ', SpmTokenizer.SPACE));

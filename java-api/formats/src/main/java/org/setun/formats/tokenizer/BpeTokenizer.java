@@ -93,8 +93,8 @@ public final class BpeTokenizer implements Tokenizer {
         if (addSpecial && markers.addBos()) {
             ids.add(markers.bos());
         }
-        specials.split(clean, parseSpecial, (start, end) -> preTokenizer.split(clean, start, end, (from, to) -> piece(clean, from, to, ids)),
-                ids::add);
+        PreTokenizer.Pieces pieces = (from, to) -> piece(clean, from, to, ids);
+        specials.split(clean, parseSpecial, (start, end) -> preTokenizer.split(clean, start, end, pieces), ids::add);
         if (addSpecial && markers.addEos()) {
             ids.add(markers.eos());
         }

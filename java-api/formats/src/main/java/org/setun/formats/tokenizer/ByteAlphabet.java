@@ -1,6 +1,7 @@
 package org.setun.formats.tokenizer;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * GPT-2's way to write any byte as a visible character: printable Latin-1 stands for itself, the other 68 bytes take U+0100 and up, in
@@ -45,7 +46,7 @@ final class ByteAlphabet {
     }
 
     /** The bytes that {@code text} writes, or {@code null} if it has a character outside the alphabet. */
-    static byte @org.jspecify.annotations.Nullable [] bytes(String text) {
+    static byte @Nullable [] bytes(String text) {
         byte[] bytes = new byte[text.length()];
         for (int i = 0; i < bytes.length; i++) {
             char c = text.charAt(i);

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** Finds added and control tokens in text: the leftmost, and of those at one place the longest. */
 final class SpecialTokens {
@@ -32,7 +33,7 @@ final class SpecialTokens {
         int done = 0;
         int at = 0;
         while (at < text.length() && !byFirst.isEmpty()) {
-            Special found = find(text, at, control);
+            @Nullable Special found = find(text, at, control);
             if (found == null) {
                 at++;
                 continue;
@@ -49,7 +50,7 @@ final class SpecialTokens {
         }
     }
 
-    private @org.jspecify.annotations.Nullable Special find(String text, int at, boolean control) {
+    private @Nullable Special find(String text, int at, boolean control) {
         for (Special special : byFirst.getOrDefault(text.charAt(at), List.of())) {
             if ((control || special.always()) && text.startsWith(special.text(), at)) {
                 return special;

@@ -26,7 +26,8 @@ public final class Vocabulary {
      */
     public Vocabulary(List<String> tokens, List<TokenKind> kinds, Markers markers) {
         if (tokens.isEmpty() || tokens.size() != kinds.size()) {
-            throw new IllegalArgumentException("tokens = " + tokens.size() + ", kinds = " + kinds.size() + ", allowed is one kind per token");
+            throw new IllegalArgumentException("tokens = " + tokens.size() + ", kinds = " + kinds.size()
+                    + ", allowed is one kind per token");
         }
         this.tokens = List.copyOf(tokens);
         this.kinds = List.copyOf(kinds);

@@ -195,8 +195,10 @@ class GgufFileTest {
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.string("nope"))
                 .withMessage("s.gguf, metadata key 'nope': is missing");
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.integer("eps")).withMessageContaining("not an integer");
-        assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.strings("types")).withMessageContaining("array of strings");
-        assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.integer("negative", 0, 10)).withMessageContaining("0 to 10");
+        assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.strings("types"))
+                .withMessageContaining("array of strings");
+        assertThatExceptionOfType(FormatException.class).isThrownBy(() -> metadata.integer("negative", 0, 10))
+                .withMessageContaining("0 to 10");
         assertThat(metadata.number("nope", 2f)).isEqualTo(2f);
     }
 
@@ -214,7 +216,8 @@ class GgufFileTest {
         GgufWriter writer = new GgufWriter("llama");
         assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.TQ2_0, new long[] {4, 100}, MemorySegment.NULL))
                 .withMessageContaining("multiple of 256");
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w".repeat(64), GgmlType.F32, new long[] {4}, MemorySegment.NULL));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> writer.tensor("w".repeat(64), GgmlType.F32, new long[] {4}, MemorySegment.NULL));
         assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.F32, new long[] {0}, MemorySegment.NULL));
         Path path = folder.resolve("x.gguf");
         writer.tensor("w", GgmlType.F32, new long[] {4}, MemorySegment.ofArray(new float[3]));
@@ -230,7 +233,8 @@ class GgufFileTest {
         }
         try (GgufFile file = GgufFile.open(TestData.require("golden-models/llama-Q4_K.gguf"))) {
             assertThat(file.info("blk.0.attn_q.weight").type()).isEqualTo(GgmlType.Q4_K);
-            assertThatExceptionOfType(FormatException.class).isThrownBy(() -> file.floats("blk.0.attn_q.weight")).withMessageContaining("Q4_K");
+            assertThatExceptionOfType(FormatException.class).isThrownBy(() -> file.floats("blk.0.attn_q.weight"))
+                    .withMessageContaining("Q4_K");
         }
         Path headOnly = TestData.require("formats/misc/tiny.gguf");
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> GgufFile.open(headOnly)).withMessageContaining("test.weight.0");

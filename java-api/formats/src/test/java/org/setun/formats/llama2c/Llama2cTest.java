@@ -85,7 +85,8 @@ class Llama2cTest {
             }
             assertThat(legacy.shape("blk.0.attn_k.weight")).containsExactly(32, 64);
             assertThat(legacy.segment("output_norm.weight").byteSize()).isEqualTo(64 * 4);
-            assertThatExceptionOfType(FormatException.class).isThrownBy(() -> v2.segment("blk.0.attn_k.weight")).withMessageContaining("int8");
+            assertThatExceptionOfType(FormatException.class).isThrownBy(() -> v2.segment("blk.0.attn_k.weight"))
+                    .withMessageContaining("int8");
             assertThatExceptionOfType(FormatException.class).isThrownBy(() -> v2.floats("nope")).withMessageContaining("'nope'");
         }
     }
@@ -124,7 +125,8 @@ class Llama2cTest {
                 for (byte[] wrong : new byte[][] {Arrays.copyOf(bytes, bytes.length - 1), Arrays.copyOf(bytes, bytes.length + 1),
                         Arrays.copyOf(bytes, 20), new byte[0]}) {
                     assertThatExceptionOfType(FormatException.class)
-                            .isThrownBy(() -> Llama2cModel.of(MemorySegment.ofArray(wrong), "m.bin")).withMessageStartingWith("m.bin, byte ");
+                            .isThrownBy(() -> Llama2cModel.of(MemorySegment.ofArray(wrong), "m.bin"))
+                                    .withMessageStartingWith("m.bin, byte ");
                 }
             }
         }

@@ -25,7 +25,8 @@ class BpeTokenizerTest {
         tokens.addAll(List.of("<tool>", "<tool>x", "<unused0>"));
         kinds.addAll(List.of(TokenKind.USER_DEFINED, TokenKind.USER_DEFINED, TokenKind.UNUSED));
         int end = base.id("<|endoftext|>");
-        return new BpeTokenizer(new Vocabulary(tokens, kinds, new Markers(end, end, Markers.NONE, Markers.NONE, true, true)), TRAINED.merges(),
+        return new BpeTokenizer(new Vocabulary(tokens, kinds, new Markers(end, end, Markers.NONE, Markers.NONE, true, true)),
+                TRAINED.merges(),
                 PreTokenizer.GPT_2);
     }
 
@@ -110,7 +111,8 @@ class BpeTokenizerTest {
         String text = Texts.CORPUS;
         int[] expected = TRAINED.encode(text, false);
         BpeTokenizer fresh = new BpeTokenizer(TRAINED.vocabulary(), TRAINED.merges(), PreTokenizer.GPT_2);
-        assertThat(IntStream.range(0, 16).parallel().mapToObj(_ -> fresh.encode(text, false))).allMatch(ids -> Arrays.equals(ids, expected));
+        assertThat(IntStream.range(0, 16).parallel().mapToObj(_ -> fresh.encode(text, false)))
+                .allMatch(ids -> Arrays.equals(ids, expected));
     }
 
     @Test

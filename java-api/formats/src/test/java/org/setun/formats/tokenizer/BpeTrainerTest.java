@@ -73,7 +73,8 @@ class BpeTrainerTest {
                 }
             }
             PairCounter.Pair best = counts.entrySet().stream()
-                    .map(entry -> new PairCounter.Pair(entry.getKey().left(), entry.getKey().right(), entry.getValue())).sorted().findFirst()
+                    .map(entry -> new PairCounter.Pair(entry.getKey().left(), entry.getKey().right(), entry.getValue()))
+                            .sorted().findFirst()
                     .orElse(new PairCounter.Pair(0, 0, 0));
             if (best.count() < 2) {
                 break;
@@ -124,7 +125,8 @@ class BpeTrainerTest {
         assertThat(trainer(1000).add("abc").train().vocabSize()).isEqualTo(257);
         assertThat(trainer(1000).add("abab").train().vocabSize()).isEqualTo(258);
         assertThatIllegalArgumentException().isThrownBy(() -> trainer(1000).train()).withMessageContaining("corpus");
-        assertThatIllegalArgumentException().isThrownBy(() -> trainer(1000).add("").add("<|endoftext|>").train()).withMessageContaining("corpus");
+        assertThatIllegalArgumentException().isThrownBy(() -> trainer(1000).add("").add("<|endoftext|>").train())
+                .withMessageContaining("corpus");
         assertThatIllegalArgumentException().isThrownBy(() -> trainer(256)).withMessageContaining("257");
         assertThatIllegalArgumentException().isThrownBy(() -> new BpeTrainer(300, PreTokenizer.GPT_2, List.of("<a>", "<a>")));
     }

@@ -14,9 +14,10 @@ final class Texts {
             Grüße aus Köln, naïve café. Привет, мир! 你好，世界。 こんにちは 안녕하세요 مرحبا بالعالم 🙂🚀👍
             """.repeat(20);
 
-    private static final String[] PIECES = {" ", "  ", "\n", "\r\n", "\t", " \n ", "'s", "'LL", "don't", "1", "12345", "٣½", "the", " The", "übergroß",
-        "naïve", "e\u0301", "\u00a0", "\u3000", "\u200b", "…", "!?", "<|endoftext|>", "<tool>", "<unused0>", "\u0000", "🙂", "👩\u200d💻", "日本語",
-        "привет", "\ufffd", "{\"k\": 1}", "_", "$", "x=", "ſ", "İ", "ß"};
+    private static final String[] PIECES = {
+            " ", "  ", "\n", "\r\n", "\t", " \n ", "'s", "'LL", "don't", "1", "12345", "٣½", "the", " The", "übergroß", "naïve",
+            "e\u0301", "\u00a0", "\u3000", "\u200b", "…", "!?", "<|endoftext|>", "<tool>", "<unused0>", "\u0000", "🙂", "👩\u200d💻",
+            "日本語", "привет", "\ufffd", "{\"k\": 1}", "_", "$", "x=", "ſ", "İ", "ß"};
 
     private Texts() {
     }

@@ -44,7 +44,8 @@ class TokenizerJsonTest {
         List<TokenKind> kinds = new ArrayList<>(trained.vocabulary().kinds());
         tokens.add("<tool>");
         kinds.add(TokenKind.USER_DEFINED);
-        Markers markers = new Markers(trained.vocabulary().id("<|begin|>"), trained.eos(), Markers.NONE, trained.eos(), addMarkers, addMarkers);
+        Markers markers = new Markers(trained.vocabulary().id("<|begin|>"), trained.eos(), Markers.NONE, trained.eos(), addMarkers,
+                addMarkers);
         return new BpeTokenizer(new Vocabulary(tokens, kinds, markers), trained.merges(), pre);
     }
 
@@ -152,7 +153,8 @@ class TokenizerJsonTest {
         refused(json.replace("\"lstrip\" : false", "\"lstrip\" : true"), "lstrip");
         refused(json.replace("\"add_prefix_space\" : false", "\"add_prefix_space\" : true"), "add_prefix_space");
         refused(json.replace("TemplateProcessing", "BertProcessing"), "BertProcessing");
-        refused(json.replace("\"pre_tokenizer\" : {\n    \"type\" : \"ByteLevel\"", "\"pre_tokenizer\" : {\n    \"type\" : \"Metaspace\""), "Metaspace");
+        refused(json.replace("\"pre_tokenizer\" : {\n    \"type\" : \"ByteLevel\"",
+                "\"pre_tokenizer\" : {\n    \"type\" : \"Metaspace\""), "Metaspace");
         refused(json.replace("\"#\" : 2,", "\"#\" : 2147483647,"), "2147483647");
         refused(json.replace("\"#\" : 2,", "\"#\" : 1,"), "id 1");
         refused(json.replace("\"#\" : 2,", ""), "id 2");

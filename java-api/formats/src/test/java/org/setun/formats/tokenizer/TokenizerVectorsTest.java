@@ -55,7 +55,8 @@ class TokenizerVectorsTest {
             assertThat(tokenizer.encode(text, true)).as(text).isEqualTo(ids(vector.get("ids_special")));
             assertThat(tokenizer.decode(ids(vector.get("ids")))).isEqualTo(text);
             for (Map.Entry<String, JsonNode> pre : vector.get("ids_pre").properties()) {
-                Tokenizer other = new BpeTokenizer(tokenizer.vocabulary(), tokenizer.merges(), PreTokenizer.named(pre.getKey()).orElseThrow());
+                Tokenizer other = new BpeTokenizer(tokenizer.vocabulary(), tokenizer.merges(),
+                        PreTokenizer.named(pre.getKey()).orElseThrow());
                 assertThat(other.encode(text, false)).as("%s with %s", text, pre.getKey()).isEqualTo(ids(pre.getValue()));
             }
             vectors++;
