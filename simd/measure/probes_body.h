@@ -17,7 +17,7 @@ static inline __attribute__((always_inline)) uint64_t read_all(const char *buffe
     bits sum[8] = {0};
     for (int64_t i = 0; i + STEP <= bytes; i += STEP) {
         for (int line = 0; ahead > 0 && line < STEP; line += 64) {
-            __builtin_prefetch(buffer + i + ahead + line);
+            __builtin_prefetch(buffer + i + ahead + line, 0, 2); /* second cache: more lines under way */
         }
 #pragma GCC unroll 8
         for (int j = 0; j < 8; j++) {
@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) uint64_t read_all(const char *buffe
 }
 
 static uint64_t NAME(read)(const void *buffer, int64_t bytes) { return read_all(buffer, bytes, 0); }
-static uint64_t NAME(read_prefetched)(const void *buffer, int64_t bytes) { return read_all(buffer, bytes, 4096); }
+static uint64_t NAME(read_prefetched)(const void *buffer, int64_t bytes) { return read_all(buffer, bytes, 12288); }
 
 /* Twelve independent sums cover the latency on two ports. They are variables with names, as an array would not stay in registers. */
 #define EACH(use) use(0) use(1) use(2) use(3) use(4) use(5) use(6) use(7) use(8) use(9) use(10) use(11)

@@ -63,6 +63,7 @@ static void unpack_panel(const uint8_t *w, int64_t kp, int64_t rows, uint8_t *pa
             __m512i v[TILE];
             for (int i = 0; i < TILE; i++) {
                 int64_t r = half * TILE + i;
+                ternary_prefetch(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES);
                 v[i] = r < rows ? _mm512_loadu_si512(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES) : _mm512_setzero_si512();
             }
             transpose(v);

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels.h"
+
 typedef __m512i vec;
 #define TIER avx512
 #define ROWS 4
@@ -28,9 +30,8 @@ static inline __attribute__((always_inline)) void fold_rows(const __m512i *v, in
 }
 
 /* One column: the planes are masked but not shifted, so plane i counts 4^i-fold, in sums of its own that are divided (exactly) at the
- * end. A block adds at most 4*128*128 to a lane, so rows of up to 2^22 values cannot wrap; longer ones take the other way. The next group of
- * rows follows this one in memory and is prefetched meanwhile: the hardware's prefetchers stop at page ends, and rows are short. */
-enum { GEMV_ROWS = 4, GEMV_MAX_K = 1 << 22 };
+ * end. A block adds at most 4*128*128 to a lane, so rows of up to 2^22 values cannot wrap; longer ones take the other way. */
+enum { GEMV_ROWS = ROWS, GEMV_MAX_K = 1 << 22 };
 
 static inline __attribute__((always_inline)) void gemv_rows(const uint8_t *w, int64_t kp, int rows, const int8_t *q, int32_t *dots) {
     int64_t stride = kp / 4;
@@ -50,7 +51,7 @@ static inline __attribute__((always_inline)) void gemv_rows(const uint8_t *w, in
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
             const uint8_t *bytes = w + r * stride + i;
-            _mm_prefetch((const char *)(bytes + rows * stride), _MM_HINT_T0);
+            ternary_prefetch(bytes);
             __m512i v = _mm512_loadu_si512(bytes);
 #pragma GCC unroll 4
             for (int plane = 0; plane < 4; plane++) {
@@ -58,10 +59,16 @@ static inline __attribute__((always_inline)) void gemv_rows(const uint8_t *w, in
             }
         }
     }
+    __m512i total[GEMV_ROWS];
     for (int r = 0; r < rows; r++) {
         __m512i low = _mm512_add_epi32(sum[r][0], _mm512_srai_epi32(sum[r][1], 2));
         __m512i high = _mm512_add_epi32(_mm512_srai_epi32(sum[r][2], 4), _mm512_srai_epi32(sum[r][3], 6));
-        dots[r] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+        total[r] = _mm512_add_epi32(low, high);
+    }
+    if (rows == GEMV_ROWS) {
+        fold_rows(total, dots);
+    } else {
+        dots[0] = _mm512_reduce_add_epi32(total[0]);
     }
 }
 

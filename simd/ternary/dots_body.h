@@ -30,6 +30,9 @@ INLINE void tile(const uint8_t *w, int64_t kp, const int8_t *q, int64_t ldq, int
             }
         }
         for (int64_t b = first; b < end; b++) {
+            for (int r = 0; r < rows; r++) {
+                ternary_prefetch(w + b * TERNARY_BLOCK_BYTES + r * stride);
+            }
             for (int part = 0; part < TERNARY_BLOCK_BYTES; part += VEC) {
                 const uint8_t *bytes = w + b * TERNARY_BLOCK_BYTES + part;
                 const int8_t *values = q + b * TERNARY_BLOCK + part;

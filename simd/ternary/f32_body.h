@@ -13,6 +13,9 @@
 enum { VEC_LANES = sizeof(vec) / sizeof(float) };
 
 INLINE void block(const uint8_t *w, int64_t stride, const float *x, int64_t ldx, int rows, int cols, vec sum[COLS][ROWS]) {
+    for (int r = 0; r < rows; r++) {
+        ternary_prefetch(w + r * stride);
+    }
     for (int part = 0; part < TERNARY_BLOCK_BYTES; part += VEC_LANES) {
         lanes bytes[ROWS];
 #pragma GCC unroll 4
