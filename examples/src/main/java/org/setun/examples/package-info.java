@@ -1,0 +1,2 @@
+/** Small programs that the documentation shows. */
+package org.setun.examples;
