@@ -13,24 +13,22 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code setun bench kernels}: times kernels beside the limits of the machine. */
-@Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine.",
-        subcommands = {BenchCommand.Kernels.class})
+@Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine.", subcommands = {
+        BenchCommand.Kernels.class})
 final class BenchCommand {
 
-    @Command(name = "kernels", mixinStandardHelpOptions = true,
-            description = {"Times the ternary kernels; every result is checked before it is timed.",
-                    "Shares are of the read bandwidth and of the multiply-add peak that the same run measures."})
+    @Command(name = "kernels", mixinStandardHelpOptions = true, description = {
+            "Times the ternary kernels; every result is checked before it is timed.",
+            "Shares are of the read bandwidth and of the multiply-add peak that the same run measures."})
     static final class Kernels implements Callable<Integer> {
 
         @Option(names = "--json", description = "Print one JSON object per row.")
         boolean json;
 
-        @Option(names = "--shape", paramLabel = "MxK", split = ",", description = "Weight shapes (default: ${DEFAULT-VALUE}).",
-                defaultValue = "2560x2560,6912x2560,2560x6912")
+        @Option(names = "--shape", paramLabel = "MxK", split = ",", description = "Weight shapes (default: ${DEFAULT-VALUE}).", defaultValue = "2560x2560,6912x2560,2560x6912")
         List<String> shapes = new ArrayList<>();
 
-        @Option(names = "--n", paramLabel = "N", split = ",", description = "Activation rows (default: ${DEFAULT-VALUE}).",
-                defaultValue = "1,8,32,512")
+        @Option(names = "--n", paramLabel = "N", split = ",", description = "Activation rows (default: ${DEFAULT-VALUE}).", defaultValue = "1,8,32,512")
         List<Integer> rows = new ArrayList<>();
 
         @Option(names = "--threads", paramLabel = "T", split = ",", description = "Threads (default: 1 and all processors).")
@@ -40,8 +38,7 @@ final class BenchCommand {
         @Nullable
         Isa tier;
 
-        @Option(names = "--cold-mb", paramLabel = "MB", description = "Working set of the cold rows (default: ${DEFAULT-VALUE}).",
-                defaultValue = "600")
+        @Option(names = "--cold-mb", paramLabel = "MB", description = "Working set of the cold rows (default: ${DEFAULT-VALUE}).", defaultValue = "600")
         int coldMb;
 
         @Option(names = "--seconds", description = "Time per row (default: ${DEFAULT-VALUE}).", defaultValue = "0.5")
@@ -50,11 +47,13 @@ final class BenchCommand {
         @Override
         public Integer call() {
             if (!json) {
-                System.out.printf("%-22s %-8s %6s %6s %4s %2s %-9s %8s %11s %9s %9s %6s %6s  %s%n", "kernel", "format", "m", "k", "n", "t", "tier",
+                System.out.printf("%-22s %-8s %6s %6s %4s %2s %-9s %8s %11s %9s %9s %6s %6s  %s%n", "kernel", "format", "m", "k", "n", "t",
+                        "tier",
                         "set MB", "median us", "GMAC/s", "GB/s", "peak", "band", "check");
             }
             Consumer<Row> print = row -> System.out.println(json ? Json.line(row) : text(row));
-            new KernelBench(tier, seconds, (long) coldMb << 20, print).run(shapes.stream().map(KernelBench.Shape::parse).toList(), rows, threads);
+            new KernelBench(tier, seconds, (long) coldMb << 20, print).run(shapes.stream().map(KernelBench.Shape::parse).toList(), rows,
+                    threads);
             return 0;
         }
 

@@ -10,8 +10,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code setun data get NAME}: downloads a public data set and checks its SHA-256. */
-@Command(name = "data", mixinStandardHelpOptions = true, description = "Downloads public data sets and checks their SHA-256.",
-        subcommands = {DataCommand.Get.class})
+@Command(name = "data", mixinStandardHelpOptions = true, description = "Downloads public data sets and checks their SHA-256.", subcommands = {
+        DataCommand.Get.class})
 final class DataCommand {
 
     @Command(name = "get", mixinStandardHelpOptions = true, description = "Downloads a data set; files that are there and right are kept.")

@@ -26,8 +26,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code setun doctor}: says what this machine is and can do, and tests every kernel on every tier it has. */
-@Command(name = "doctor", mixinStandardHelpOptions = true,
-        description = "Reports the JDK, the CPU, the kernel tier and measured limits, and tests every kernel against the reference.")
+@Command(name = "doctor", mixinStandardHelpOptions = true, description = "Reports the JDK, the CPU, the kernel tier and measured limits, and tests every kernel against the reference.")
 final class DoctorCommand implements Callable<Integer> {
 
     /** What the read probe walks through; several times any last-level cache this library has met. */
@@ -110,9 +109,11 @@ final class DoctorCommand implements Callable<Integer> {
     private static void print(Map<String, Object> report) {
         report.forEach((key, value) -> {
             switch (value) {
-                case Map<?, ?> limits -> limits.forEach((limit, rate) -> System.out.printf(Locale.ROOT, "%-16s %,.1f%n", limit, (Double) rate));
+                case Map<?, ?> limits ->
+                    limits.forEach((limit, rate) -> System.out.printf(Locale.ROOT, "%-16s %,.1f%n", limit, (Double) rate));
                 case List<?> list when key.equals("self_tests") -> printOutcomes(list);
-                case List<?> list -> System.out.printf("%-16s %s%n", key, list.stream().map(String::valueOf).collect(Collectors.joining(" ")));
+                case List<?> list ->
+                    System.out.printf("%-16s %s%n", key, list.stream().map(String::valueOf).collect(Collectors.joining(" ")));
                 default -> System.out.printf("%-16s %s%n", key, value);
             }
         });
@@ -125,7 +126,8 @@ final class DoctorCommand implements Callable<Integer> {
             long passed = tests.stream().filter(SelfTest.Outcome::passed).count();
             System.out.printf("self-test        %-9s %d of %d kernels agree with the reference%n", tier, passed, tests.size());
             tests.stream().filter(test -> !test.passed())
-                    .forEach(test -> System.out.printf(Locale.ROOT, "                 FAILED: %s (difference %.3g)%n", test.kernel(), test.error()));
+                    .forEach(test -> System.out.printf(Locale.ROOT, "                 FAILED: %s (difference %.3g)%n", test.kernel(),
+                            test.error()));
         });
     }
 
@@ -139,7 +141,8 @@ final class DoctorCommand implements Callable<Integer> {
             return System.getProperty("os.arch");
         }
         try (Stream<String> lines = Files.lines(info)) {
-            return lines.filter(line -> line.startsWith("model name")).map(line -> line.substring(line.indexOf(':') + 1).strip()).findFirst()
+            return lines.filter(line -> line.startsWith("model name")).map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
                     .orElse(System.getProperty("os.arch"));
         }
     }

@@ -36,8 +36,7 @@ final class EvalCommand implements Callable<Integer> {
     @Nullable
     Integer stride;
 
-    @Option(names = "--max-tokens", paramLabel = "TOKENS", description = "Use only the first tokens of the text; 0: all (default: ${DEFAULT-VALUE}).",
-            defaultValue = "0")
+    @Option(names = "--max-tokens", paramLabel = "TOKENS", description = "Use only the first tokens of the text; 0: all (default: ${DEFAULT-VALUE}).", defaultValue = "0")
     long maxTokens;
 
     @Option(names = "--json", description = "Print one JSON object.")
@@ -68,7 +67,8 @@ final class EvalCommand implements Callable<Integer> {
             result.put("tokens_s", score.tokensPerSecond());
             System.out.println(Json.line(result));
         } else {
-            System.out.printf(Locale.ROOT, "perplexity %.4f   bits per byte %.4f   next-token accuracy %.2f %%   (%,d tokens, %,.0f tokens/s)%n",
+            System.out.printf(Locale.ROOT,
+                    "perplexity %.4f   bits per byte %.4f   next-token accuracy %.2f %%   (%,d tokens, %,.0f tokens/s)%n",
                     score.perplexity(), score.bitsPerByte(), 100 * score.accuracy(), score.tokens(), score.tokensPerSecond());
         }
     }

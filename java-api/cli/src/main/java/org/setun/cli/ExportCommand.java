@@ -30,8 +30,7 @@ final class ExportCommand implements Callable<Integer> {
     @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "TQ2_0")
     MatrixType type = MatrixType.TQ2_0;
 
-    @Option(names = "--scales", description = "Where ternary scales go: ${COMPLETION-CANDIDATES}; TENSOR is exact (default: ${DEFAULT-VALUE}).",
-            defaultValue = "TENSOR")
+    @Option(names = "--scales", description = "Where ternary scales go: ${COMPLETION-CANDIDATES}; TENSOR is exact (default: ${DEFAULT-VALUE}).", defaultValue = "TENSOR")
     ScaleStorage scales = ScaleStorage.TENSOR;
 
     @Option(names = "--name", description = "Name of the model in the file (default: ${DEFAULT-VALUE}).", defaultValue = "setun")

@@ -37,8 +37,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--top-k", description = "Sample from the k most probable tokens; 0: from all (default: ${DEFAULT-VALUE}).", defaultValue = "0")
     int topK;
 
-    @Option(names = "--top-p", description = "Sample from the smallest set of tokens with this probability (default: ${DEFAULT-VALUE}).",
-            defaultValue = "1")
+    @Option(names = "--top-p", description = "Sample from the smallest set of tokens with this probability (default: ${DEFAULT-VALUE}).", defaultValue = "1")
     float topP;
 
     @Option(names = "--seed", description = "Seed of sampling (default: ${DEFAULT-VALUE}).", defaultValue = "0")
@@ -87,7 +86,8 @@ final class GenerateCommand implements Callable<Integer> {
             System.out.println(Json.line(result));
         } else {
             System.out.println();
-            System.err.printf(Locale.ROOT, "%d tokens, %.0f tokens/s (prompt: %d tokens, %.0f tokens/s), ended by %s%n", generation.tokens().length,
+            System.err.printf(Locale.ROOT, "%d tokens, %.0f tokens/s (prompt: %d tokens, %.0f tokens/s), ended by %s%n",
+                    generation.tokens().length,
                     generation.decodeRate(), generation.promptTokens(), generation.prefillRate(),
                     generation.end().name().toLowerCase(Locale.ROOT).replace('_', ' '));
         }

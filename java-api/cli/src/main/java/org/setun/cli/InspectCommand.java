@@ -16,8 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code setun inspect FILE}: says what a model file holds, after checking all of its structure. */
-@Command(name = "inspect", mixinStandardHelpOptions = true,
-        description = "Checks a GGUF or safetensors file and prints its metadata and tensors.")
+@Command(name = "inspect", mixinStandardHelpOptions = true, description = "Checks a GGUF or safetensors file and prints its metadata and tensors.")
 final class InspectCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "FILE", description = "A .gguf or .safetensors file; its content decides, not its name.")
@@ -39,8 +38,9 @@ final class InspectCommand implements Callable<Integer> {
         System.out.printf(Locale.ROOT, "%s: %s, %,d bytes, %d tensors%n", file, report.format(), Files.size(file), report.tensors().size());
         report.metadata().forEach((key, value) -> System.out.printf("  %-44s %s%n", key, value));
         if (tensors) {
-            report.tensors().forEach(tensor -> System.out.printf(Locale.ROOT, "  %-36s %-6s %-18s %,14d bytes%n", tensor.name(), tensor.type(),
-                    tensor.shape(), tensor.bytes()));
+            report.tensors()
+                    .forEach(tensor -> System.out.printf(Locale.ROOT, "  %-36s %-6s %-18s %,14d bytes%n", tensor.name(), tensor.type(),
+                            tensor.shape(), tensor.bytes()));
         }
         printTotals(report.tensors());
         return 0;
@@ -54,7 +54,8 @@ final class InspectCommand implements Callable<Integer> {
             total[1] += tensor.elements();
             total[2] += tensor.bytes();
         }
-        new LinkedHashMap<>(totals).forEach((type, total) -> System.out.printf(Locale.ROOT, "  %-6s %4d tensors %,14d values %,14d bytes  %.4f bits per value%n",
-                type, total[0], total[1], total[2], total[1] == 0 ? 0 : 8.0 * total[2] / total[1]));
+        new LinkedHashMap<>(totals).forEach(
+                (type, total) -> System.out.printf(Locale.ROOT, "  %-6s %4d tensors %,14d values %,14d bytes  %.4f bits per value%n",
+                        type, total[0], total[1], total[2], total[1] == 0 ? 0 : 8.0 * total[2] / total[1]));
     }
 }

@@ -16,8 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code setun mnist DIR}: trains the 784-512-512-10 network on idx files, ternary beside full precision. */
-@Command(name = "mnist", mixinStandardHelpOptions = true,
-        description = "Trains a 784-512-512-10 network on MNIST, or on any idx files named alike: ternary weights beside full precision.")
+@Command(name = "mnist", mixinStandardHelpOptions = true, description = "Trains a 784-512-512-10 network on MNIST, or on any idx files named alike: ternary weights beside full precision.")
 final class MnistCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "DIR", description = "Folder of train-images-idx3-ubyte and its three fellows, plain or .gz ('setun data get mnist').")
@@ -51,7 +50,8 @@ final class MnistCommand implements Callable<Integer> {
         if (!json) {
             double ternary = 100 * sums[WeightQuantizer.TERNARY.ordinal()] / seeds;
             double twin = 100 * sums[WeightQuantizer.NONE.ordinal()] / seeds;
-            System.out.printf(Locale.ROOT, "mean of %d: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin, twin - ternary);
+            System.out.printf(Locale.ROOT, "mean of %d: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin,
+                    twin - ternary);
         }
         return 0;
     }
@@ -65,7 +65,8 @@ final class MnistCommand implements Callable<Integer> {
             line.put("samples_s", result.unitsPerSecond());
             System.out.println(Json.line(line));
         } else {
-            System.out.printf(Locale.ROOT, "seed %d  %-7s  accuracy %.2f %%  %,.0f samples/s of training, optimizer included%n", seed, result.run(),
+            System.out.printf(Locale.ROOT, "seed %d  %-7s  accuracy %.2f %%  %,.0f samples/s of training, optimizer included%n", seed,
+                    result.run(),
                     100 * result.finalValue(), result.unitsPerSecond());
         }
     }

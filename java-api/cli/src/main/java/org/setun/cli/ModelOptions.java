@@ -19,12 +19,12 @@ final class ModelOptions {
     @Nullable
     Path tokenizer;
 
-    @Option(names = "--activations", description = "What ternary matrices are multiplied with: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).",
-            defaultValue = "INT8")
+    @Option(names = "--activations", description = "What ternary matrices are multiplied with: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "INT8")
     Activations activations = Activations.INT8;
 
     InferenceModel open(Backend backend) throws IOException {
-        InferenceModel opened = tokenizer == null ? InferenceModel.open(model, backend, activations)
+        InferenceModel opened = tokenizer == null
+                ? InferenceModel.open(model, backend, activations)
                 : InferenceModel.open(model, tokenizer, backend, activations);
         if (!opened.hasTokenizer()) {
             opened.close();

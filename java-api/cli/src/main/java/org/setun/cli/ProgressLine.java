@@ -67,7 +67,8 @@ final class ProgressLine implements AutoCloseable {
     }
 
     private static ProgressBar bar(String task, String unit, long total) {
-        return new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" " + unit, 1).showSpeed().setUpdateIntervalMillis(200)
+        return new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" " + unit, 1).showSpeed()
+                .setUpdateIntervalMillis(200)
                 .setStyle(ProgressBarStyle.ASCII).build();
     }
 

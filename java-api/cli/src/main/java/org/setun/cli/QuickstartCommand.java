@@ -20,8 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code setun quickstart}: trains a ternary language model and its full-precision twin on Java source, exports and runs them. */
-@Command(name = "quickstart", mixinStandardHelpOptions = true,
-        description = "Trains a ternary model and its full-precision twin on Java source in about five minutes, and runs both.")
+@Command(name = "quickstart", mixinStandardHelpOptions = true, description = "Trains a ternary model and its full-precision twin on Java source in about five minutes, and runs both.")
 final class QuickstartCommand implements Callable<Integer> {
 
     private static final int INTERRUPTED = 130;
@@ -31,8 +30,7 @@ final class QuickstartCommand implements Callable<Integer> {
     @Nullable
     Path data;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "Where models, checkpoints and charts go (default: ${DEFAULT-VALUE}).",
-            defaultValue = MARKER)
+    @Option(names = "--out", paramLabel = "DIR", description = "Where models, checkpoints and charts go (default: ${DEFAULT-VALUE}).", defaultValue = MARKER)
     Path out = Path.of(MARKER);
 
     @Option(names = "--minutes", description = "Time for all of it (default: ${DEFAULT-VALUE}).", defaultValue = "4.8")
@@ -41,7 +39,8 @@ final class QuickstartCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Seed of weights and batches (default: ${DEFAULT-VALUE}).", defaultValue = "42")
     long seed;
 
-    @Option(names = {"-p", "--prompt"}, description = "What the models complete.", defaultValue = "    public static int max(int a, int b) {\n")
+    @Option(names = {"-p",
+            "--prompt"}, description = "What the models complete.", defaultValue = "    public static int max(int a, int b) {\n")
     String prompt = "";
 
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a configuration key; may be given several times.")
@@ -53,7 +52,9 @@ final class QuickstartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         clearEarlierRun();
-        try (Backend backend = Backends.open(); StopFlag stop = StopFlag.onInterrupt(); TrainingProgress progress = new TrainingProgress(json)) {
+        try (Backend backend = Backends.open();
+                StopFlag stop = StopFlag.onInterrupt();
+                TrainingProgress progress = new TrainingProgress(json)) {
             say("backend: " + backend);
             Quickstart quickstart = new Quickstart(backend, out, 60 * minutes, prompt, this::say, progress, stop);
             Quickstart.Report report = quickstart.run(QuickstartData.choose(data), seed, overrides);
@@ -107,14 +108,16 @@ final class QuickstartCommand implements Callable<Integer> {
         row("generation, tokens/s", number("%,.0f", a.decodeTokensPerSecond()), number("%,.0f", b.decodeTokensPerSecond()));
         row("training, seconds", number("%.0f", a.trainingSeconds()), number("%.0f", b.trainingSeconds()));
         System.out.println();
-        System.out.printf(Locale.ROOT, "order-%d byte n-gram on the same bytes: %.3f bits per byte; the ternary model is %s.%n", report.ngramOrder(),
+        System.out.printf(Locale.ROOT, "order-%d byte n-gram on the same bytes: %.3f bits per byte; the ternary model is %s.%n",
+                report.ngramOrder(),
                 report.ngramBitsPerByte(), a.bitsPerByte() < report.ngramBitsPerByte() ? "below it" : "NOT below it");
         System.out.printf(Locale.ROOT, "Gap of ternary to its twin: %.1f %% of bits per byte.%n%n", report.gapPercent());
         for (Quickstart.ModelReport model : List.of(a, b)) {
             System.out.println("--- " + model.name() + " completes ---");
             System.out.println(model.completion());
         }
-        System.out.printf(Locale.ROOT, "%nCharts: %s, %s. All in %.0f s.%nNext: ./setun generate %s --prompt 'public class '%n", report.svg(),
+        System.out.printf(Locale.ROOT, "%nCharts: %s, %s. All in %.0f s.%nNext: ./setun generate %s --prompt 'public class '%n",
+                report.svg(),
                 report.png(), report.seconds(), a.file());
     }
 

@@ -22,8 +22,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code setun train CONFIG.toml}: trains a language model as a configuration says. */
-@Command(name = "train", mixinStandardHelpOptions = true,
-        description = {"Trains a language model as a TOML file says.", "Ctrl-C saves a checkpoint first; --resume continues from it with the same losses."})
+@Command(name = "train", mixinStandardHelpOptions = true, description = {"Trains a language model as a TOML file says.",
+        "Ctrl-C saves a checkpoint first; --resume continues from it with the same losses."})
 final class TrainCommand implements Callable<Integer> {
 
     private static final int INTERRUPTED = 130;
@@ -49,7 +49,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        TrainingConfig config = file == null ? ConfigReader.override(TrainingConfig.defaults(), overrides) : ConfigReader.read(file, overrides);
+        TrainingConfig config = file == null
+                ? ConfigReader.override(TrainingConfig.defaults(), overrides)
+                : ConfigReader.read(file, overrides);
         if (printConfig) {
             System.out.print(ConfigWriter.toToml(config));
             return 0;
@@ -91,7 +93,8 @@ final class TrainCommand implements Callable<Integer> {
             result.put("seconds", outcome.result().seconds());
             System.out.println(Json.line(result));
         } else {
-            System.out.printf(Locale.ROOT, "%s: %d steps in %.0f s, held out: %.4f bits per byte, perplexity %.2f%n", name, outcome.result().steps(),
+            System.out.printf(Locale.ROOT, "%s: %d steps in %.0f s, held out: %.4f bits per byte, perplexity %.2f%n", name,
+                    outcome.result().steps(),
                     outcome.result().seconds(), outcome.bitsPerByte(), outcome.perplexity());
         }
     }

@@ -41,7 +41,8 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
 
     private void show(TrainingEvent.Progress progress) {
         if (line != null) {
-            line.at(progress.step(), String.format(Locale.ROOT, "loss %.3f, %,.0f tok/s%s", progress.loss(), progress.unitsPerSecond(), heldOut));
+            line.at(progress.step(),
+                    String.format(Locale.ROOT, "loss %.3f, %,.0f tok/s%s", progress.loss(), progress.unitsPerSecond(), heldOut));
         }
     }
 

@@ -91,9 +91,12 @@ public final class Perplexity {
 
     /** Scores all tokens but the first. Bytes are counted if the model has a tokenizer. */
     public TextScore measure(int[] tokens, Options options, LongConsumer progress) {
-        int[] used = options.maxTokens() == 0 || options.maxTokens() >= tokens.length ? tokens : Arrays.copyOf(tokens, (int) options.maxTokens());
+        int[] used = options.maxTokens() == 0 || options.maxTokens() >= tokens.length
+                ? tokens
+                : Arrays.copyOf(tokens, (int) options.maxTokens());
         if (used.length < 2) {
-            throw new IllegalArgumentException("the text has " + used.length + " tokens, at least 2 are needed to predict one from another");
+            throw new IllegalArgumentException(
+                    "the text has " + used.length + " tokens, at least 2 are needed to predict one from another");
         }
         long start = System.nanoTime();
         int window = Math.min(options.window(), used.length);

@@ -1,9 +1,5 @@
 package org.setun.eval;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -22,6 +18,10 @@ import org.setun.inference.InferenceSession;
 import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 class PerplexityTest {
 
@@ -129,7 +129,7 @@ class PerplexityTest {
         assertThatThrownBy(() -> Perplexity.Options.window(1)).hasMessageContaining("window = 1");
         assertThatThrownBy(() -> Perplexity.Options.window(8).withStride(9)).hasMessageContaining("stride = 9");
         assertThatThrownBy(() -> Perplexity.Options.window(8).withMaxTokens(-1)).hasMessageContaining("maxTokens = -1");
-        assertThatThrownBy(() -> score(new int[] {1}, Perplexity.Options.window(8))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> score(new int[]{1}, Perplexity.Options.window(8))).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("1 tokens");
         int[] endless = new int[model.config().context() + 2];
         assertThatThrownBy(() -> score(endless, Perplexity.Options.window(endless.length))).isInstanceOf(IllegalArgumentException.class)

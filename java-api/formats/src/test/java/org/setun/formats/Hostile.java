@@ -1,10 +1,10 @@
 package org.setun.formats;
 
-import static org.assertj.core.api.Assertions.fail;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import java.util.function.Consumer;
+
+import static org.assertj.core.api.Assertions.fail;
 
 /** Damages a valid file in many ways and demands that the parser either accepts the result or throws {@link FormatException}. */
 public final class Hostile {

@@ -1,9 +1,5 @@
 package org.setun.formats;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -12,15 +8,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.formats.HuggingFaceBitnet.Convention;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
 class HuggingFaceBitnetTest {
 
     @TempDir
     Path folder;
 
     /** A weight [5][2] in two packed rows: rows 0, 2, 4 in the first, rows 1, 3 in the second; codes -1 0 +1 as 0 1 2. */
-    private static final MemorySegment FIVE_ROWS = MemorySegment.ofArray(new byte[] {
-        0b00_10_01_00, 0b00_01_01_01, // rows 4 2 0 from the top: +1 0 -1 and 0 0 0
-        0b00_00_00_10, 0b00_00_01_01}); // rows 3 1: -1 +1 and 0 0; the pairs above are no rows
+    private static final MemorySegment FIVE_ROWS = MemorySegment.ofArray(new byte[]{
+            0b00_10_01_00, 0b00_01_01_01, // rows 4 2 0 from the top: +1 0 -1 and 0 0 0
+            0b00_00_00_10, 0b00_00_01_01}); // rows 3 1: -1 +1 and 0 0; the pairs above are no rows
 
     private static HuggingFaceBitnet of(String layer) {
         return HuggingFaceBitnet.parse("{\"quantization_config\":{\"quant_method\":\"bitnet\"" + layer + "}}", "config.json");
@@ -51,11 +51,11 @@ class HuggingFaceBitnetTest {
     @Test
     void damagedScalesAndCodesAreRefused() {
         HuggingFaceBitnet inverse = of("");
-        for (float scale : new float[] {0, -1, Float.NaN, Float.POSITIVE_INFINITY, 1e-40f}) {
+        for (float scale : new float[]{0, -1, Float.NaN, Float.POSITIVE_INFINITY, 1e-40f}) {
             assertThatExceptionOfType(FormatException.class).isThrownBy(() -> inverse.gamma("q", FIVE_ROWS, 5, 2, scale))
                     .withMessageContaining("weight_scale");
         }
-        MemorySegment notTernary = MemorySegment.ofArray(new byte[] {0b01_11_01_01});
+        MemorySegment notTernary = MemorySegment.ofArray(new byte[]{0b01_11_01_01});
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> inverse.gamma("q", notTernary, 4, 1, 1f))
                 .withMessageContaining("row 2, column 0");
         assertThatIllegalArgumentException().isThrownBy(() -> inverse.gamma("q", FIVE_ROWS, 9, 2, 1f));
@@ -63,9 +63,9 @@ class HuggingFaceBitnetTest {
 
     @Test
     void otherCheckpointsAreRefused() {
-        for (String json : new String[] {"{}", "[", "{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
-            "{\"quantization_config\":{\"quant_method\":\"bitnet\",\"linear_class\":\"linear\"}}",
-            "{\"quantization_config\":{\"quant_method\":\"bitnet\",\"quantization_mode\":\"online\"}}"}) {
+        for (String json : new String[]{"{}", "[", "{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
+                "{\"quantization_config\":{\"quant_method\":\"bitnet\",\"linear_class\":\"linear\"}}",
+                "{\"quantization_config\":{\"quant_method\":\"bitnet\",\"quantization_mode\":\"online\"}}"}) {
             assertThatExceptionOfType(FormatException.class).isThrownBy(() -> HuggingFaceBitnet.parse(json, "config.json"))
                     .withMessageStartingWith("config.json");
         }

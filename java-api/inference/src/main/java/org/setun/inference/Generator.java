@@ -72,7 +72,7 @@ public final class Generator implements AutoCloseable {
 
     private int[] promptTokens(String prompt) {
         int[] tokens = tokenizer.encode(prompt, true, false);
-        return tokens.length == 0 && tokenizer.bos() != Markers.NONE ? new int[] {tokenizer.bos()} : tokens;
+        return tokens.length == 0 && tokenizer.bos() != Markers.NONE ? new int[]{tokenizer.bos()} : tokens;
     }
 
     /** One continuation. */
@@ -110,7 +110,8 @@ public final class Generator implements AutoCloseable {
             }
             show(stops.append(decoder.finish()));
             show(stops.finish());
-            return new Generation(text.toString(), Arrays.copyOf(tokens, count), end, prompt.length, prefilled - start, System.nanoTime() - prefilled,
+            return new Generation(text.toString(), Arrays.copyOf(tokens, count), end, prompt.length, prefilled - start,
+                    System.nanoTime() - prefilled,
                     steps);
         }
 

@@ -109,7 +109,8 @@ public final class InferenceModel implements AutoCloseable {
      */
     public InferenceSession newSession(int context) {
         if (context < 1 || context > config.context()) {
-            throw new IllegalArgumentException("context = " + context + " must be in [1, " + config.context() + "], which the model was made for");
+            throw new IllegalArgumentException(
+                    "context = " + context + " must be in [1, " + config.context() + "], which the model was made for");
         }
         return new InferenceSession(config, weights, backend, context);
     }

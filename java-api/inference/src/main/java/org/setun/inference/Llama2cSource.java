@@ -25,7 +25,8 @@ final class Llama2cSource implements WeightSource {
     @Override
     public void require(String tensor, long... shape) {
         if (!Arrays.equals(file.shape(tensor), shape)) {
-            throw error("tensor " + tensor + " has shape " + Arrays.toString(file.shape(tensor)) + ", the header asks for " + Arrays.toString(shape));
+            throw error("tensor " + tensor + " has shape " + Arrays.toString(file.shape(tensor)) + ", the header asks for "
+                    + Arrays.toString(shape));
         }
     }
 

@@ -58,7 +58,8 @@ final class ModelLoader {
             tokenizer = GgufTokenizers.read(file.metadata());
             requireVocabulary(file.name(), tokenizer, config);
         }
-        return build(file.metadata().architecture(), config, tokenizer, architecture.headNorms(), memory -> new GgufSource(file, backend, memory));
+        return build(file.metadata().architecture(), config, tokenizer, architecture.headNorms(),
+                memory -> new GgufSource(file, backend, memory));
     }
 
     private InferenceModel openLlama2c(Path path, @Nullable Path tokenizerFile) throws IOException {
@@ -75,7 +76,8 @@ final class ModelLoader {
 
     private static DecoderConfig config(Path path, Llama2cConfig shape) {
         try {
-            return new DecoderConfig(shape.vocab(), shape.dim(), shape.layers(), shape.heads(), shape.kvHeads(), shape.headDim(), shape.hidden(),
+            return new DecoderConfig(shape.vocab(), shape.dim(), shape.layers(), shape.heads(), shape.kvHeads(), shape.headDim(),
+                    shape.hidden(),
                     shape.context(), NnOps.Glu.SILU, false, NnOps.Rope.INTERLEAVED, Llama2cConfig.ROPE_THETA, Llama2cConfig.NORM_EPS,
                     shape.tiedHead());
         } catch (IllegalArgumentException e) {
@@ -85,8 +87,10 @@ final class ModelLoader {
 
     private static void requireVocabulary(String file, Tokenizer tokenizer, DecoderConfig config) {
         if (tokenizer.vocabSize() != config.vocab()) {
-            throw new FormatException(file, FormatException.NO_OFFSET, "tokenizer", "has " + tokenizer.vocabSize() + " tokens, the model's embedding "
-                    + config.vocab(), "");
+            throw new FormatException(file, FormatException.NO_OFFSET, "tokenizer",
+                    "has " + tokenizer.vocabSize() + " tokens, the model's embedding "
+                            + config.vocab(),
+                    "");
         }
     }
 
@@ -95,7 +99,8 @@ final class ModelLoader {
         WeightSource open(MemoryPool memory);
     }
 
-    private InferenceModel build(String architecture, DecoderConfig config, @Nullable Tokenizer tokenizer, boolean headNorms, SourceFactory source) {
+    private InferenceModel build(String architecture, DecoderConfig config, @Nullable Tokenizer tokenizer, boolean headNorms,
+            SourceFactory source) {
         MemoryPool memory = new MemoryPool(backend);
         try {
             ModelWeights weights = new WeightLoader(source.open(memory), config, backend, memory, activations).load(headNorms);

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 record ModelWeights(MemorySegment embedding, List<Layer> layers, MemorySegment outputNorm, Projection head) {
 
     /** One block. Norms are f32 of the width they scale; {@code qNorm} and {@code kNorm} f32[headDim] (Qwen 3). */
-    record Layer(MemorySegment attnNorm, Projection q, Projection k, Projection v, @Nullable MemorySegment qNorm, @Nullable MemorySegment kNorm,
+    record Layer(MemorySegment attnNorm, Projection q, Projection k, Projection v, @Nullable MemorySegment qNorm,
+            @Nullable MemorySegment kNorm,
             @Nullable MemorySegment attnSubNorm, Projection attnOutput, MemorySegment ffnNorm, Projection gate, Projection up,
             @Nullable MemorySegment ffnSubNorm, Projection down) {
     }

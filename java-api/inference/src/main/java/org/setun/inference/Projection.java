@@ -11,7 +11,8 @@ sealed interface Projection {
 
     int inputs();
 
-    @Nullable MemorySegment bias();
+    @Nullable
+    MemorySegment bias();
 
     /** {@code y} f32[rows][outputs] = rows * W^T + bias. */
     void apply(Backend backend, Rows rows, MemorySegment y);
@@ -20,8 +21,10 @@ sealed interface Projection {
     void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch);
 
     /** Packed codes in {-1, 0, 1} and one scale; 8-bit or fp32 activations. */
-    record Ternary(int outputs, int inputs, MemorySegment packed, MemorySegment gamma, @Nullable MemorySegment bias, Activations activations)
-            implements Projection {
+    record Ternary(int outputs, int inputs, MemorySegment packed, MemorySegment gamma, @Nullable MemorySegment bias,
+            Activations activations)
+            implements
+                Projection {
 
         @Override
         public void apply(Backend backend, Rows rows, MemorySegment y) {

@@ -13,7 +13,8 @@ final class Comparison {
     static float[] logits(InferenceSession session, int[] tokens, int vocab) {
         float[] all = new float[tokens.length * vocab];
         session.truncate(0);
-        session.score(tokens, (first, rows, logits) -> MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, all, first * vocab, rows * vocab));
+        session.score(tokens,
+                (first, rows, logits) -> MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, all, first * vocab, rows * vocab));
         return all;
     }
 

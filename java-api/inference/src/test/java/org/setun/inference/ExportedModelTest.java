@@ -1,7 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -30,6 +28,8 @@ import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 /** A model that is exported and loaded again computes what the training graph computes. */
 class ExportedModelTest {
 
@@ -37,12 +37,14 @@ class ExportedModelTest {
     private static final Quantization TERNARY = QuantPresets.bitnetSwiglu().quantization();
 
     /** @param bound of the difference of any logit, where their standard deviation is about 1 */
-    private record Case(MatrixType type, ScaleStorage scales, boolean halfTables, NnOps.Glu activation, boolean subNorms, NnOps.Rope rope, boolean tied,
+    private record Case(MatrixType type, ScaleStorage scales, boolean halfTables, NnOps.Glu activation, boolean subNorms, NnOps.Rope rope,
+            boolean tied,
             Quantization quantization, Activations activations, double bound) {
 
         @Override
         public String toString() {
-            return (quantization.isNone() ? "fp32 " : "ternary ") + activation + (subNorms ? " with" : " without") + " sub norms, " + rope + ", as "
+            return (quantization.isNone() ? "fp32 " : "ternary ") + activation + (subNorms ? " with" : " without") + " sub norms, " + rope
+                    + ", as "
                     + type + " with scales in " + scales + (halfTables ? " and F16 tables" : "");
         }
     }
@@ -64,7 +66,8 @@ class ExportedModelTest {
                 new Case(MatrixType.F32, exact, false, silu, true, halves, true, Quantization.NONE, Activations.INT8, 1e-4),
                 new Case(MatrixType.F32, exact, false, relu2, true, halves, true, Quantization.NONE, Activations.INT8, 1e-4),
                 new Case(MatrixType.F32, exact, false, silu, false, halves, false, Quantization.NONE, Activations.INT8, 1e-4),
-                new Case(MatrixType.F32, exact, false, silu, false, NnOps.Rope.INTERLEAVED, true, Quantization.NONE, Activations.INT8, 1e-4),
+                new Case(MatrixType.F32, exact, false, silu, false, NnOps.Rope.INTERLEAVED, true, Quantization.NONE, Activations.INT8,
+                        1e-4),
                 new Case(MatrixType.F16, exact, true, silu, true, halves, true, Quantization.NONE, Activations.INT8, 0.02));
         return cases.flatMap(each -> TestBackends.names().map(backend -> Arguments.of(each, backend)));
     }
@@ -75,7 +78,8 @@ class ExportedModelTest {
     @ParameterizedTest(name = "{0} on {1}")
     @MethodSource("cases")
     void logitsAndGreedyTokensAreThoseOfTheTrainingGraph(Case given, String backendName) throws IOException {
-        DecoderConfig config = new DecoderConfig(VOCAB, 256, 2, 4, 2, 64, 256, 64, given.activation(), given.subNorms(), given.rope(), 10_000, 1e-5f,
+        DecoderConfig config = new DecoderConfig(VOCAB, 256, 2, 4, 2, 64, 256, 64, given.activation(), given.subNorms(), given.rope(),
+                10_000, 1e-5f,
                 given.tied());
         Path file = folder.resolve("model.gguf");
         int[] prompt = new Random(2).ints(20, 0, VOCAB).toArray();
@@ -84,9 +88,11 @@ class ExportedModelTest {
                 Workspace workspace = new Workspace(backend, 4 << 20)) {
             Decoder decoder = decoder(config, given.quantization(), memory);
             ExportOptions options = ExportOptions.of("test", given.type()).withScales(given.scales()).withHalfTables(given.halfTables());
-            GgufExporter.export(backend, decoder, writer -> { }, options, file);
+            GgufExporter.export(backend, decoder, writer -> {
+            }, options, file);
             Graph graph = new Graph(decoder, Tape.evaluating(backend, workspace));
-            try (InferenceModel model = InferenceModel.open(file, backend, given.activations()); InferenceSession session = model.newSession()) {
+            try (InferenceModel model = InferenceModel.open(file, backend, given.activations());
+                    InferenceSession session = model.newSession()) {
                 assertThat(model.config()).isEqualTo(given.subNorms() ? config : withRope(config, NnOps.Rope.INTERLEAVED));
                 float[] expected = graph.logits(prompt);
                 assertThat(spread(expected)).isBetween(0.5, 3.0);
@@ -143,7 +149,8 @@ class ExportedModelTest {
     }
 
     private static DecoderConfig withRope(DecoderConfig c, NnOps.Rope rope) {
-        return new DecoderConfig(c.vocab(), c.dim(), c.layers(), c.heads(), c.kvHeads(), c.headDim(), c.ffn(), c.context(), c.activation(), c.subNorms(),
+        return new DecoderConfig(c.vocab(), c.dim(), c.layers(), c.heads(), c.kvHeads(), c.headDim(), c.ffn(), c.context(), c.activation(),
+                c.subNorms(),
                 rope, c.ropeTheta(), c.normEps(), c.tiedHead());
     }
 

@@ -1,8 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -18,6 +15,9 @@ import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class GeneratorTest {
 
@@ -52,7 +52,8 @@ class GeneratorTest {
         Generation generation = greedy(GenerationOptions.greedy(32));
         assertThat(generation.tokens()).isEqualTo(golden.exactGreedy());
         assertThat(generation.end()).isEqualTo(Generation.End.MAX_TOKENS);
-        String whole = model.tokenizer().decode(IntStream.concat(Arrays.stream(golden.tokens()), Arrays.stream(generation.tokens())).toArray());
+        String whole = model.tokenizer()
+                .decode(IntStream.concat(Arrays.stream(golden.tokens()), Arrays.stream(generation.tokens())).toArray());
         assertThat(whole).endsWith(generation.text());
         assertThat(generation.text()).endsWith(model.tokenizer().decode(golden.exactGreedy()));
         assertThat(generation.promptTokens()).isEqualTo(48);

@@ -1,7 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -10,6 +8,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.kernels.Backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Small random models for which llama.cpp gave logits and greedy tokens. On dequantized weights in fp32 we must agree to 2e-4 and in every
@@ -57,7 +57,8 @@ class GoldenModelTest {
         try (Backend backend = TestBackends.open(backendName);
                 InferenceModel model = InferenceModel.open(golden.model(), backend, Activations.FP32);
                 InferenceSession session = model.newSession(128)) {
-            assertThat(Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), golden.logits())).isLessThanOrEqualTo(0.05);
+            assertThat(Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), golden.logits()))
+                    .isLessThanOrEqualTo(0.05);
         }
     }
 
@@ -75,7 +76,8 @@ class GoldenModelTest {
             assertThat(distance).isLessThanOrEqualTo(1.5);
             assertThat(divergence).isLessThanOrEqualTo(0.02);
             assertThat(Comparison.maxDistance(logits, golden.exact())).as("activations are rounded").isGreaterThan(0.01);
-            assertThat(clearStepsAgree(session, golden, distance)).as("greedy steps with a margin that rounding cannot bridge").isGreaterThan(8);
+            assertThat(clearStepsAgree(session, golden, distance)).as("greedy steps with a margin that rounding cannot bridge")
+                    .isGreaterThan(8);
         }
     }
 

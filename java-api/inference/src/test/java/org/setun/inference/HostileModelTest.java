@@ -1,9 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -21,6 +17,10 @@ import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** Files whose parts contradict each other, or that were damaged. */
 class HostileModelTest {
@@ -42,20 +42,23 @@ class HostileModelTest {
         InferenceModel.open(file, backend, Activations.INT8).close();
     }
 
-    private void assertRefused(String architecture, Map<String, Object> changes, GgufRewriter.TensorWriter tensors, String... parts) throws IOException {
+    private void assertRefused(String architecture, Map<String, Object> changes, GgufRewriter.TensorWriter tensors, String... parts)
+            throws IOException {
         Path file = folder.resolve("bad.gguf");
         GgufRewriter.write(good(), file, architecture, changes, tensors);
-        assertThatThrownBy(() -> load(file)).isInstanceOf(FormatException.class).hasMessageContaining("bad.gguf").hasMessageContainingAll(parts);
+        assertThatThrownBy(() -> load(file)).isInstanceOf(FormatException.class).hasMessageContaining("bad.gguf")
+                .hasMessageContainingAll(parts);
     }
 
     @ParameterizedTest
     @CsvSource({
-        "attention.head_count, 3, head_count", "attention.head_count, 0, allowed is 1", "attention.head_count_kv, 3, does not divide",
-        "attention.head_count, 8, rope.dimension_count", "attention.head_count_kv, 4, attn_k.weight", "block_count, 3, blk.2",
-        "block_count, 1, no place", "block_count, 0, allowed is 1", "embedding_length, 128, rope.dimension_count", "embedding_length, 1048576, rope.dimension_count",
-        "embedding_length, 2000000000, allowed is 1", "feed_forward_length, 256, ffn_gate", "feed_forward_length, 16777216, ffn_gate",
-        "context_length, 0, allowed is 1", "rope.dimension_count, 32, not supported", "attention.key_length, 63, rotary pairs",
-        "attention.key_length, 65536, rope.dimension_count", "attention.value_length, 32, not supported"})
+            "attention.head_count, 3, head_count", "attention.head_count, 0, allowed is 1", "attention.head_count_kv, 3, does not divide",
+            "attention.head_count, 8, rope.dimension_count", "attention.head_count_kv, 4, attn_k.weight", "block_count, 3, blk.2",
+            "block_count, 1, no place", "block_count, 0, allowed is 1", "embedding_length, 128, rope.dimension_count",
+            "embedding_length, 1048576, rope.dimension_count",
+            "embedding_length, 2000000000, allowed is 1", "feed_forward_length, 256, ffn_gate", "feed_forward_length, 16777216, ffn_gate",
+            "context_length, 0, allowed is 1", "rope.dimension_count, 32, not supported", "attention.key_length, 63, rotary pairs",
+            "attention.key_length, 65536, rope.dimension_count", "attention.value_length, 32, not supported"})
     void sizesMustFitTheTensors(String key, int value, String part) throws IOException {
         assertRefused("bitnet", Map.of(key, value), GgufRewriter::copy, part);
     }
@@ -68,7 +71,7 @@ class HostileModelTest {
 
     @Test
     void numbersMustMakeSense() throws IOException {
-        for (float value : new float[] {0, -1e-5f, Float.NaN, Float.POSITIVE_INFINITY}) {
+        for (float value : new float[]{0, -1e-5f, Float.NaN, Float.POSITIVE_INFINITY}) {
             assertRefused("bitnet", Map.of("attention.layer_norm_rms_epsilon", value), GgufRewriter::copy, "layer_norm_rms_epsilon");
             assertRefused("bitnet", Map.of("rope.freq_base", value), GgufRewriter::copy, "rope.freq_base");
         }
@@ -91,7 +94,7 @@ class HostileModelTest {
         assertRefused("bitnet", Map.of(), (writer, info, data) -> {
             GgufRewriter.copy(writer, info, data);
             if (info.name().equals("output_norm.weight")) {
-                writer.tensor("blk.0.attn_q.scale", GgmlType.F32, new long[] {1}, MemorySegment.ofArray(new float[] {Float.NaN}));
+                writer.tensor("blk.0.attn_q.scale", GgmlType.F32, new long[]{1}, MemorySegment.ofArray(new float[]{Float.NaN}));
             }
         }, "blk.0.attn_q.scale", "finite");
         assertRefused("bitnet", Map.of(), (writer, info, data) -> {
@@ -107,7 +110,7 @@ class HostileModelTest {
     void theVocabularyMustFitTheEmbedding() throws IOException {
         assertRefused("bitnet", Map.of(), (writer, info, data) -> {
             if (info.name().equals("token_embd.weight")) {
-                writer.tensor(info.name(), info.type(), new long[] {511, 256}, data.asSlice(0, 511 * 512));
+                writer.tensor(info.name(), info.type(), new long[]{511, 256}, data.asSlice(0, 511 * 512));
             } else {
                 GgufRewriter.copy(writer, info, data);
             }

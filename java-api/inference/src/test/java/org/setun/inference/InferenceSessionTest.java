@@ -1,9 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -16,6 +12,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.formats.FormatException;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.reference.ReferenceBackend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 class InferenceSessionTest {
 
@@ -130,7 +130,7 @@ class InferenceSessionTest {
     @Test
     void tokensOutsideTheVocabularyAreNamed() {
         try (InferenceSession session = session(Activations.FP32, 8)) {
-            assertThatThrownBy(() -> session.prefill(new int[] {1, VOCAB})).isInstanceOf(IllegalArgumentException.class)
+            assertThatThrownBy(() -> session.prefill(new int[]{1, VOCAB})).isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("token 1 = " + VOCAB);
             assertThatThrownBy(() -> session.next(-1)).hasMessageContaining("= -1");
             assertThatThrownBy(() -> session.prefill(new int[0])).hasMessageContaining("empty");
@@ -156,7 +156,7 @@ class InferenceSessionTest {
     void scalesMultiplyTernaryAndOtherProducts() {
         RandomModel scaled = new RandomModel();
         RandomModel folded = new RandomModel();
-        for (String name : new String[] {"blk.0.attn_k", "blk.1.attn_k", "blk.0.attn_v", "blk.1.attn_v"}) {
+        for (String name : new String[]{"blk.0.attn_k", "blk.1.attn_k", "blk.0.attn_v", "blk.1.attn_v"}) {
             float scale = folded.tensors().remove(name + ".scale")[0];
             float[] values = folded.tensors().get(name + ".weight");
             for (int i = 0; i < values.length; i++) {
@@ -165,7 +165,8 @@ class InferenceSessionTest {
         }
         int[] tokens = tokens(9);
         try (InferenceSession a = new InferenceSession(RandomModel.CONFIG, scaled.load(backend, memory, Activations.FP32), backend, 16);
-                InferenceSession b = new InferenceSession(RandomModel.CONFIG, folded.load(backend, memory, Activations.FP32), backend, 16)) {
+                InferenceSession b = new InferenceSession(RandomModel.CONFIG, folded.load(backend, memory, Activations.FP32), backend,
+                        16)) {
             assertThat(distance(copy(a.prefill(tokens)), copy(b.prefill(tokens)))).isCloseTo(0, within(1e-4f));
         }
     }

@@ -32,9 +32,9 @@ final class RandomModel implements WeightSource {
             tensors.put(blk + "attn_q.weight", ternary(width * c.dim()));
             tensors.put(blk + "attn_q.bias", gaussian(width, 0, 0.1));
             tensors.put(blk + "attn_k.weight", ternary(keys * c.dim()));
-            tensors.put(blk + "attn_k.scale", new float[] {0.75f});
+            tensors.put(blk + "attn_k.scale", new float[]{0.75f});
             tensors.put(blk + "attn_v.weight", gaussian(keys * c.dim(), 0, 0.2));
-            tensors.put(blk + "attn_v.scale", new float[] {1.25f});
+            tensors.put(blk + "attn_v.scale", new float[]{1.25f});
             tensors.put(blk + "attn_sub_norm.weight", gaussian(width, 1, 0.2));
             tensors.put(blk + "attn_output.weight", ternary(c.dim() * width));
             tensors.put(blk + "ffn_norm.weight", gaussian(c.dim(), 1, 0.2));

@@ -1,8 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,6 +13,9 @@ import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class SamplerTest {
 
@@ -80,7 +80,7 @@ class SamplerTest {
         double[] p = softmax(1);
         double total = p[2] + p[4] + p[6];
         double[] expected = new double[p.length];
-        for (int i : new int[] {2, 4, 6}) {
+        for (int i : new int[]{2, 4, 6}) {
             expected[i] = p[i] / total;
         }
         assertThat(chiSquare(draw(Sampling.temperature(1, 5).withTopK(3), DRAWS), expected)).isLessThan(18.5);
@@ -132,9 +132,10 @@ class SamplerTest {
 
     @Test
     void brokenLogitsAreRefused() {
-        for (Sampling sampling : new Sampling[] {Sampling.greedy(), Sampling.temperature(1, 0)}) {
+        for (Sampling sampling : new Sampling[]{Sampling.greedy(), Sampling.temperature(1, 0)}) {
             Sampler sampler = new Sampler(sampling, 3);
-            assertThatThrownBy(() -> sampler.next(segment(0, Float.NaN, 1))).isInstanceOf(ArithmeticException.class).hasMessageContaining("logit 1");
+            assertThatThrownBy(() -> sampler.next(segment(0, Float.NaN, 1))).isInstanceOf(ArithmeticException.class)
+                    .hasMessageContaining("logit 1");
             assertThatThrownBy(() -> sampler.next(segment(0, Float.POSITIVE_INFINITY, 1))).isInstanceOf(ArithmeticException.class);
             float least = Float.NEGATIVE_INFINITY;
             assertThatThrownBy(() -> sampler.next(segment(least, least, least))).isInstanceOf(ArithmeticException.class);
@@ -144,7 +145,8 @@ class SamplerTest {
 
     @Test
     void badSettingsAreNamed() {
-        assertThatThrownBy(() -> Sampling.temperature(-1, 0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("temperature = -1");
+        assertThatThrownBy(() -> Sampling.temperature(-1, 0)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("temperature = -1");
         assertThatThrownBy(() -> Sampling.temperature(Float.NaN, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Sampling.greedy().withTopK(-2)).hasMessageContaining("topK = -2");
         assertThatThrownBy(() -> Sampling.greedy().withTopP(0)).hasMessageContaining("topP = 0");

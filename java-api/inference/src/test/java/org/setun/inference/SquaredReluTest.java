@@ -1,7 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,6 +15,8 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** The golden ternary model as Microsoft's tools would store it: I2_S, and squared ReLU in place of SwiGLU. */
 class SquaredReluTest {
@@ -40,7 +40,8 @@ class SquaredReluTest {
                     GgufRewriter.copy(writer, info, data);
                 }
             });
-            try (InferenceModel model = InferenceModel.open(file, backend, Activations.FP32); InferenceSession session = model.newSession(64)) {
+            try (InferenceModel model = InferenceModel.open(file, backend, Activations.FP32);
+                    InferenceSession session = model.newSession(64)) {
                 double distance = Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), Golden.squaredRelu());
                 assertThat(distance).isLessThanOrEqualTo(2e-4);
             }

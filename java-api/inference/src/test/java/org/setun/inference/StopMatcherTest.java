@@ -1,8 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -11,6 +8,9 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class StopMatcherTest {
 
@@ -30,7 +30,8 @@ class StopMatcherTest {
 
     /** Where the output ends: the first start among the stops that are complete when the first of them completes. */
     private static int firstCompleted(String text, List<String> stops, int step, int none) {
-        for (int shown = Math.min(step, text.length()); shown <= text.length(); shown = shown == text.length() ? shown + 1
+        for (int shown = Math.min(step, text.length()); shown <= text.length(); shown = shown == text.length()
+                ? shown + 1
                 : Math.min(text.length(), shown + step)) {
             String seen = text.substring(0, shown);
             int first = stops.stream().mapToInt(seen::indexOf).filter(i -> i >= 0).min().orElse(-1);

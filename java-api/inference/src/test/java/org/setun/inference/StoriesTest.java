@@ -1,8 +1,5 @@
 package org.setun.inference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,20 +13,26 @@ import org.setun.formats.FormatException;
 import org.setun.kernels.Backend;
 import org.setun.testsupport.TestData;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 /** A small model that others trained: llama2.c's stories260K, whose greedy text is known. */
 class StoriesTest {
 
     private static final String FOLDER = "models/stories260K/";
 
     static Stream<Arguments> files() {
-        return TestBackends.names().flatMap(backend -> Stream.of("stories260K.bin", "stories260K_v1_fp32.bin").map(file -> Arguments.of(file, backend)));
+        return TestBackends.names()
+                .flatMap(backend -> Stream.of("stories260K.bin", "stories260K_v1_fp32.bin").map(file -> Arguments.of(file, backend)));
     }
 
     @ParameterizedTest(name = "{0} on {1}")
     @MethodSource("files")
     void theGreedyStoryIsLetterByLetterTheKnownOne(String file, String backendName) throws IOException {
         String expected = Files.readString(TestData.require(FOLDER + "expected_greedy_200.txt"));
-        try (Backend backend = TestBackends.open(backendName); InferenceModel model = open(file, backend); Generator generator = new Generator(model)) {
+        try (Backend backend = TestBackends.open(backendName);
+                InferenceModel model = open(file, backend);
+                Generator generator = new Generator(model)) {
             Generation story = generator.generate("", GenerationOptions.greedy(200));
             assertThat(story.text()).isEqualTo(expected.stripTrailing());
             System.out.printf("%s on %s: %.0f tokens/s%n", file, backendName, story.decodeRate());
@@ -58,7 +61,8 @@ class StoriesTest {
             bytes[0] = 3; // a width of 3
             Files.write(file, bytes);
             assertThatThrownBy(() -> InferenceModel.open(file, backend, Activations.FP32)).isInstanceOf(FormatException.class);
-            assertThatThrownBy(() -> InferenceModel.open(TestData.require("golden-models/bitnet-TQ2_0.gguf"), file, backend, Activations.FP32))
+            assertThatThrownBy(
+                    () -> InferenceModel.open(TestData.require("golden-models/bitnet-TQ2_0.gguf"), file, backend, Activations.FP32))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("has its own");
         } finally {
             Files.delete(file);

@@ -8,18 +8,9 @@ import org.setun.kernels.internal.NativeCpu;
 /** Processor features that kernels use ({@code setun/cpu.h}). */
 public enum CpuFeature {
     /** AVX2, FMA and F16C. */
-    AVX2,
-    AVXVNNI,
+    AVX2, AVXVNNI,
     /** AVX-512 F, BW, DQ and VL. */
-    AVX512,
-    AVX512_VNNI,
-    AVX512_VBMI,
-    AVX512_BF16,
-    AMX_INT8,
-    AMX_BF16,
-    NEON,
-    NEON_DOT,
-    NEON_I8MM;
+    AVX512, AVX512_VNNI, AVX512_VBMI, AVX512_BF16, AMX_INT8, AMX_BF16, NEON, NEON_DOT, NEON_I8MM;
 
     /** The bit of {@code SETUN_CPU_*}. */
     public long bit() {

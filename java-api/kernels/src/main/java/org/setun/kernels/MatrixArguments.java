@@ -19,7 +19,8 @@ final class MatrixArguments {
                     (rows < 0 ? rowsName + " = " + rows : columnsName + " = " + columns) + " must be at least 0");
         }
         if (columns > MOST_COLUMNS || rows > Long.MAX_VALUE / Double.BYTES / (columns + PADDING)) {
-            throw new IllegalArgumentException(rowsName + " = " + rows + " rows of " + columnsName + " = " + columns + " values overflow 64 bits");
+            throw new IllegalArgumentException(
+                    rowsName + " = " + rows + " rows of " + columnsName + " = " + columns + " values overflow 64 bits");
         }
         return rows * columns;
     }
@@ -29,12 +30,14 @@ final class MatrixArguments {
         long values = values(rowsName, rows, columnsName, columns);
         if (length != values) {
             throw new IllegalArgumentException(
-                    name + " has " + length + " values but " + rowsName + " = " + rows + " rows of " + columnsName + " = " + columns + " need " + values);
+                    name + " has " + length + " values but " + rowsName + " = " + rows + " rows of " + columnsName + " = " + columns
+                            + " need " + values);
         }
     }
 
     /** A segment of at least {@code rows * columns} elements; returns their bytes. */
-    static long atLeast(String name, MemorySegment segment, long elementBytes, String rowsName, long rows, String columnsName, long columns) {
+    static long atLeast(String name, MemorySegment segment, long elementBytes, String rowsName, long rows, String columnsName,
+            long columns) {
         long bytes = values(rowsName, rows, columnsName, columns) * elementBytes;
         if (segment.byteSize() < bytes) {
             throw new IllegalArgumentException(name + " has " + segment.byteSize() + " bytes but " + rowsName + " = " + rows + " rows of "

@@ -177,14 +177,14 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void ternaryEncode(TernaryFormat format, MemorySegment codes, long m, long k, @Nullable MemorySegment scales, MemorySegment
-            data) {
+    public void ternaryEncode(TernaryFormat format, MemorySegment codes, long m, long k, @Nullable MemorySegment scales,
+            MemorySegment data) {
         ternary.ternaryEncode(format, codes, m, k, scales, data);
     }
 
     @Override
-    public void ternaryDecode(TernaryFormat format, MemorySegment data, long m, long k, MemorySegment codes, @Nullable MemorySegment
-            scales) {
+    public void ternaryDecode(TernaryFormat format, MemorySegment data, long m, long k, MemorySegment codes,
+            @Nullable MemorySegment scales) {
         ternary.ternaryDecode(format, data, m, k, codes, scales);
     }
 
@@ -200,14 +200,14 @@ public final class NativeBackend implements Backend {
 
     @Override
     public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
-            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long
-            ldy, @Nullable MemorySegment acc) {
+            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            @Nullable MemorySegment acc) {
         ternary.ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
     }
 
     @Override
-    public void ternaryGemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx, @Nullable
-            MemorySegment bias, MemorySegment y, long ldy) {
+    public void ternaryGemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,
+            @Nullable MemorySegment bias, MemorySegment y, long ldy) {
         ternary.ternaryGemmF32(packed, m, k, gamma, x, n, ldx, bias, y, ldy);
     }
 
@@ -228,14 +228,13 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment
-            rstd) {
+    public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
         nn.rmsNormForward(x, w, n, d, eps, y, rstd);
     }
 
     @Override
-    public void rmsNormBackward(MemorySegment x, MemorySegment w, MemorySegment rstd, MemorySegment dy, long n, long d, MemorySegment
-            dx, boolean accumulate, @Nullable MemorySegment dw) {
+    public void rmsNormBackward(MemorySegment x, MemorySegment w, MemorySegment rstd, MemorySegment dy, long n, long d, MemorySegment dx,
+            boolean accumulate, @Nullable MemorySegment dw) {
         nn.rmsNormBackward(x, w, rstd, dy, n, d, dx, accumulate, dw);
     }
 
@@ -246,14 +245,14 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void attentionForward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, @Nullable
-            MemorySegment lse) {
+    public void attentionForward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out,
+            @Nullable MemorySegment lse) {
         nn.attentionForward(shape, q, k, v, out, lse);
     }
 
     @Override
-    public void attentionBackward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, MemorySegment
-            lse, MemorySegment dout, MemorySegment dq, MemorySegment dk, MemorySegment dv) {
+    public void attentionBackward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, MemorySegment lse,
+            MemorySegment dout, MemorySegment dq, MemorySegment dk, MemorySegment dv) {
         nn.attentionBackward(shape, q, k, v, out, lse, dout, dq, dk, dv);
     }
 
@@ -299,8 +298,8 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss, @Nullable
-            MemorySegment dlogits, float gradScale) {
+    public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
+            @Nullable MemorySegment dlogits, float gradScale) {
         nn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale);
     }
 
@@ -320,8 +319,8 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, @Nullable
-            MemorySegment gradFactor) {
+    public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
         optim.adamW(step, count, w, g, m, v, gradFactor);
     }
 }

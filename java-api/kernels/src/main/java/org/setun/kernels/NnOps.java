@@ -45,14 +45,16 @@ public interface NnOps {
     void rope(MemorySegment x, long n, long heads, long headDim, long ldx, MemorySegment positions, float theta, Rope convention,
             boolean inverse);
 
-    void attentionForward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, @Nullable MemorySegment lse);
+    void attentionForward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out,
+            @Nullable MemorySegment lse);
 
     void attentionBackward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, MemorySegment lse,
             MemorySegment dout, MemorySegment dq, MemorySegment dk, MemorySegment dv);
 
     void gluForward(Glu kind, MemorySegment gate, MemorySegment up, long n, long d, MemorySegment y);
 
-    void gluBackward(Glu kind, MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate, MemorySegment dup);
+    void gluBackward(Glu kind, MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate,
+            MemorySegment dup);
 
     void reluForward(MemorySegment x, long count, MemorySegment y);
 

@@ -20,5 +20,6 @@ public interface OptimOps {
     void clipFactor(MemorySegment sums, long count, float maxNorm, MemorySegment out);
 
     /** One AdamW step on {@code w, m, v} f32[count] with the gradient {@code g * gradFactor[0]}. */
-    void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, @Nullable MemorySegment gradFactor);
+    void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor);
 }

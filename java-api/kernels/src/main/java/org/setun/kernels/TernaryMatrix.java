@@ -1,14 +1,14 @@
 package org.setun.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 import static org.setun.kernels.MatrixArguments.atLeast;
 import static org.setun.kernels.MatrixArguments.commonScale;
 import static org.setun.kernels.MatrixArguments.exactly;
 import static org.setun.kernels.MatrixArguments.finite;
 import static org.setun.kernels.MatrixArguments.notFinite;
 import static org.setun.kernels.MatrixArguments.values;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * A weight matrix {@code W[m][k]} with codes in {-1, 0, 1} and one scale, packed to 2 bits per weight for the kernels.
@@ -84,7 +84,8 @@ public final class TernaryMatrix implements AutoCloseable {
         long dataBytes = data.byteSize();
         if (dataBytes != format.bytes(m, k)) {
             throw new IllegalArgumentException(
-                    "data has " + dataBytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have " + format.bytes(m, k));
+                    "data has " + dataBytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have "
+                            + format.bytes(m, k));
         }
         return create(setun, m, k, (scale, packed) -> {
             long room = Staging.roomIfCopied(data, dataBytes) + Staging.room(codeBytes) + Staging.room(scaleBytes);

@@ -1,12 +1,12 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** What a process does and says with and without a native library, each in a JVM of its own. */
 class BackendsTest {
@@ -15,7 +15,7 @@ class BackendsTest {
     static final class Main {
         public static void main(String[] args) {
             try (Setun setun = Setun.open()) {
-                float[] y = setun.quantize(new float[] { 1, -1 }, 1, 2).matmul(new float[] { 127, -127 }, 1);
+                float[] y = setun.quantize(new float[]{1, -1}, 1, 2).matmul(new float[]{127, -127}, 1);
                 System.out.println("result " + y[0] + " by " + setun.backend().name() + " with " + setun.backend().threads());
             }
         }

@@ -1,7 +1,5 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +10,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import org.setun.kernels.internal.ArenaSlabs;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** Random allocations and frees against a model: live ranges are disjoint, keep their contents, and freeing all leaves no fragments. */
 class MemoryPoolProperties {

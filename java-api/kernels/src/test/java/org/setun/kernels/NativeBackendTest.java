@@ -1,10 +1,5 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,6 +14,11 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** Life, errors and threads of the native backend; what its kernels compute is tested by conformance with the reference. */
 class NativeBackendTest {
@@ -58,7 +58,8 @@ class NativeBackendTest {
     void optionsAreChecked() {
         assertThatIllegalArgumentException().isThrownBy(() -> PLAIN.withThreads(-1)).withMessageContaining("threads = -1");
         assertThatIllegalArgumentException().isThrownBy(() -> PLAIN.withThreads(1025)).withMessageContaining("[0, 1024]");
-        assertThatIllegalArgumentException().isThrownBy(() -> Isa.ofLabel("avx3")).withMessageContaining("avx3").withMessageContaining("avx512");
+        assertThatIllegalArgumentException().isThrownBy(() -> Isa.ofLabel("avx3")).withMessageContaining("avx3")
+                .withMessageContaining("avx512");
     }
 
     @Test
@@ -80,7 +81,8 @@ class NativeBackendTest {
 
     @Test
     void memoryThatTheSystemRefusesIsAnExhaustedPool() {
-        assertThatThrownBy(() -> backend.mapSlab(1L << 60)).isInstanceOf(PoolExhaustedException.class).hasMessageContaining("1152921504606846976");
+        assertThatThrownBy(() -> backend.mapSlab(1L << 60)).isInstanceOf(PoolExhaustedException.class)
+                .hasMessageContaining("1152921504606846976");
     }
 
     @Test
@@ -89,7 +91,8 @@ class NativeBackendTest {
             MemorySegment ids = arena.allocateFrom(ValueLayout.JAVA_INT, 0, 7);
             MemorySegment table = arena.allocate(4 * 5 * 2);
             MemorySegment y = arena.allocate(4 * 2 * 2);
-            assertThatIllegalArgumentException().isThrownBy(() -> backend.embeddingForward(ids, 2, table, 5, 2, y)).withMessageContaining("7");
+            assertThatIllegalArgumentException().isThrownBy(() -> backend.embeddingForward(ids, 2, table, 5, 2, y))
+                    .withMessageContaining("7");
         }
     }
 
@@ -102,7 +105,8 @@ class NativeBackendTest {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment x = arena.allocate(64);
             assertThatIllegalStateException().isThrownBy(() -> backend.fill(x, 16, 1)).withMessageContaining("closed");
-            assertThatIllegalStateException().isThrownBy(() -> backend.rmsNormForward(x, x, 1, 16, 0, x, null)).withMessageContaining("closed");
+            assertThatIllegalStateException().isThrownBy(() -> backend.rmsNormForward(x, x, 1, 16, 0, x, null))
+                    .withMessageContaining("closed");
         }
         assertThatIllegalStateException().isThrownBy(() -> backend.mapSlab(1)).withMessageContaining("closed");
         assertThatIllegalStateException().isThrownBy(() -> backend.unmapSlab(slab)).withMessageContaining("closed");

@@ -1,11 +1,5 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -22,13 +16,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.kernels.reference.ReferenceBackend;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
 class TernaryMatrixTest {
 
     /** What {@code Setun.open()} may give. */
     enum Kind {
-        WORKERS,
-        FREE_THREADED,
-        REFERENCE;
+        WORKERS, FREE_THREADED, REFERENCE;
 
         Setun open() {
             return new Setun(switch (this) {
@@ -133,7 +131,7 @@ class TernaryMatrixTest {
     }
 
     @ParameterizedTest
-    @CsvSource({ "0,0,0", "0,5,2", "5,0,2", "5,7,0", "1,1,1" })
+    @CsvSource({"0,0,0", "0,5,2", "5,0,2", "5,7,0", "1,1,1"})
     void smallShapesWork(int m, int k, int n) {
         for (Kind kind : Kind.values()) {
             try (Setun setun = kind.open(); TernaryMatrix w = setun.quantize(new float[m * k], m, k)) {
@@ -185,7 +183,7 @@ class TernaryMatrixTest {
     }
 
     @ParameterizedTest
-    @ValueSource(floats = { Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY })
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
     void valuesThatAreNotFiniteAreNamed(float bad) {
         for (Kind kind : Kind.values()) {
             try (Setun setun = kind.open()) {
@@ -212,8 +210,9 @@ class TernaryMatrixTest {
             assertThatIllegalArgumentException().isThrownBy(() -> setun.quantize(new float[12], -3, -4)).withMessageContaining("m = -3");
             assertThatIllegalArgumentException().isThrownBy(() -> setun.quantize(MemorySegment.ofArray(new float[4]), Long.MAX_VALUE, 2))
                     .withMessageContaining("overflow");
-            assertThatIllegalArgumentException().isThrownBy(() -> setun.ofCodes(new byte[] { 0, 2 }, 1, 2, 1)).withMessageContaining("2");
-            assertThatIllegalArgumentException().isThrownBy(() -> setun.ofCodes(new byte[2], 1, 2, Float.NaN)).withMessageContaining("gamma = NaN");
+            assertThatIllegalArgumentException().isThrownBy(() -> setun.ofCodes(new byte[]{0, 2}, 1, 2, 1)).withMessageContaining("2");
+            assertThatIllegalArgumentException().isThrownBy(() -> setun.ofCodes(new byte[2], 1, 2, Float.NaN))
+                    .withMessageContaining("gamma = NaN");
             TernaryMatrix w = setun.quantize(new float[12], 3, 4);
             assertThatIllegalArgumentException().isThrownBy(() -> w.matmul(new float[7], 2)).withMessageContaining("x has 7 values");
             assertThatIllegalArgumentException()

@@ -1,7 +1,5 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
@@ -14,6 +12,8 @@ import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.setun.kernels.internal.ArenaSlabs;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 /** Random allocations, marks and releases against a list. */
 class WorkspaceProperties {
 
@@ -25,7 +25,7 @@ class WorkspaceProperties {
             Deque<long[]> marks = new ArrayDeque<>();
             for (int action : actions) {
                 if (action % 10 == 0) {
-                    marks.push(new long[] { workspace.mark(), live.size() });
+                    marks.push(new long[]{workspace.mark(), live.size()});
                 } else if (action % 10 == 1 && !marks.isEmpty()) {
                     long[] mark = marks.pop();
                     workspace.release(mark[0]);

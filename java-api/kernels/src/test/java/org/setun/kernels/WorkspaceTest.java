@@ -1,15 +1,15 @@
 package org.setun.kernels;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.internal.ArenaSlabs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 class WorkspaceTest {
 
@@ -95,7 +95,8 @@ class WorkspaceTest {
 
     @Test
     void debugModePoisonsReleasedMemoryAcrossChunks() {
-        try (ArenaSlabs slabs = new ArenaSlabs(); MemoryPool pool = MemoryPool.builder(slabs).debug(true).build();
+        try (ArenaSlabs slabs = new ArenaSlabs();
+                MemoryPool pool = MemoryPool.builder(slabs).debug(true).build();
                 Workspace workspace = new Workspace(pool, 1024)) {
             List<MemorySegment> kept = new ArrayList<>();
             for (int i = 0; i < 5; i++) {

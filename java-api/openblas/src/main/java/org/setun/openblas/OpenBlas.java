@@ -66,7 +66,8 @@ public final class OpenBlas implements BlasProvider {
     static int threads() {
         try {
             return (int) Linker.nativeLinker()
-                    .downcallHandle(load().findOrThrow("openblas_get_num_threads"), FunctionDescriptor.of(ValueLayout.JAVA_INT)).invokeExact();
+                    .downcallHandle(load().findOrThrow("openblas_get_num_threads"), FunctionDescriptor.of(ValueLayout.JAVA_INT))
+                    .invokeExact();
         } catch (Throwable e) {
             throw unchecked(e);
         }
@@ -103,8 +104,9 @@ public final class OpenBlas implements BlasProvider {
             }
         }
         if (last == null || last.find("cblas_sgemm").isEmpty()) {
-            throw new UnsatisfiedLinkError("no OpenBLAS for " + platform + " on the class path: add org.bytedeco:openblas with the classifier "
-                    + platform);
+            throw new UnsatisfiedLinkError(
+                    "no OpenBLAS for " + platform + " on the class path: add org.bytedeco:openblas with the classifier "
+                            + platform);
         }
         return last;
     }

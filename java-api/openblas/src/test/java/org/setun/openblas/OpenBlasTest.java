@@ -1,7 +1,5 @@
 package org.setun.openblas;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,6 +10,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.setun.kernels.BackendOptions;
 import org.setun.kernels.NativeBackend;
 import org.setun.kernels.reference.ReferenceBackend;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 class OpenBlasTest {
 
@@ -32,10 +32,11 @@ class OpenBlasTest {
 
     /** |error| of a sum of k products in any order is at most (k + 2) * 2^-24 * sum|a*b|, to which alpha and beta add two roundings. */
     @ParameterizedTest
-    @CsvSource({ "1,1,1,false,false", "33,65,129,false,true", "64,50,200,true,false", "300,700,90,false,true", "17,19,23,true,true" })
+    @CsvSource({"1,1,1,false,false", "33,65,129,false,true", "64,50,200,true,false", "300,700,90,false,true", "17,19,23,true,true"})
     void productsAreThoseOfTheReference(int m, int n, int k, boolean transA, boolean transB) {
         Random random = new Random(m * 31L + n);
-        try (NativeBackend backend = NativeBackend.create(new BackendOptions(2, null, new OpenBlas())); Arena arena = Arena.ofConfined();
+        try (NativeBackend backend = NativeBackend.create(new BackendOptions(2, null, new OpenBlas()));
+                Arena arena = Arena.ofConfined();
                 ReferenceBackend reference = new ReferenceBackend()) {
             MemorySegment a = values(arena, random, m * k);
             MemorySegment b = values(arena, random, k * n);

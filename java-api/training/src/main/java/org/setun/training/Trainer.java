@@ -130,7 +130,8 @@ public final class Trainer {
             emit(new TrainingEvent.Skipped(options.run, step, outcome.loss(), outcome.gradientNorm(), skippedInRow));
             if (skippedInRow >= settings.maxSkippedSteps()) {
                 throw new TrainingException("step " + step + ": the loss (" + outcome.loss() + ") or the gradient norm ("
-                        + outcome.gradientNorm() + ") was not finite in " + skippedInRow + " steps in a row; lower schedule.learning_rate or"
+                        + outcome.gradientNorm() + ") was not finite in " + skippedInRow
+                        + " steps in a row; lower schedule.learning_rate or"
                         + " check the data" + (lastCheckpoint == null ? "" : "; the last checkpoint is " + lastCheckpoint));
             }
         }

@@ -1,8 +1,5 @@
 package org.setun.training;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -12,6 +9,9 @@ import org.setun.kernels.MemoryPool;
 import org.setun.nn.Parameter;
 import org.setun.nn.Shape;
 import org.setun.training.config.TrainingConfig.Optimizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 class AdamWOptimizerTest {
 
@@ -90,8 +90,8 @@ class AdamWOptimizerTest {
 
     @Test
     void normsAndEmbeddingsDecayOnlyWhenAskedAndNothingWhenTheScheduleSaysSo() {
-        for (boolean norms : new boolean[] {false, true}) {
-            for (boolean embeddings : new boolean[] {false, true}) {
+        for (boolean norms : new boolean[]{false, true}) {
+            for (boolean embeddings : new boolean[]{false, true}) {
                 Parameter matrix = parameter("blk.0.attn_q.weight", true, 1f);
                 Parameter norm = parameter("output_norm.weight", false, 1f);
                 Parameter embedding = parameter("token_embd.weight", true, 1f);

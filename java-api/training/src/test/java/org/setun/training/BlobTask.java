@@ -52,7 +52,7 @@ final class BlobTask implements TrainingTask {
                         (float) ((i % 3 == label ? 1 : 0) + 0.3 * random.nextGaussian()));
             }
         }
-        return new Tensor[] {x, y};
+        return new Tensor[]{x, y};
     }
 
     @Override

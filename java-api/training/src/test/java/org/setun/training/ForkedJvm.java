@@ -24,8 +24,9 @@ public final class ForkedJvm implements AutoCloseable {
     /** {@code prefix} is a command that runs the rest of its line, for instance one that sets a limit. */
     public static ForkedJvm start(List<String> prefix, Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(prefix);
-        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
+        command.addAll(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
         String library = System.getProperty("setun.native.path");
         if (library != null) {
             command.add("-Dsetun.native.path=" + library);

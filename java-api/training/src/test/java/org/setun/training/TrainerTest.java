@@ -1,9 +1,5 @@
 package org.setun.training;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,6 +20,10 @@ import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingEvent.Evaluated;
 import org.setun.training.event.TrainingEvent.Progress;
 import org.setun.training.event.TrainingEvent.Step;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 /** The loop on a small classifier: each setting has its effect, events come in order, failures are survived or explained. */
 class TrainerTest {
@@ -74,10 +74,13 @@ class TrainerTest {
     void callbacksSeeTheLoopInOrder() throws IOException {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
             train(config("training.max_steps=4", "training.log_every=2", "training.eval_every=2", "checkpoint.save_every=2",
-                    "training.sample_prompt=\"x\""), builder -> builder.checkpoints(store, Map.of()).sampler((prompt, tokens) -> "y" + tokens));
+                    "training.sample_prompt=\"x\""),
+                    builder -> builder.checkpoints(store, Map.of()).sampler((prompt, tokens) -> "y" + tokens));
         }
-        assertThat(events.stream().map(event -> event.getClass().getSimpleName() + event.step())).containsExactly("Started0", "Step1", "Step2",
-                "Progress2", "Evaluated2", "Sampled2", "Saved2", "Step3", "Step4", "Progress4", "Evaluated4", "Sampled4", "Saved4", "Finished4");
+        assertThat(events.stream().map(event -> event.getClass().getSimpleName() + event.step())).containsExactly("Started0", "Step1",
+                "Step2",
+                "Progress2", "Evaluated2", "Sampled2", "Saved2", "Step3", "Step4", "Progress4", "Evaluated4", "Sampled4", "Saved4",
+                "Finished4");
         assertThat(all(TrainingEvent.Sampled.class).getFirst().text()).isEqualTo("y48");
     }
 
@@ -126,7 +129,7 @@ class TrainerTest {
 
     @Test
     void patienceStops() throws IOException {
-        task.evaluations = new double[] {1, 2, 3, 4, 5};
+        task.evaluations = new double[]{1, 2, 3, 4, 5};
         TrainingResult result = train("training.max_steps=50", "training.eval_every=2", "training.patience=2");
         assertThat(result.steps()).isEqualTo(6);
         assertThat(result.stopReason()).contains("no better evaluation");
@@ -143,7 +146,7 @@ class TrainerTest {
 
     @Test
     void saveBestOnlySavesTheBest() throws IOException {
-        task.evaluations = new double[] {3, 1, 2, 0.5, 4};
+        task.evaluations = new double[]{3, 1, 2, 0.5, 4};
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
             train(config("training.max_steps=10", "training.eval_every=2", "checkpoint.save_best_only=true", "checkpoint.save_every=1"),
                     builder -> builder.checkpoints(store, Map.of()));
@@ -231,9 +234,9 @@ class TrainerTest {
 
     @Test
     void twinsAreCompared() throws IOException {
-        task.evaluations = new double[] {0.8};
+        task.evaluations = new double[]{0.8};
         TrainingResult a = train("training.max_steps=1");
-        task.evaluations = new double[] {1.0};
+        task.evaluations = new double[]{1.0};
         TrainingResult twin = train("training.max_steps=1");
         assertThat(a.accuracyRetention(twin, true)).isEqualTo(0.8);
         assertThat(a.accuracyRetention(twin, false)).isEqualTo(1.25);

@@ -1,11 +1,5 @@
 package org.setun.conformance;
 
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static org.assertj.core.api.Assertions.assertThat;
-
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -23,6 +17,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** Imports go one way, and what is internal stays inside its module. */
 class ArchitectureTest {
@@ -56,7 +56,8 @@ class ArchitectureTest {
     @ParameterizedTest
     @MethodSource("modules")
     void aModuleUsesOnlyThoseBelowIt(String module) {
-        String[] allowed = Stream.concat(Stream.of(module), MAY_USE.get(module).stream()).map(ArchitectureTest::inside).toArray(String[]::new);
+        String[] allowed = Stream.concat(Stream.of(module), MAY_USE.get(module).stream()).map(ArchitectureTest::inside)
+                .toArray(String[]::new);
         DescribedPredicate<JavaClass> forbidden = resideInAPackage("org.setun..").and(DescribedPredicate.not(resideInAnyPackage(allowed)));
         noClasses().that().resideInAPackage(inside(module)).should().dependOnClassesThat(forbidden).check(CLASSES);
     }

@@ -1,7 +1,5 @@
 package org.setun.conformance;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,6 +11,8 @@ import org.setun.conformance.cases.Operand.Bound;
 import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 /** Runs a case on a backend between guard pages and compares everything it wrote with the reference. */
 final class Conformity {
@@ -94,7 +94,8 @@ final class Conformity {
             }
             default -> {
                 long at = expected.mismatch(actual);
-                throw new AssertionError(where + " byte " + at + " = " + actual.get(JAVA_BYTE, at) + ", not " + expected.get(JAVA_BYTE, at));
+                throw new AssertionError(
+                        where + " byte " + at + " = " + actual.get(JAVA_BYTE, at) + ", not " + expected.get(JAVA_BYTE, at));
             }
         }
     }

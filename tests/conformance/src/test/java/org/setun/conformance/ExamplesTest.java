@@ -1,7 +1,5 @@
 package org.setun.conformance;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -14,6 +12,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.setun.examples.BasicQatTraining;
 import org.setun.examples.BitLinearIntegration;
 import org.setun.examples.PlainApi;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** Every example of the documentation runs and prints what it should. */
 class ExamplesTest {

@@ -1,8 +1,5 @@
 package org.setun.conformance;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.Method;
@@ -27,6 +24,9 @@ import org.setun.kernels.OptimOps;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** The harness itself: it covers every operation, accepts what is right, and sees each kind of fault. */
 class HarnessTest {

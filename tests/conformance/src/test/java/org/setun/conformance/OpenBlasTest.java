@@ -1,7 +1,5 @@
 package org.setun.conformance;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -14,6 +12,8 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.BackendOptions;
 import org.setun.kernels.NativeBackend;
 import org.setun.openblas.OpenBlas;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** The fp32 product keeps its bound, and its bits at any thread count, when OpenBLAS computes the tiles. */
 class OpenBlasTest {

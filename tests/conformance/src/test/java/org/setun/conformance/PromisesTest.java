@@ -1,10 +1,5 @@
 package org.setun.conformance;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -19,6 +14,11 @@ import org.setun.kernels.TernaryOps;
 import org.setun.kernels.internal.TernaryChecks;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 /** Promises of docs/numerics.md that the grid does not reach. */
 class PromisesTest {
@@ -48,7 +48,7 @@ class PromisesTest {
     void rmsNormOfHugeAndTinyRowsStaysAccurate(Isa isa) {
         Backend backend = Tiers.require(isa, 1);
         int d = 100;
-        for (double sigma : new double[] {1e25, 1e-25}) {
+        for (double sigma : new double[]{1e25, 1e-25}) {
             MemorySegment x = OffHeap.gaussian(new SplittableRandom(7), d, sigma);
             MemorySegment w = OffHeap.gaussian(new SplittableRandom(8), d, 1);
             MemorySegment y = OffHeap.floats(d);
@@ -104,7 +104,7 @@ class PromisesTest {
         MemorySegment threes = OffHeap.bytes(66).fill((byte) 0xff);
         assertThatThrownBy(() -> backend.ternaryDecode(TernaryFormat.TQ2_0, threes, 1, 256, out, OffHeap.of(1f)))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> backend.ternaryPack(OffHeap.of(new byte[] {0, 3}), 1, 2, out)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> backend.ternaryPack(OffHeap.of(new byte[]{0, 3}), 1, 2, out)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> backend.embeddingForward(OffHeap.of(0, 5), 2, some, 2, 2, out))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ids[1] = 5");
         assertThatThrownBy(() -> backend.crossEntropy(some, OffHeap.of(-2), 1, 2, out, null, 1))

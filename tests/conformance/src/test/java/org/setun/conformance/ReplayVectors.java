@@ -87,7 +87,7 @@ final class ReplayVectors {
                 float[] values = OffHeap.toFloats(after);
                 for (int i = 0; i < values.length; i++) {
                     double limit = bound.at(i, values[i]);
-                values[i] = limit == 0 ? 0 : Math.nextUp((float) limit);
+                    values[i] = limit == 0 ? 0 : Math.nextUp((float) limit);
                 }
                 data(out, MemorySegment.ofArray(values));
             }

@@ -1,10 +1,10 @@
 package org.setun.conformance;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** The committed replay vectors are those of the reference. */
 class ReplayVectorsTest {

@@ -36,7 +36,8 @@ class ThreadCountTest {
             for (Operand operand : made.operands()) {
                 long at = alone.get(operand.name()).mismatch(together.get(operand.name()));
                 if (at >= 0) {
-                    throw new AssertionError(made + ": byte " + at + " of " + operand.name() + " differs between 0 and " + threads + " threads");
+                    throw new AssertionError(
+                            made + ": byte " + at + " of " + operand.name() + " differs between 0 and " + threads + " threads");
                 }
             }
         }

@@ -29,6 +29,7 @@ final class Tiers {
 
     /** The best tier of this machine. */
     static Backend best(int threads) {
-        return OPEN.computeIfAbsent(new Key(Isa.PORTABLE, -1 - threads), key -> NativeBackend.create(new BackendOptions(threads, null, null)));
+        return OPEN.computeIfAbsent(new Key(Isa.PORTABLE, -1 - threads),
+                key -> NativeBackend.create(new BackendOptions(threads, null, null)));
     }
 }

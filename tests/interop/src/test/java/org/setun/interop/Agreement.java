@@ -36,7 +36,8 @@ record Agreement(double sameBest, double divergence, double theirPerplexity, dou
                 scored++;
             }
         }
-        return new Agreement((double) same / tokens.length, divergence / tokens.length, Math.exp(theirLoss / scored), Math.exp(ourLoss / scored), max);
+        return new Agreement((double) same / tokens.length, divergence / tokens.length, Math.exp(theirLoss / scored),
+                Math.exp(ourLoss / scored), max);
     }
 
     double perplexityRatio() {
@@ -62,7 +63,8 @@ record Agreement(double sameBest, double divergence, double theirPerplexity, dou
 
     @Override
     public String toString() {
-        return String.format("same best token %.2f %%, KL %.2e, perplexity %.3f there and %.3f here (%+.3f %%), max |d| %.2g", 100 * sameBest, divergence,
+        return String.format("same best token %.2f %%, KL %.2e, perplexity %.3f there and %.3f here (%+.3f %%), max |d| %.2g",
+                100 * sameBest, divergence,
                 theirPerplexity, ourPerplexity, 100 * (perplexityRatio() - 1), maxDistance);
     }
 }

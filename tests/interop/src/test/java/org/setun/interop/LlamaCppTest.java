@@ -1,7 +1,5 @@
 package org.setun.interop;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -28,6 +26,8 @@ import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Files that we export, as llama.cpp runs them: the same text, token by token, through both engines. llama.cpp rounds the activations of
@@ -61,7 +61,8 @@ class LlamaCppTest {
 
     @ParameterizedTest(name = "{0}, scales in {1}")
     @CsvSource({"TQ2_0, TENSOR", "TQ1_0, TENSOR", "TQ2_0, BLOCK", "Q2_0, TENSOR"})
-    void aTernaryModelOfOursIsTheSameModelThere(MatrixType type, ScaleStorage scales, @TempDir Path folder) throws IOException, InterruptedException {
+    void aTernaryModelOfOursIsTheSameModelThere(MatrixType type, ScaleStorage scales, @TempDir Path folder)
+            throws IOException, InterruptedException {
         Path file = folder.resolve("model.gguf");
         GgufExporter.export(backend, trained.decoder(), trained.tokenizer(), ExportOptions.of("test", type).withScales(scales), file);
         int[] tokens = trained.heldOutTokens(TOKENS);
@@ -92,7 +93,8 @@ class LlamaCppTest {
     void aTernaryModelWithoutSubNormsIsReadAsLlama(@TempDir Path folder) throws IOException, InterruptedException {
         Path file = folder.resolve("llama.gguf");
         try (MemoryPool own = new MemoryPool(backend)) {
-            Decoder decoder = new Decoder(TrainedModel.config(false, false), QuantPresets.bitnet158().quantization(), own, new DecoderInit(0.06, false, 9));
+            Decoder decoder = new Decoder(TrainedModel.config(false, false), QuantPresets.bitnet158().quantization(), own,
+                    new DecoderInit(0.06, false, 9));
             GgufExporter.export(backend, decoder, trained.tokenizer(), ExportOptions.of("llama", MatrixType.TQ2_0), file);
         }
         int[] tokens = trained.heldOutTokens(256);
@@ -105,18 +107,21 @@ class LlamaCppTest {
     void itsTokenizerSplitsOurTextAlike(@TempDir Path folder) throws IOException, InterruptedException {
         Path file = folder.resolve("model.gguf");
         GgufExporter.export(backend, trained.decoder(), trained.tokenizer(), ExportOptions.of("test", MatrixType.TQ2_0), file);
-        String text = trained.heldOut().substring(0, 20_000) + "\n  int x1 = 42;\t// na\u00efve \u20ac \uD83D\uDE00 <|endoftext|> it's\r\n\n";
+        String text = trained.heldOut().substring(0, 20_000)
+                + "\n  int x1 = 42;\t// na\u00efve \u20ac \uD83D\uDE00 <|endoftext|> it's\r\n\n";
         assertThat(llamaCpp.tokenize(file, text)).isEqualTo(trained.tokenizer().encode(text, false));
     }
 
     private float[] ours(Path file, int[] tokens) throws IOException {
         float[] all = new float[tokens.length * VOCAB];
-        try (InferenceModel model = InferenceModel.open(file, backend, Activations.INT8); InferenceSession session = model.newSession(WINDOW)) {
+        try (InferenceModel model = InferenceModel.open(file, backend, Activations.INT8);
+                InferenceSession session = model.newSession(WINDOW)) {
             for (int from = 0; from < tokens.length; from += WINDOW) {
                 int start = from;
                 session.truncate(0);
                 session.score(Arrays.copyOfRange(tokens, from, Math.min(tokens.length, from + WINDOW)),
-                        (first, rows, logits) -> MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, all, (start + first) * VOCAB, rows * VOCAB));
+                        (first, rows, logits) -> MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, all, (start + first) * VOCAB,
+                                rows * VOCAB));
             }
         }
         return all;

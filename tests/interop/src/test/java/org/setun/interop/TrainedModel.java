@@ -70,7 +70,8 @@ record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, String heldOut, dou
             System.arraycopy(ids, from + 1, targets, row * LENGTH, LENGTH);
         }
         decoder.clearGradients();
-        Tensor loss = decoder.loss(tape, Tensor.of(tape.workspace(), inputs, inputs.length), Tensor.of(tape.workspace(), targets, targets.length), BATCH,
+        Tensor loss = decoder.loss(tape, Tensor.of(tape.workspace(), inputs, inputs.length),
+                Tensor.of(tape.workspace(), targets, targets.length), BATCH,
                 LENGTH, inputs.length);
         double value = loss.item();
         tape.backward(loss);

@@ -21,7 +21,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param check          how the result was checked before timing: {@code exact} or {@code bound}
  */
 public record Row(String kernel, String format, long m, long k, long n, int threads, String tier,
-        @JsonProperty("working_set_mb") double workingSetMb, @JsonProperty("us_median") double usMedian, @JsonProperty("gmac_s") double gmacS,
+        @JsonProperty("working_set_mb") double workingSetMb, @JsonProperty("us_median") double usMedian,
+        @JsonProperty("gmac_s") double gmacS,
         @JsonProperty("weight_gb_s") double weightGbS, @JsonProperty("peak_share") double peakShare,
         @JsonProperty("bandwidth_share") double bandwidthShare, String check) {
 }

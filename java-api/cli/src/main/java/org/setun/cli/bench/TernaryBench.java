@@ -91,7 +91,8 @@ final class TernaryBench {
     }
 
     /** Compares random outputs with dot products computed here from the codes. */
-    private void check(long m, long k, long n, MemorySegment packed, MemorySegment q, MemorySegment gamma, MemorySegment step, MemorySegment sum) {
+    private void check(long m, long k, long n, MemorySegment packed, MemorySegment q, MemorySegment gamma, MemorySegment step,
+            MemorySegment sum) {
         MemorySegment codes = machine.allocate(m * k);
         MemorySegment acc = machine.allocate(n * m * 4);
         machine.backend().ternaryUnpack(packed, m, k, codes);
@@ -148,7 +149,8 @@ final class TernaryBench {
     private Row row(String kernel, long m, long k, long n, long workingSet, double nanos, long bytesRead, double peak, String check) {
         double macs = (double) m * k * n;
         double bytesPerSecond = bytesRead / (nanos * 1e-9);
-        return new Row(kernel, "planes2", m, k, n, machine.backend().threads(), machine.backend().isa().label(), workingSet / 1e6, nanos / 1e3,
+        return new Row(kernel, "planes2", m, k, n, machine.backend().threads(), machine.backend().isa().label(), workingSet / 1e6,
+                nanos / 1e3,
                 macs / nanos, bytesPerSecond / 1e9, macs / (nanos * 1e-9) / peak, bytesPerSecond / machine.readRate(workingSet), check);
     }
 

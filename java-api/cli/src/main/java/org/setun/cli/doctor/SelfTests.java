@@ -1,8 +1,5 @@
 package org.setun.cli.doctor;
 
-import static org.setun.cli.doctor.Operands.byteValues;
-import static org.setun.cli.doctor.Operands.values;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +9,9 @@ import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
+
+import static org.setun.cli.doctor.Operands.byteValues;
+import static org.setun.cli.doctor.Operands.values;
 
 /** The self-tests of {@code setun doctor}: every operation of a backend, on shapes that hit full blocks and remainders. */
 public final class SelfTests {

@@ -38,7 +38,8 @@ public final class FileReports {
         if (head.length == 9 && head[8] == '{') {
             return safetensors(file);
         }
-        throw new FormatException(file.toString(), 0, "magic", "neither GGUF nor safetensors", "setun inspect reads .gguf and .safetensors files");
+        throw new FormatException(file.toString(), 0, "magic", "neither GGUF nor safetensors",
+                "setun inspect reads .gguf and .safetensors files");
     }
 
     private static FileReport gguf(Path file) throws IOException {
@@ -47,8 +48,10 @@ public final class FileReports {
             for (String key : gguf.metadata().keys()) {
                 metadata.put(key, gguf.metadata().value(key).map(FileReports::text).orElse(""));
             }
-            return new FileReport("GGUF version " + gguf.version(), metadata, gguf.tensors().stream().map(tensor -> new FileReport.TensorReport(
-                    tensor.name(), tensor.type().name(), LongStream.of(tensor.shape()).boxed().toList(), tensor.elements(), tensor.bytes())).toList());
+            return new FileReport("GGUF version " + gguf.version(), metadata,
+                    gguf.tensors().stream().map(tensor -> new FileReport.TensorReport(
+                            tensor.name(), tensor.type().name(), LongStream.of(tensor.shape()).boxed().toList(), tensor.elements(),
+                            tensor.bytes())).toList());
         }
     }
 
@@ -56,8 +59,9 @@ public final class FileReports {
         try (SafetensorsFile safetensors = SafetensorsFile.open(file)) {
             Map<String, String> metadata = new LinkedHashMap<>();
             safetensors.metadata().forEach((key, value) -> metadata.put(key, text(value)));
-            return new FileReport("safetensors", metadata, safetensors.tensors().stream().map(tensor -> new FileReport.TensorReport(tensor.name(),
-                    tensor.type().name(), tensor.shape(), tensor.elements(), tensor.bytes())).toList());
+            return new FileReport("safetensors", metadata,
+                    safetensors.tensors().stream().map(tensor -> new FileReport.TensorReport(tensor.name(),
+                            tensor.type().name(), tensor.shape(), tensor.elements(), tensor.bytes())).toList());
         }
     }
 

@@ -36,7 +36,8 @@ public final class TerminalPlot {
         text.append(" ".repeat(10)).append('+').append("-".repeat(width)).append('\n');
         String left = number(x[0]);
         String right = number(x[1]);
-        text.append(" ".repeat(11)).append(left).append(" ".repeat(Math.max(1, width - left.length() - right.length()))).append(right).append('\n');
+        text.append(" ".repeat(11)).append(left).append(" ".repeat(Math.max(1, width - left.length() - right.length()))).append(right)
+                .append('\n');
         for (int c = 0; c < curves.size(); c++) {
             text.append(" ".repeat(11)).append(MARKS[c % MARKS.length]).append(' ').append(curves.get(c).name()).append('\n');
         }
@@ -62,11 +63,14 @@ public final class TerminalPlot {
 
     private static double[] range(List<Curve> curves, Function<Curve, double[]> axis) {
         double[] values = curves.stream().flatMapToDouble(curve -> DoubleStream.of(axis.apply(curve))).filter(Double::isFinite).toArray();
-        return values.length == 0 ? values : new double[]{DoubleStream.of(values).min().orElseThrow(), DoubleStream.of(values).max().orElseThrow()};
+        return values.length == 0
+                ? values
+                : new double[]{DoubleStream.of(values).min().orElseThrow(), DoubleStream.of(values).max().orElseThrow()};
     }
 
     private static String number(double value) {
-        return Math.abs(value) >= 1000 || value == Math.rint(value) ? String.format(Locale.ROOT, "%,.0f", value)
+        return Math.abs(value) >= 1000 || value == Math.rint(value)
+                ? String.format(Locale.ROOT, "%,.0f", value)
                 : String.format(Locale.ROOT, "%.2f", value);
     }
 }

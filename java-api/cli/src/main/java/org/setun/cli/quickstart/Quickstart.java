@@ -22,11 +22,11 @@ import org.setun.nn.Decoder;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
+import org.setun.training.StopFlag;
+import org.setun.training.TrainingResult;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.event.TrainingListener;
-import org.setun.training.StopFlag;
-import org.setun.training.TrainingResult;
 import org.setun.training.lm.LanguageModelTraining;
 import org.setun.training.metric.ByteNgram;
 
@@ -78,7 +78,8 @@ public final class Quickstart {
      * @param say      told what happens, a line at a time
      * @param progress told of the training events
      */
-    public Quickstart(Backend backend, Path folder, double seconds, String prompt, Consumer<String> say, TrainingListener progress, StopFlag stop) {
+    public Quickstart(Backend backend, Path folder, double seconds, String prompt, Consumer<String> say, TrainingListener progress,
+            StopFlag stop) {
         this.backend = backend;
         this.folder = folder;
         this.seconds = seconds;
@@ -95,10 +96,12 @@ public final class Quickstart {
         say.accept("corpus: " + data.what());
         try (LanguageModelTraining training = LanguageModelTraining.open(config, backend).stopFlag(stop).listener(progress)) {
             long trainingBytes = training.corpus().corpus().trainingBytes();
-            say.accept(String.format(Locale.ROOT, "%,d bytes to learn from, %,d held out (whole files); vocabulary of %,d tokens", trainingBytes,
+            say.accept(String.format(Locale.ROOT, "%,d bytes to learn from, %,d held out (whole files); vocabulary of %,d tokens",
+                    trainingBytes,
                     training.corpus().corpus().heldOutBytes(), training.tokenizer().vocabSize()));
             double ngram = training.ngramBitsPerByte(ByteNgram.DEFAULT_ORDER);
-            say.accept(String.format(Locale.ROOT, "order-%d byte n-gram on the same bytes: %.3f bits per byte held out", ByteNgram.DEFAULT_ORDER, ngram));
+            say.accept(String.format(Locale.ROOT, "order-%d byte n-gram on the same bytes: %.3f bits per byte held out",
+                    ByteNgram.DEFAULT_ORDER, ngram));
             long steps = steps(training);
             long tokens = steps * config.training().batchSize() * config.model().context();
             say.accept(String.format(Locale.ROOT, "training both models for %,d steps (%,d tokens), same batches", steps, tokens));
@@ -117,28 +120,33 @@ public final class Quickstart {
             for (Path chart : List.of(svg, png)) {
                 ChartFile.write(chart, "Held-out bits per byte", "step", "bits per byte", curves);
             }
-            return new Report(data.what(), trainingBytes, training.corpus().corpus().heldOutBytes(), steps, tokens, ByteNgram.DEFAULT_ORDER, ngram,
+            return new Report(data.what(), trainingBytes, training.corpus().corpus().heldOutBytes(), steps, tokens, ByteNgram.DEFAULT_ORDER,
+                    ngram,
                     ternaryReport, twinReport, svg, png, elapsed());
         }
     }
 
     private long steps(LanguageModelTraining training) throws IOException {
-        double both = training.secondsPerStep(WeightQuantizer.TERNARY, WARM_UP_STEPS) + training.secondsPerStep(WeightQuantizer.NONE, WARM_UP_STEPS);
+        double both = training.secondsPerStep(WeightQuantizer.TERNARY, WARM_UP_STEPS)
+                + training.secondsPerStep(WeightQuantizer.NONE, WARM_UP_STEPS);
         double left = seconds - elapsed() - SECONDS_AFTER_TRAINING;
         // a tenth of the time goes to the evaluations along the way
         return Math.max(FEWEST_STEPS, (long) (0.9 * left / both));
     }
 
-    private ModelReport report(LanguageModelTraining training, String name, LanguageModelTraining.Outcome outcome, MatrixType type, String heldOut)
+    private ModelReport report(LanguageModelTraining training, String name, LanguageModelTraining.Outcome outcome, MatrixType type,
+            String heldOut)
             throws IOException {
         Decoder model = outcome.model();
         Path file = folder.resolve(name.replace(' ', '-') + ".gguf");
         GgufExporter.export(backend, model, training.tokenizer(), ExportOptions.of("setun quickstart, " + name, type), file);
         try (InferenceModel loaded = InferenceModel.open(file, backend, Activations.INT8); Generator generator = new Generator(loaded)) {
-            Generation completion = generator.generate(prompt, GenerationOptions.greedy(96).withSampling(Sampling.temperature(0.5f, 1).withTopK(20)));
+            Generation completion = generator.generate(prompt,
+                    GenerationOptions.greedy(96).withSampling(Sampling.temperature(0.5f, 1).withTopK(20)));
             Perplexity.Options options = Perplexity.Options.window(model.config().context()).withMaxTokens(SCORED_TOKENS);
             TextScore score = new Perplexity(loaded, backend).measure(heldOut, options);
-            return new ModelReport(name, file, Files.size(file), outcome.bitsPerByte(), outcome.perplexity(), score.perplexity(), score.bitsPerByte(),
+            return new ModelReport(name, file, Files.size(file), outcome.bitsPerByte(), outcome.perplexity(), score.perplexity(),
+                    score.bitsPerByte(),
                     completion.decodeRate(), outcome.result().seconds(), completion.text(), curve(name, outcome.result()));
         }
     }

@@ -25,11 +25,13 @@ public record QuickstartData(Path path, String glob, String what) {
         }
         Path jdk = Path.of(System.getProperty("java.home"), "lib", "src.zip");
         if (Files.isRegularFile(jdk)) {
-            return new QuickstartData(jdk, "java.base/java/{util,lang,io,time,text,net,nio}/**.java", "Java source of this JDK (" + jdk + ")");
+            return new QuickstartData(jdk, "java.base/java/{util,lang,io,time,text,net,nio}/**.java",
+                    "Java source of this JDK (" + jdk + ")");
         }
         String home = System.getProperty(HOME_PROPERTY, "");
         if (!home.isEmpty()) {
-            return new QuickstartData(Path.of(home, "java-api"), "**.java", "Setun's own Java source, since this JDK has no src.zip: a smaller corpus");
+            return new QuickstartData(Path.of(home, "java-api"), "**.java",
+                    "Setun's own Java source, since this JDK has no src.zip: a smaller corpus");
         }
         throw new IllegalArgumentException("this JDK has no src.zip to learn from; name a folder or file of text with --data");
     }

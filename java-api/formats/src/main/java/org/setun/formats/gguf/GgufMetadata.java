@@ -118,7 +118,8 @@ public final class GgufMetadata {
     }
 
     private <T> T get(String key, Class<T> type, String kind) {
-        @Nullable Object value = values.get(key);
+        @Nullable
+        Object value = values.get(key);
         if (value == null) {
             throw error(key, "is missing");
         }

@@ -94,9 +94,12 @@ final class HeaderParser {
 
     private SafetensorsTensor tensor(JsonParser parser, String name) throws IOException {
         String field = "tensor '" + name + "'";
-        @Nullable DType type = null;
-        @Nullable List<Long> shape = null;
-        @Nullable List<Long> range = null;
+        @Nullable
+        DType type = null;
+        @Nullable
+        List<Long> shape = null;
+        @Nullable
+        List<Long> range = null;
         while (parser.nextToken() == JsonToken.FIELD_NAME) {
             String key = parser.currentName();
             JsonToken token = parser.nextToken();

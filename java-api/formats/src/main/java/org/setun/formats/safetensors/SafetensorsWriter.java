@@ -109,7 +109,7 @@ public final class SafetensorsWriter {
                 json.writeFieldName("shape");
                 json.writeArray(entry.shape(), 0, entry.shape().length);
                 json.writeFieldName("data_offsets");
-                json.writeArray(new long[] {offset, Math.addExact(offset, entry.bytes())}, 0, 2);
+                json.writeArray(new long[]{offset, Math.addExact(offset, entry.bytes())}, 0, 2);
                 json.writeEndObject();
                 offset += entry.bytes();
             }

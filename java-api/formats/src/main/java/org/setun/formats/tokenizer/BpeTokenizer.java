@@ -128,7 +128,7 @@ public final class BpeTokenizer implements Tokenizer {
         if (wholeWords) {
             int whole = vocabulary.id(ByteAlphabet.text(piece));
             if (whole != Markers.NONE && vocabulary.kind(whole) == TokenKind.NORMAL) {
-                return new int[] {whole};
+                return new int[]{whole};
             }
         }
         int[] symbols = new int[piece.length];

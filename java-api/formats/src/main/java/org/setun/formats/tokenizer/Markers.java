@@ -27,7 +27,7 @@ public record Markers(int bos, int eos, int unknown, int padding, boolean addBos
 
     /** These markers in a vocabulary of {@code size} tokens. */
     Markers checked(int size) {
-        for (int id : new int[] {bos, eos, unknown, padding}) {
+        for (int id : new int[]{bos, eos, unknown, padding}) {
             if (id < NONE || id >= size) {
                 throw new IllegalArgumentException("marker id = " + id + ", allowed is " + NONE + " to " + (size - 1));
             }

@@ -58,7 +58,8 @@ final class PairCounter {
     }
 
     /** The most frequent pair, or null if no word has two symbols. */
-    @Nullable Pair best() {
+    @Nullable
+    Pair best() {
         while (true) {
             Pair top = heap.poll();
             if (top == null) {

@@ -33,7 +33,8 @@ final class SpecialTokens {
         int done = 0;
         int at = 0;
         while (at < text.length() && !byFirst.isEmpty()) {
-            @Nullable Special found = find(text, at, control);
+            @Nullable
+            Special found = find(text, at, control);
             if (found == null) {
                 at++;
                 continue;

@@ -52,7 +52,7 @@ public final class SpmTokenizer implements Tokenizer {
                 case BYTE -> {
                     int value = byteValue(id, text);
                     byteIds[value] = id;
-                    yield new byte[] {(byte) value};
+                    yield new byte[]{(byte) value};
                 }
                 case NORMAL, USER_DEFINED -> text.replace(SPACE, ' ').getBytes(StandardCharsets.UTF_8);
             };

@@ -96,7 +96,7 @@ public final class TokenizerJson {
             json.writeStartObject();
             json.writeNumberField("id", id);
             json.writeStringField("content", vocabulary.token(id));
-            for (String flag : new String[] {"single_word", "lstrip", "rstrip", "normalized"}) {
+            for (String flag : new String[]{"single_word", "lstrip", "rstrip", "normalized"}) {
                 json.writeBooleanField(flag, false);
             }
             json.writeBooleanField("special", kind != TokenKind.USER_DEFINED);
@@ -143,7 +143,7 @@ public final class TokenizerJson {
         }
         json.writeStartObject();
         json.writeStringField("type", "TemplateProcessing");
-        for (String form : new String[] {"single", "pair"}) {
+        for (String form : new String[]{"single", "pair"}) {
             json.writeArrayFieldStart(form);
             if (markers.addBos()) {
                 templatePart(json, "SpecialToken", vocabulary.token(markers.bos()), 0);
@@ -192,7 +192,7 @@ public final class TokenizerJson {
     private static void model(JsonGenerator json, BpeTokenizer tokenizer) throws IOException {
         json.writeObjectFieldStart("model");
         json.writeStringField("type", "BPE");
-        for (String absent : new String[] {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"}) {
+        for (String absent : new String[]{"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"}) {
             json.writeNullField(absent);
         }
         json.writeBooleanField("fuse_unk", false);

@@ -72,7 +72,7 @@ final class TokenizerJsonReader {
     BpeTokenizer tokenizer() {
         JsonNode model = root.path("model");
         demand(model.path("type").asText("BPE").equals("BPE"), "model.type", "is " + model.path("type") + ", BPE is supported");
-        for (String absent : new String[] {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
+        for (String absent : new String[]{"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
             JsonNode value = model.path(absent);
             demand(value.isMissingNode() || value.isNull() || value.asText("x").isEmpty(), "model." + absent, "is " + value
                     + ", which is not supported");
@@ -127,7 +127,7 @@ final class TokenizerJsonReader {
         }
         for (JsonNode token : added) {
             String content = token.path("content").asText();
-            for (String flag : new String[] {"single_word", "lstrip", "rstrip"}) {
+            for (String flag : new String[]{"single_word", "lstrip", "rstrip"}) {
                 demand(!token.path(flag).asBoolean(false), "added_tokens '" + content + "'", "has " + flag + ", which is not supported");
             }
             demand(!content.isEmpty(), "added_tokens", "has a token without content");

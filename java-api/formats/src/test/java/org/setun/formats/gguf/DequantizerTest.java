@@ -1,8 +1,5 @@
 package org.setun.formats.gguf;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -13,13 +10,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.formats.safetensors.SafetensorsFile;
 import org.setun.testsupport.TestData;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
 class DequantizerTest {
 
     @ParameterizedTest
     @EnumSource(names = {"Q8_0", "Q4_0", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0"})
     void equalsGgmlBitForBit(GgmlType type) throws IOException {
         try (SafetensorsFile golden = SafetensorsFile.open(TestData.require("golden/" + type + ".safetensors"))) {
-            for (String prefix : new String[] {"", "random_"}) {
+            for (String prefix : new String[]{"", "random_"}) {
                 MemorySegment blocks = golden.tensor(prefix + "blocks");
                 float[] expected = golden.floats(prefix + "dequantized");
                 assertThat(bits(Dequantizer.floats(type, blocks, expected.length))).isEqualTo(bits(expected));

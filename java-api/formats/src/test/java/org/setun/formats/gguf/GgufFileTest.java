@@ -1,9 +1,5 @@
 package org.setun.formats.gguf;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -18,6 +14,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.setun.formats.FormatException;
 import org.setun.formats.Hostile;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 class GgufFileTest {
 
@@ -35,11 +35,11 @@ class GgufFileTest {
                 .float32("eps", 1e-5f)
                 .bool("yes", true)
                 .strings("tokens", List.of("a", "", "ü"))
-                .int32s("types", new int[] {1, -2, 3})
-                .float32s("scores", new float[] {0.5f, Float.NEGATIVE_INFINITY})
-                .tensor("a", GgmlType.F32, new long[] {2, 3}, MemorySegment.ofArray(new float[] {1, 2, 3, 4, 5, 6}))
-                .tensor("b", GgmlType.TQ2_0, new long[] {1, 256}, MemorySegment.ofArray(new byte[66]))
-                .tensor("c", GgmlType.I8, new long[] {5}, MemorySegment.ofArray(new byte[] {1, 2, 3, 4, 5}));
+                .int32s("types", new int[]{1, -2, 3})
+                .float32s("scores", new float[]{0.5f, Float.NEGATIVE_INFINITY})
+                .tensor("a", GgmlType.F32, new long[]{2, 3}, MemorySegment.ofArray(new float[]{1, 2, 3, 4, 5, 6}))
+                .tensor("b", GgmlType.TQ2_0, new long[]{1, 256}, MemorySegment.ofArray(new byte[66]))
+                .tensor("c", GgmlType.I8, new long[]{5}, MemorySegment.ofArray(new byte[]{1, 2, 3, 4, 5}));
     }
 
     private static byte[] small(String architecture) {
@@ -180,12 +180,12 @@ class GgufFileTest {
         byte[] bytes = new byte[64];
         System.arraycopy(codes, 0, bytes, 0, 32);
         MemorySegment.copy(MemorySegment.ofArray(scale), 0, MemorySegment.ofArray(bytes), 32, 32);
-        new GgufWriter("bitnet-b1.58").tensor("w", GgmlType.I2_S, new long[] {1, 128}, MemorySegment.ofArray(bytes)).write(path);
+        new GgufWriter("bitnet-b1.58").tensor("w", GgmlType.I2_S, new long[]{1, 128}, MemorySegment.ofArray(bytes)).write(path);
         try (GgufFile file = GgufFile.open(path)) {
             float[] w = file.floats("w");
-            assertThat(new float[] {w[0], w[32], w[64], w[96], w[1]}).containsExactly(0.25f, 0f, -0.25f, 0.25f, -0.25f);
+            assertThat(new float[]{w[0], w[32], w[64], w[96], w[1]}).containsExactly(0.25f, 0f, -0.25f, 0.25f, -0.25f);
         }
-        new GgufWriter("llama").tensor("w", GgmlType.I2_S, new long[] {1, 128}, MemorySegment.ofArray(bytes)).write(path);
+        new GgufWriter("llama").tensor("w", GgmlType.I2_S, new long[]{1, 128}, MemorySegment.ofArray(bytes)).write(path);
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> GgufFile.open(path)).withMessageContaining("I2_S only in");
     }
 
@@ -205,7 +205,7 @@ class GgufFileTest {
     @Test
     void aTypeThatCannotBeDequantizedIsRefusedByName() throws IOException {
         Path path = folder.resolve("k.gguf");
-        new GgufWriter("llama").tensor("w", GgmlType.MXFP4, new long[] {32}, MemorySegment.ofArray(new byte[17])).write(path);
+        new GgufWriter("llama").tensor("w", GgmlType.MXFP4, new long[]{32}, MemorySegment.ofArray(new byte[17])).write(path);
         try (GgufFile file = GgufFile.open(path)) {
             assertThatExceptionOfType(FormatException.class).isThrownBy(() -> file.floats("w")).withMessageContaining("MXFP4");
         }
@@ -214,13 +214,13 @@ class GgufFileTest {
     @Test
     void theWriterChecksItsInput() {
         GgufWriter writer = new GgufWriter("llama");
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.TQ2_0, new long[] {4, 100}, MemorySegment.NULL))
+        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.TQ2_0, new long[]{4, 100}, MemorySegment.NULL))
                 .withMessageContaining("multiple of 256");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> writer.tensor("w".repeat(64), GgmlType.F32, new long[] {4}, MemorySegment.NULL));
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.F32, new long[] {0}, MemorySegment.NULL));
+                .isThrownBy(() -> writer.tensor("w".repeat(64), GgmlType.F32, new long[]{4}, MemorySegment.NULL));
+        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", GgmlType.F32, new long[]{0}, MemorySegment.NULL));
         Path path = folder.resolve("x.gguf");
-        writer.tensor("w", GgmlType.F32, new long[] {4}, MemorySegment.ofArray(new float[3]));
+        writer.tensor("w", GgmlType.F32, new long[]{4}, MemorySegment.ofArray(new float[3]));
         assertThatIllegalArgumentException().isThrownBy(() -> writer.write(path)).withMessageContaining("16");
         assertThat(folder).isEmptyDirectory();
     }

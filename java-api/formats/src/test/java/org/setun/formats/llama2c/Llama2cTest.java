@@ -1,9 +1,5 @@
 package org.setun.formats.llama2c;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -20,6 +16,10 @@ import org.setun.formats.Hostile;
 import org.setun.formats.tokenizer.SpmTokenizer;
 import org.setun.formats.tokenizer.StreamingDecoder;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
 
 class Llama2cTest {
 
@@ -67,7 +67,7 @@ class Llama2cTest {
                 Llama2cModel v1 = Llama2cModel.open(TestData.require(FOLDER + "stories260K_v1_fp32.bin"));
                 Llama2cModel v2 = Llama2cModel.open(TestData.require(FOLDER + "stories260K_v2_q8_0.bin"))) {
             assertThat(legacy.config()).isEqualTo(new Llama2cConfig(64, 172, 5, 8, 4, 512, 512, true)).isEqualTo(v1.config());
-            assertThat(new int[] {legacy.version(), v1.version(), v2.version(), v2.groupSize()}).containsExactly(0, 1, 2, 8);
+            assertThat(new int[]{legacy.version(), v1.version(), v2.version(), v2.groupSize()}).containsExactly(0, 1, 2, 8);
             assertThat(legacy.names()).hasSize(2 + 5 * 9).containsExactlyInAnyOrderElementsOf(v1.names())
                     .containsExactlyInAnyOrderElementsOf(v2.names());
             for (String name : legacy.names()) {
@@ -116,17 +116,17 @@ class Llama2cTest {
     @Test
     void everyVersionIsReadAndNeedsItsExactSize() {
         for (int version = 0; version <= 2; version++) {
-            for (boolean tied : new boolean[] {false, true}) {
+            for (boolean tied : new boolean[]{false, true}) {
                 byte[] bytes = model(version, tied);
                 Llama2cModel model = Llama2cModel.of(MemorySegment.ofArray(bytes), "m.bin");
                 assertThat(model.names().contains("output.weight")).isEqualTo(!tied);
                 assertThat(model.config().tiedHead()).isEqualTo(tied);
                 assertThat(model.floats("blk.1.ffn_down.weight")).hasSize(24);
-                for (byte[] wrong : new byte[][] {Arrays.copyOf(bytes, bytes.length - 1), Arrays.copyOf(bytes, bytes.length + 1),
+                for (byte[] wrong : new byte[][]{Arrays.copyOf(bytes, bytes.length - 1), Arrays.copyOf(bytes, bytes.length + 1),
                         Arrays.copyOf(bytes, 20), new byte[0]}) {
                     assertThatExceptionOfType(FormatException.class)
                             .isThrownBy(() -> Llama2cModel.of(MemorySegment.ofArray(wrong), "m.bin"))
-                                    .withMessageStartingWith("m.bin, byte ");
+                            .withMessageStartingWith("m.bin, byte ");
                 }
             }
         }

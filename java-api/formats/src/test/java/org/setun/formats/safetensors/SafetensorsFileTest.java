@@ -1,9 +1,5 @@
 package org.setun.formats.safetensors;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,10 +20,16 @@ import org.setun.formats.FormatException;
 import org.setun.formats.Hostile;
 import org.setun.testsupport.TestData;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
 class SafetensorsFileTest {
 
-    private static final byte[] SMALL = raw("{\"__metadata__\":{\"k\":\"v\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
-            + "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[8,11]}}", 11);
+    private static final byte[] SMALL = raw(
+            "{\"__metadata__\":{\"k\":\"v\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+                    + "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[8,11]}}",
+            11);
 
     @TempDir
     Path folder;
@@ -45,11 +47,11 @@ class SafetensorsFileTest {
     void whatIsWrittenIsReadBack() throws IOException {
         Path path = folder.resolve("m.safetensors");
         new SafetensorsWriter().metadata("step", "12 \"é\"")
-                .tensor("bytes", DType.U8, new long[] {3}, MemorySegment.ofArray(new byte[] {1, 2, 3}))
-                .tensor("w", DType.F32, new long[] {2, 2}, MemorySegment.ofArray(new float[] {1, 2, 3, Float.NaN}))
-                .tensor("scalar", DType.I64, new long[0], MemorySegment.ofArray(new long[] {Long.MIN_VALUE}))
-                .tensor("empty", DType.BF16, new long[] {0, 7}, MemorySegment.ofArray(new byte[0]))
-                .tensor("half", DType.F16, new long[] {1}, MemorySegment.ofArray(new short[] {0x3800}))
+                .tensor("bytes", DType.U8, new long[]{3}, MemorySegment.ofArray(new byte[]{1, 2, 3}))
+                .tensor("w", DType.F32, new long[]{2, 2}, MemorySegment.ofArray(new float[]{1, 2, 3, Float.NaN}))
+                .tensor("scalar", DType.I64, new long[0], MemorySegment.ofArray(new long[]{Long.MIN_VALUE}))
+                .tensor("empty", DType.BF16, new long[]{0, 7}, MemorySegment.ofArray(new byte[0]))
+                .tensor("half", DType.F16, new long[]{1}, MemorySegment.ofArray(new short[]{0x3800}))
                 .write(path);
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
             assertThat(file.metadata()).containsEntry("step", "12 \"é\"");
@@ -125,10 +127,10 @@ class SafetensorsFileTest {
 
     @Test
     void theWriterChecksItsInput() throws IOException {
-        SafetensorsWriter writer = new SafetensorsWriter().tensor("w", DType.F32, new long[] {2}, MemorySegment.ofArray(new float[3]));
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", DType.F32, new long[] {2}, MemorySegment.NULL));
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("__metadata__", DType.F32, new long[] {2}, MemorySegment.NULL));
-        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("v", DType.F32, new long[] {-2}, MemorySegment.NULL));
+        SafetensorsWriter writer = new SafetensorsWriter().tensor("w", DType.F32, new long[]{2}, MemorySegment.ofArray(new float[3]));
+        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("w", DType.F32, new long[]{2}, MemorySegment.NULL));
+        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("__metadata__", DType.F32, new long[]{2}, MemorySegment.NULL));
+        assertThatIllegalArgumentException().isThrownBy(() -> writer.tensor("v", DType.F32, new long[]{-2}, MemorySegment.NULL));
         Path old = Files.writeString(folder.resolve("m.safetensors"), "old");
         assertThatIllegalArgumentException().isThrownBy(() -> writer.write(old)).withMessageContaining("12 bytes");
         assertThat(old).hasContent("old");

@@ -1,8 +1,5 @@
 package org.setun.formats.tokenizer;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +14,9 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 class BpeTrainerTest {
 
@@ -74,7 +74,7 @@ class BpeTrainerTest {
             }
             PairCounter.Pair best = counts.entrySet().stream()
                     .map(entry -> new PairCounter.Pair(entry.getKey().left(), entry.getKey().right(), entry.getValue()))
-                            .sorted().findFirst()
+                    .sorted().findFirst()
                     .orElse(new PairCounter.Pair(0, 0, 0));
             if (best.count() < 2) {
                 break;

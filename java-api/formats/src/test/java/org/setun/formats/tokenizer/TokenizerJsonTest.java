@@ -1,9 +1,5 @@
 package org.setun.formats.tokenizer;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +22,10 @@ import org.setun.formats.Hostile;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 class TokenizerJsonTest {
 
@@ -61,7 +61,7 @@ class TokenizerJsonTest {
     @ParameterizedTest
     @EnumSource(value = PreTokenizer.class, names = "DEFAULT", mode = EnumSource.Mode.EXCLUDE)
     void whatIsWrittenIsReadBackHereAndByHuggingFacesLibrary(PreTokenizer pre) throws IOException {
-        for (boolean markers : new boolean[] {true, false}) {
+        for (boolean markers : new boolean[]{true, false}) {
             BpeTokenizer tokenizer = tokenizer(pre, markers);
             Path file = folder.resolve("tokenizer.json");
             TokenizerJson.write(tokenizer, file);
@@ -96,7 +96,7 @@ class TokenizerJsonTest {
     }
 
     private static void assertSameIds(BpeTokenizer tokenizer, HuggingFaceTokenizer other, String text) {
-        for (boolean special : new boolean[] {true, false}) {
+        for (boolean special : new boolean[]{true, false}) {
             int[] expected = Arrays.stream(other.encode(text, special, true).getIds()).mapToInt(Math::toIntExact).toArray();
             assertThat(tokenizer.encode(text, special, true)).as("'%s'", text).isEqualTo(expected);
         }

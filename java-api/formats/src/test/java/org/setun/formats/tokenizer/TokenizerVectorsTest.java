@@ -1,8 +1,5 @@
 package org.setun.formats.tokenizer;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -18,6 +15,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /** Ids that llama.cpp computed. */
 class TokenizerVectorsTest {

@@ -1,5 +1,11 @@
 package org.setun.kernels.internal;
 
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.NnOps;
+import org.setun.kernels.OptimOps;
+import org.setun.kernels.internal.Require.Type;
+
 import static org.setun.kernels.internal.Require.atLeast;
 import static org.setun.kernels.internal.Require.batched;
 import static org.setun.kernels.internal.Require.dim;
@@ -7,12 +13,6 @@ import static org.setun.kernels.internal.Require.matrix;
 import static org.setun.kernels.internal.Require.strided;
 import static org.setun.kernels.internal.Require.vector;
 import static org.setun.kernels.internal.Require.writable;
-
-import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
-import org.setun.kernels.NnOps;
-import org.setun.kernels.OptimOps;
-import org.setun.kernels.internal.Require.Type;
 
 /**
  * The arguments of the fp32 operations, checked before anything runs: one method per operation, with its parameters in its order.

@@ -39,7 +39,8 @@ final class LibraryCache {
             directories.add(Path.of(home, ".cache"));
         }
         String user = properties.apply("user.name");
-        directories.add(Path.of(properties.apply("java.io.tmpdir"), "setun-" + (user == null ? "user" : user.replaceAll("[^A-Za-z0-9_.-]", "_"))));
+        directories.add(
+                Path.of(properties.apply("java.io.tmpdir"), "setun-" + (user == null ? "user" : user.replaceAll("[^A-Za-z0-9_.-]", "_"))));
         return directories;
     }
 
@@ -91,7 +92,7 @@ final class LibraryCache {
 
     private static FileAttribute<?>[] ownerOnly(Path where, String rights) {
         return where.getFileSystem().supportedFileAttributeViews().contains("posix")
-                ? new FileAttribute<?>[] { PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(rights)) }
+                ? new FileAttribute<?>[]{PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(rights))}
                 : new FileAttribute<?>[0];
     }
 

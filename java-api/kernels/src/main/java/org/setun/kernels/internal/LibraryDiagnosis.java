@@ -64,8 +64,10 @@ final class LibraryDiagnosis {
         }
         long sectionTable = head.getLong(40);
         long sectionBytes = (long) Short.toUnsignedInt(head.getShort(58)) * Short.toUnsignedInt(head.getShort(60));
-        return sectionTable < 0 || sectionTable > size - sectionBytes ? "truncated: " + size + " bytes of at least "
-                + Long.toUnsignedString(sectionTable + sectionBytes) : null;
+        return sectionTable < 0 || sectionTable > size - sectionBytes
+                ? "truncated: " + size + " bytes of at least "
+                        + Long.toUnsignedString(sectionTable + sectionBytes)
+                : null;
     }
 
     private static String whatTheLinkerSays(Path file) {

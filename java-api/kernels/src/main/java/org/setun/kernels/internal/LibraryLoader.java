@@ -76,7 +76,8 @@ public final class LibraryLoader {
         if (path != null && !path.isEmpty()) {
             Path file = Path.of(path).toAbsolutePath();
             return open(file, "-D" + PATH_PROPERTY + "=" + file).orElseThrow(() -> failure("point -D" + PATH_PROPERTY + " to the "
-                    + platform.libraryName() + " " + Platform.VERSION + " built for " + platform.classifier() + ", or remove the property"));
+                    + platform.libraryName() + " " + Platform.VERSION + " built for " + platform.classifier()
+                    + ", or remove the property"));
         }
         return fromResource().or(this::fromLibraryPath).orElseThrow(() -> failure(remedy()));
     }
@@ -147,7 +148,8 @@ public final class LibraryLoader {
             if (version == ABI_VERSION) {
                 return new Library(symbols, file);
             }
-            attempts.add(new Attempt(where, "the library has ABI version " + version + ", Setun " + Platform.VERSION + " needs " + ABI_VERSION));
+            attempts.add(
+                    new Attempt(where, "the library has ABI version " + version + ", Setun " + Platform.VERSION + " needs " + ABI_VERSION));
             return null;
         }).or(() -> {
             if (attempts.isEmpty() || !attempts.getLast().where.equals(where)) {

@@ -1,10 +1,5 @@
 package org.setun.kernels.internal;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
@@ -12,6 +7,11 @@ import java.lang.invoke.MethodHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.setun.kernels.PoolExhaustedException;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /**
  * A {@code setun_context} with its slabs: calls go through its gate, failures become exceptions with the context's message, and no slab
@@ -22,7 +22,8 @@ public final class NativeContext implements AutoCloseable {
     private static final Struct OPTIONS = Downcalls.struct("setun_context_options", JAVA_LONG.withName("size"),
             JAVA_INT.withName("threads"), JAVA_INT.withName("isa"));
     private static final MethodHandle BUILD_INFO = Downcalls.function("setun_build_info", FunctionDescriptor.of(ADDRESS));
-    private static final MethodHandle CREATE = Downcalls.function("setun_context_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
+    private static final MethodHandle CREATE = Downcalls.function("setun_context_create",
+            FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
     private static final MethodHandle DESTROY = Downcalls.operation("setun_context_destroy");
     private static final MethodHandle MESSAGE = Downcalls.function("setun_context_message", FunctionDescriptor.of(ADDRESS, ADDRESS));
     private static final MethodHandle THREADS = Downcalls.operation("setun_context_threads");

@@ -1,13 +1,13 @@
 package org.setun.kernels.internal;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import org.setun.kernels.GemmOps;
+
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
-import org.setun.kernels.GemmOps;
 
 /** The functions of {@code setun/gemm.h}. */
 public final class NativeGemm implements GemmOps {

@@ -38,7 +38,8 @@ public final class NativeLibrary {
         } catch (IllegalCallerException e) {
             Module module = NativeLibrary.class.getModule();
             throw new NativeLibraryException("cannot load the native library of Setun " + Platform.VERSION + ": " + e.getMessage()
-                    + "\nWhat to do: start Java with --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED") + '.');
+                    + "\nWhat to do: start Java with --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED")
+                    + '.');
         }
     }
 
@@ -52,7 +53,8 @@ public final class NativeLibrary {
     static MemorySegment symbol(String name) {
         LibraryLoader.Library loaded = get();
         return loaded.symbols().find(name).orElseThrow(
-                () -> new NativeLibraryException(loaded.file() + " has no " + name + ": it is an unfinished or damaged build of ABI version "
-                        + LibraryLoader.ABI_VERSION + ". What to do: build or install Setun " + Platform.VERSION + " anew."));
+                () -> new NativeLibraryException(
+                        loaded.file() + " has no " + name + ": it is an unfinished or damaged build of ABI version "
+                                + LibraryLoader.ABI_VERSION + ". What to do: build or install Setun " + Platform.VERSION + " anew."));
     }
 }

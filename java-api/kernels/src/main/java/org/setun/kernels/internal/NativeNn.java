@@ -1,41 +1,43 @@
 package org.setun.kernels.internal;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NnOps;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 /** The functions of {@code setun/nn.h}. */
 public final class NativeNn implements NnOps {
 
-        private static final Struct RMSNORM_ARGS = Downcalls.struct("setun_rmsnorm_args", JAVA_LONG.withName("size"),
+    private static final Struct RMSNORM_ARGS = Downcalls.struct("setun_rmsnorm_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("d"), ADDRESS.withName("x"), ADDRESS.withName("w"), JAVA_FLOAT.withName("eps"),
             JAVA_INT.withName("accumulate"), ADDRESS.withName("y"), ADDRESS.withName("rstd"), ADDRESS.withName("dy"),
             ADDRESS.withName("dx"), ADDRESS.withName("dw"));
-        private static final Struct ROPE_ARGS = Downcalls.struct("setun_rope_args", JAVA_LONG.withName("size"),
+    private static final Struct ROPE_ARGS = Downcalls.struct("setun_rope_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("x"), JAVA_LONG.withName("n"), JAVA_LONG.withName("heads"), JAVA_LONG.withName("head_dim"),
             JAVA_LONG.withName("ldx"), ADDRESS.withName("positions"), JAVA_FLOAT.withName("theta"), JAVA_INT.withName("convention"),
             JAVA_INT.withName("inverse"), JAVA_INT.withName("reserved"));
-        private static final Struct ATTENTION_ARGS = Downcalls.struct("setun_attention_args", JAVA_LONG.withName("size"),
+    private static final Struct ATTENTION_ARGS = Downcalls.struct("setun_attention_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("batch"), JAVA_LONG.withName("t"), JAVA_LONG.withName("s"), JAVA_LONG.withName("heads"),
             JAVA_LONG.withName("kv_heads"), JAVA_LONG.withName("head_dim"), JAVA_FLOAT.withName("scale"), JAVA_INT.withName("reserved"),
             ADDRESS.withName("q"), JAVA_LONG.withName("ldq"), ADDRESS.withName("k"), ADDRESS.withName("v"), JAVA_LONG.withName("ldkv"),
             JAVA_LONG.withName("kv_batch_stride"), ADDRESS.withName("out"), ADDRESS.withName("lse"), ADDRESS.withName("dout"),
             ADDRESS.withName("dq"), ADDRESS.withName("dk"), ADDRESS.withName("dv"));
-        private static final Struct GLU_ARGS = Downcalls.struct("setun_glu_args", JAVA_LONG.withName("size"),
+    private static final Struct GLU_ARGS = Downcalls.struct("setun_glu_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("d"), JAVA_INT.withName("kind"), JAVA_INT.withName("reserved"),
             ADDRESS.withName("gate"), ADDRESS.withName("up"), ADDRESS.withName("y"), ADDRESS.withName("dy"), ADDRESS.withName("dgate"),
             ADDRESS.withName("dup"));
-        private static final Struct CROSS_ENTROPY_ARGS = Downcalls.struct("setun_cross_entropy_args", JAVA_LONG.withName("size"),
+    private static final Struct CROSS_ENTROPY_ARGS = Downcalls.struct("setun_cross_entropy_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("vocab"), ADDRESS.withName("logits"), ADDRESS.withName("targets"),
             ADDRESS.withName("loss"), ADDRESS.withName("dlogits"), JAVA_FLOAT.withName("grad_scale"), JAVA_INT.withName("reserved"));
-    private static final MethodHandle EMBEDDING_FORWARD = Downcalls.operation("setun_embedding_forward", ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-    private static final MethodHandle EMBEDDING_BACKWARD = Downcalls.operation("setun_embedding_backward", ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+    private static final MethodHandle EMBEDDING_FORWARD = Downcalls.operation("setun_embedding_forward", ADDRESS, JAVA_LONG, ADDRESS,
+            JAVA_LONG, JAVA_LONG, ADDRESS);
+    private static final MethodHandle EMBEDDING_BACKWARD = Downcalls.operation("setun_embedding_backward", ADDRESS, JAVA_LONG, ADDRESS,
+            JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle RMSNORM_FORWARD = Downcalls.operation("setun_rmsnorm_forward", ADDRESS);
     private static final MethodHandle RMSNORM_BACKWARD = Downcalls.operation("setun_rmsnorm_backward", ADDRESS);
     private static final MethodHandle ROPE = Downcalls.operation("setun_rope", ADDRESS);
@@ -86,16 +88,18 @@ public final class NativeNn implements NnOps {
     @Override
     public void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
         Checks.rmsNormForward(x, w, n, d, eps, y, rstd);
-        context.call(RMSNORM_FORWARD, Arguments.begin(RMSNORM_ARGS).i64(n).i64(d).pointer(x).pointer(w).f32(eps).i32(0).pointer(y).pointer(rstd)
-                .pointer(null).pointer(null).pointer(null));
+        context.call(RMSNORM_FORWARD,
+                Arguments.begin(RMSNORM_ARGS).i64(n).i64(d).pointer(x).pointer(w).f32(eps).i32(0).pointer(y).pointer(rstd)
+                        .pointer(null).pointer(null).pointer(null));
     }
 
     @Override
     public void rmsNormBackward(MemorySegment x, MemorySegment w, MemorySegment rstd, MemorySegment dy, long n, long d, MemorySegment dx,
             boolean accumulate, @Nullable MemorySegment dw) {
         Checks.rmsNormBackward(x, w, rstd, dy, n, d, dx, dw);
-        context.call(RMSNORM_BACKWARD, Arguments.begin(RMSNORM_ARGS).i64(n).i64(d).pointer(x).pointer(w).f32(0).flag(accumulate).pointer(null)
-                .pointer(rstd).pointer(dy).pointer(dx).pointer(dw));
+        context.call(RMSNORM_BACKWARD,
+                Arguments.begin(RMSNORM_ARGS).i64(n).i64(d).pointer(x).pointer(w).f32(0).flag(accumulate).pointer(null)
+                        .pointer(rstd).pointer(dy).pointer(dx).pointer(dw));
     }
 
     @Override
@@ -139,8 +143,9 @@ public final class NativeNn implements NnOps {
     public void gluBackward(Glu kind, MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate,
             MemorySegment dup) {
         Checks.gluBackward(gate, up, dy, n, d, dgate, dup);
-        context.call(GLU_BACKWARD, Arguments.begin(GLU_ARGS).i64(n).i64(d).i32(kind.ordinal()).i32(0).pointer(gate).pointer(up).pointer(null)
-                .pointer(dy).pointer(dgate).pointer(dup));
+        context.call(GLU_BACKWARD,
+                Arguments.begin(GLU_ARGS).i64(n).i64(d).i32(kind.ordinal()).i32(0).pointer(gate).pointer(up).pointer(null)
+                        .pointer(dy).pointer(dgate).pointer(dup));
     }
 
     @Override

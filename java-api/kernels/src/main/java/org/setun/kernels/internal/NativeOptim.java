@@ -1,14 +1,14 @@
 package org.setun.kernels.internal;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.OptimOps;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /** The functions of {@code setun/optim.h}. */
 public final class NativeOptim implements OptimOps {
@@ -72,7 +72,9 @@ public final class NativeOptim implements OptimOps {
     public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor) {
         Checks.adamW(step, count, w, g, m, v, gradFactor);
-        context.call(ADAMW, Arguments.begin(ADAMW_ARGS).i64(count).pointer(w).pointer(g).pointer(m).pointer(v).f32(step.lr()).f32(step.beta1())
-                .f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1()).f32(step.bias2()).i32(0).pointer(gradFactor));
+        context.call(ADAMW,
+                Arguments.begin(ADAMW_ARGS).i64(count).pointer(w).pointer(g).pointer(m).pointer(v).f32(step.lr()).f32(step.beta1())
+                        .f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1()).f32(step.bias2()).i32(0)
+                        .pointer(gradFactor));
     }
 }

@@ -1,15 +1,15 @@
 package org.setun.kernels.internal;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /** The functions of {@code setun/ternary.h}. */
 public final class NativeTernary implements TernaryOps {
@@ -27,15 +27,18 @@ public final class NativeTernary implements TernaryOps {
     private static final Struct GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("x"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldx"), ADDRESS.withName("bias"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"));
-    private static final MethodHandle QUANTIZE = Downcalls.operation("setun_ternary_quantize", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
-    private static final MethodHandle QUANTIZE_PACK = Downcalls.operation("setun_ternary_quantize_pack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
+    private static final MethodHandle QUANTIZE = Downcalls.operation("setun_ternary_quantize", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS,
+            ADDRESS);
+    private static final MethodHandle QUANTIZE_PACK = Downcalls.operation("setun_ternary_quantize_pack", ADDRESS, JAVA_LONG, JAVA_LONG,
+            ADDRESS, ADDRESS);
     private static final MethodHandle PACK = Downcalls.operation("setun_ternary_pack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle UNPACK = Downcalls.operation("setun_ternary_unpack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle EXPAND = Downcalls.operation("setun_ternary_expand", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
     private static final MethodHandle ENCODE = Downcalls.operation("setun_ternary_encode", ADDRESS);
     private static final MethodHandle DECODE = Downcalls.operation("setun_ternary_decode", ADDRESS);
     private static final MethodHandle QUANTIZE_ROWS = Downcalls.operation("setun_quantize_rows", ADDRESS);
-    private static final MethodHandle DEQUANTIZE_ROWS = Downcalls.operation("setun_dequantize_rows", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+    private static final MethodHandle DEQUANTIZE_ROWS = Downcalls.operation("setun_dequantize_rows", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG,
+            ADDRESS);
     private static final MethodHandle GEMM = Downcalls.operation("setun_ternary_gemm", ADDRESS);
     private static final MethodHandle GEMM_F32 = Downcalls.operation("setun_ternary_gemm_f32", ADDRESS);
 
@@ -118,13 +121,15 @@ public final class NativeTernary implements TernaryOps {
     }
 
     @Override
-    public void ternaryEncode(TernaryFormat format, MemorySegment codes, long m, long k, @Nullable MemorySegment scales, MemorySegment data) {
+    public void ternaryEncode(TernaryFormat format, MemorySegment codes, long m, long k, @Nullable MemorySegment scales,
+            MemorySegment data) {
         TernaryChecks.encode(format, codes, m, k, scales, data);
         context.call(ENCODE, codec(format, codes, m, k, scales, data));
     }
 
     @Override
-    public void ternaryDecode(TernaryFormat format, MemorySegment data, long m, long k, MemorySegment codes, @Nullable MemorySegment scales) {
+    public void ternaryDecode(TernaryFormat format, MemorySegment data, long m, long k, MemorySegment codes,
+            @Nullable MemorySegment scales) {
         TernaryChecks.decode(format, data, m, k, codes, scales);
         context.call(DECODE, codec(format, codes, m, k, scales, data));
     }
@@ -156,7 +161,8 @@ public final class NativeTernary implements TernaryOps {
     }
 
     @Override
-    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step, MemorySegment sum,
+    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            MemorySegment sum,
             long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);

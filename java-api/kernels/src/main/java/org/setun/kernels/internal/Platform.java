@@ -66,7 +66,8 @@ public record Platform(String os, String arch, String libc) {
         Linker linker = Linker.nativeLinker();
         return linker.defaultLookup().find("gnu_get_libc_version").map(address -> {
             try {
-                MemorySegment text = (MemorySegment) linker.downcallHandle(address, FunctionDescriptor.of(ValueLayout.ADDRESS)).invokeExact();
+                MemorySegment text = (MemorySegment) linker.downcallHandle(address, FunctionDescriptor.of(ValueLayout.ADDRESS))
+                        .invokeExact();
                 return "glibc " + text.reinterpret(64).getString(0);
             } catch (Throwable e) {
                 throw new AssertionError(e);

@@ -11,10 +11,7 @@ final class Require {
 
     /** Element types of operands. */
     enum Type {
-        F32(4, "floats"),
-        F64(8, "doubles"),
-        I32(4, "ints"),
-        I8(1, "bytes");
+        F32(4, "floats"), F64(8, "doubles"), I32(4, "ints"), I8(1, "bytes");
 
         private final int bytes;
         private final String plural;
@@ -70,7 +67,8 @@ final class Require {
     }
 
     /** Batches of strided rows; {@code batchStride} values from one batch item to the next. */
-    static void batched(String name, MemorySegment segment, Type type, long batch, String batchStrideName, long batchStride, String rowsName,
+    static void batched(String name, MemorySegment segment, Type type, long batch, String batchStrideName, long batchStride,
+            String rowsName,
             long rows, String columnsName, long columns, String ldName, long ld) {
         dim(rowsName, rows);
         farEnough(ldName, ld, columnsName, dim(columnsName, columns));

@@ -1,16 +1,16 @@
 package org.setun.kernels.internal;
 
-import static org.setun.kernels.internal.Require.dim;
-import static org.setun.kernels.internal.Require.matrix;
-import static org.setun.kernels.internal.Require.strided;
-import static org.setun.kernels.internal.Require.vector;
-import static org.setun.kernels.internal.Require.writable;
-
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.internal.Require.Type;
+
+import static org.setun.kernels.internal.Require.dim;
+import static org.setun.kernels.internal.Require.matrix;
+import static org.setun.kernels.internal.Require.strided;
+import static org.setun.kernels.internal.Require.vector;
+import static org.setun.kernels.internal.Require.writable;
 
 /** The arguments of the ternary operations, checked before anything runs; see {@link Checks}. */
 public final class TernaryChecks {

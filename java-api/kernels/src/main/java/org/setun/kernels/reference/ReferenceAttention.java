@@ -1,10 +1,10 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.f32;
-
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NnOps.Attention;
+
+import static org.setun.kernels.reference.Segments.f32;
 
 /** Causal grouped-query attention: softmax(scale * q k^T) v, where query i of t sees keys 0 .. i + s - t. All sums in fp64. */
 final class ReferenceAttention {
@@ -25,7 +25,8 @@ final class ReferenceAttention {
         this.batchStride = shape.kvBatchStride() == 0 ? shape.keys() * shape.ldkv() : shape.kvBatchStride();
     }
 
-    static void forward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, @Nullable MemorySegment lse) {
+    static void forward(Attention shape, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out,
+            @Nullable MemorySegment lse) {
         ReferenceAttention attention = new ReferenceAttention(shape, q, k, v);
         attention.forEachQuery((batch, head, query) -> attention.forward(batch, head, query, out, lse));
     }

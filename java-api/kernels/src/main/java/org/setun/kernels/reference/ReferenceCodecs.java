@@ -1,14 +1,14 @@
 package org.setun.kernels.reference;
 
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-import static org.setun.kernels.reference.Segments.f32;
-import static org.setun.kernels.reference.Segments.i8;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
+
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+import static org.setun.kernels.reference.Segments.f32;
+import static org.setun.kernels.reference.Segments.i8;
 
 /** Codes to and from the packed layout and the interchange formats. */
 final class ReferenceCodecs {

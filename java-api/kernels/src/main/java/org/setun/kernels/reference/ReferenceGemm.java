@@ -1,9 +1,9 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.f32;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+
+import static org.setun.kernels.reference.Segments.f32;
 
 /** fp32 matrix product with fp64 accumulation. */
 final class ReferenceGemm {

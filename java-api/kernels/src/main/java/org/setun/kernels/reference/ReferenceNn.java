@@ -1,12 +1,12 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.f32;
-import static org.setun.kernels.reference.Segments.i32;
-
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
+
+import static org.setun.kernels.reference.Segments.f32;
+import static org.setun.kernels.reference.Segments.i32;
 
 /** Network kernels; sums and transcendental functions in fp64, rounded once. Attention: {@link ReferenceAttention}. */
 final class ReferenceNn {

@@ -1,11 +1,11 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.f32;
-import static org.setun.kernels.reference.Segments.f64;
-
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.OptimOps.AdamW;
+
+import static org.setun.kernels.reference.Segments.f32;
+import static org.setun.kernels.reference.Segments.f64;
 
 /** Global-norm clipping and AdamW (arXiv 1711.05101). */
 final class ReferenceOptim {

@@ -1,12 +1,12 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.f32;
-import static org.setun.kernels.reference.Segments.i32;
-import static org.setun.kernels.reference.Segments.i8;
-
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.TernaryOps;
+
+import static org.setun.kernels.reference.Segments.f32;
+import static org.setun.kernels.reference.Segments.i32;
+import static org.setun.kernels.reference.Segments.i8;
 
 /** Absmean weights, absmax activations (BitNet b1.58, arXiv 2402.17764) and their products. */
 final class ReferenceTernary {

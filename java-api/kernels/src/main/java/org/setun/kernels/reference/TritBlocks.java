@@ -1,8 +1,8 @@
 package org.setun.kernels.reference;
 
-import static org.setun.kernels.reference.Segments.i8;
-
 import java.lang.foreign.MemorySegment;
+
+import static org.setun.kernels.reference.Segments.i8;
 
 /**
  * GGUF TQ1_0: 256 values in 52 bytes of up to five trits, then two bytes of scale. Trit n of a byte is digit n, most significant first,

@@ -1,7 +1,5 @@
 package org.setun.kernels.internal;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.PaddingLayout;
@@ -21,6 +19,8 @@ import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.TernaryFormat;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** Every function, struct and constant of the C headers has its binding, with the same types, and no binding is without its declaration. */
 class BindingsMatchHeadersTest {
@@ -52,7 +52,8 @@ class BindingsMatchHeadersTest {
             long offset = 0;
             for (MemoryLayout member : layout.memberLayouts()) {
                 if (!(member instanceof PaddingLayout)) {
-                    fields.add(new CHeaders.Field(member.name().orElseThrow(), (java.lang.foreign.ValueLayout) member.withoutName(), offset));
+                    fields.add(
+                            new CHeaders.Field(member.name().orElseThrow(), (java.lang.foreign.ValueLayout) member.withoutName(), offset));
                 }
                 offset += member.byteSize();
             }
@@ -83,7 +84,7 @@ class BindingsMatchHeadersTest {
         for (NnOps.Glu glu : NnOps.Glu.values()) {
             java.put("SETUN_GLU_" + glu.name(), (long) glu.ordinal());
         }
-        String[] statuses = { "OK", "INVALID_ARGUMENT", "OUT_OF_MEMORY", "UNSUPPORTED", "INTERNAL" };
+        String[] statuses = {"OK", "INVALID_ARGUMENT", "OUT_OF_MEMORY", "UNSUPPORTED", "INTERNAL"};
         for (int i = 0; i < statuses.length; i++) {
             java.put("SETUN_" + statuses[i], (long) i);
         }
@@ -92,9 +93,9 @@ class BindingsMatchHeadersTest {
 
     @Test
     void sizesOfTernaryMatrices() {
-        for (long k : new long[] { 0, 1, 255, 256, 257, 4096, 16_000_000 }) {
+        for (long k : new long[]{0, 1, 255, 256, 257, 4096, 16_000_000}) {
             assertThat(NativeTernary.nativePaddedK(k)).isEqualTo(org.setun.kernels.TernaryOps.paddedK(k));
-            for (long m : new long[] { 0, 1, 3, 4, 5, 4096 }) {
+            for (long m : new long[]{0, 1, 3, 4, 5, 4096}) {
                 assertThat(NativeTernary.nativePackedBytes(m, k)).isEqualTo(org.setun.kernels.TernaryOps.packedBytes(m, k));
                 for (TernaryFormat format : TernaryFormat.values()) {
                     long expected;

@@ -1,9 +1,5 @@
 package org.setun.kernels.internal;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,6 +21,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.kernels.NativeLibraryException;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /** Where libraries are looked for, and what a user is told when there is none. */
 class LibraryLoaderTest {
@@ -101,7 +101,7 @@ class LibraryLoaderTest {
         byte[] whole = Files.readAllBytes(REAL);
         Path file = temp.resolve("libsetun.so");
         properties.put("setun.native.path", file.toString());
-        for (int length : new int[] { 64, 600, whole.length / 2, whole.length - 1 }) {
+        for (int length : new int[]{64, 600, whole.length / 2, whole.length - 1}) {
             Files.write(file, Arrays.copyOf(whole, length));
             assertRefused(file + ": truncated: " + length + " bytes of at least " + whole.length);
         }
@@ -131,7 +131,8 @@ class LibraryLoaderTest {
     @Test
     void unresolvedSymbolsAreNamedByTheLinker() throws Exception {
         properties.put("setun.native.path",
-                compile("broken", "int not_there_at_all(void); int (*keep)(void) = not_there_at_all; unsigned setun_abi_version(void) { return 1; }")
+                compile("broken",
+                        "int not_there_at_all(void); int (*keep)(void) = not_there_at_all; unsigned setun_abi_version(void) { return 1; }")
                         .toString());
         assertRefused("undefined symbol: not_there_at_all");
     }
@@ -196,7 +197,8 @@ class LibraryLoaderTest {
     @Test
     void withoutResourceTheDependencyIsNamed() {
         properties.put("java.library.path", temp + ":" + temp.resolve("none"));
-        assertRefused("resource " + HERE.resource() + ": not on the class path", "java.library.path: " + temp.resolve("libsetun.so") + ": no such",
+        assertRefused("resource " + HERE.resource() + ": not on the class path",
+                "java.library.path: " + temp.resolve("libsetun.so") + ": no such",
                 "java.library.path: " + temp.resolve("none/libsetun.so"),
                 "add the dependency org.setun:setun-kernels:" + Platform.VERSION + ":" + HERE.classifier());
     }
@@ -228,7 +230,8 @@ class LibraryLoaderTest {
     void aNoexecDirectoryIsTheNamedCause() throws IOException {
         Path shared = Path.of("/dev/shm");
         assumeTrue(Files.isWritable(shared), "no writable /dev/shm");
-        assumeTrue(LibraryDiagnosis.noexecMountOf(shared, Files.readAllLines(Path.of("/proc/self/mounts"))) != null, "/dev/shm allows execution");
+        assumeTrue(LibraryDiagnosis.noexecMountOf(shared, Files.readAllLines(Path.of("/proc/self/mounts"))) != null,
+                "/dev/shm allows execution");
         Path folder = Files.createTempDirectory(shared, "setun");
         Path copy = Files.copy(REAL, folder.resolve("libsetun.so"));
         try {

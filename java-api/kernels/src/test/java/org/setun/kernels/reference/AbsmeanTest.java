@@ -1,8 +1,5 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -10,6 +7,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** Absmean ternary quantization of weights. */
 class AbsmeanTest {
@@ -118,7 +118,7 @@ class AbsmeanTest {
     void expandingGivesGammaTimesCode() {
         MemorySegment packed = OffHeap.bytes(64);
         MemorySegment out = OffHeap.floats(3);
-        backend.ternaryPack(OffHeap.of(new byte[] {1, 0, -1}), 1, 3, packed);
+        backend.ternaryPack(OffHeap.of(new byte[]{1, 0, -1}), 1, 3, packed);
         backend.ternaryExpand(packed, 1, 3, OffHeap.of(0.25f), out);
         assertThat(OffHeap.toFloats(out)).containsExactly(0.25f, 0f, -0.25f);
         backend.ternaryExpand(packed, 1, 3, OffHeap.of(Float.NaN), out);

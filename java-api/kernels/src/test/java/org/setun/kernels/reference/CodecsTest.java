@@ -1,8 +1,5 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
@@ -15,6 +12,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.TernaryFormat;
 import org.setun.testsupport.OffHeap;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** The packed layout and the interchange formats. */
 class CodecsTest {
@@ -136,7 +136,7 @@ class CodecsTest {
 
     @Test
     void codesThatAreNotTernaryAreRefused() {
-        MemorySegment codes = OffHeap.of(new byte[] {0, 1, 2});
+        MemorySegment codes = OffHeap.of(new byte[]{0, 1, 2});
         assertThatThrownBy(() -> backend.ternaryPack(codes, 1, 3, OffHeap.bytes(64)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessage("codes[2] = 2 must be -1, 0 or 1");
         assertThatThrownBy(() -> backend.ternaryEncode(TernaryFormat.HF_U8, codes, 1, 3, null, OffHeap.bytes(3)))

@@ -1,12 +1,12 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** The order of additions, by values whose sum tells the order. */
 class FixedSumsTest {

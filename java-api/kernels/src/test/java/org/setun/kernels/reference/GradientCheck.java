@@ -1,13 +1,13 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /**
  * Compares a gradient with fourth-order central differences of a scalar loss. Inputs and steps are multiples of 2^-10, so that x + h is

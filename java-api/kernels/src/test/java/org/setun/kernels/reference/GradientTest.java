@@ -1,8 +1,5 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,6 +9,9 @@ import org.setun.kernels.NnOps.Attention;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** Every backward operation against finite differences of its forward. */
 class GradientTest {

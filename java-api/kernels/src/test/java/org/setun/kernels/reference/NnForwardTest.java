@@ -1,9 +1,5 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -11,6 +7,10 @@ import org.setun.kernels.NnOps.Attention;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 /** Forward operations by hand-computed values, edges and invariants. */
 class NnForwardTest {

@@ -1,12 +1,12 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.OptimOps.AdamW;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** Clipping and AdamW. */
 class OptimTest {
@@ -63,7 +63,7 @@ class OptimTest {
         MemorySegment v = OffHeap.of(3f);
         AdamW step = new AdamW(0.1f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f);
         backend.adamW(step, 1, w, OffHeap.of(Float.NaN), m, v, OffHeap.of(0f));
-        assertThat(new float[] {OffHeap.toFloats(w)[0], OffHeap.toFloats(m)[0], OffHeap.toFloats(v)[0]}).containsExactly(1f, 2f, 3f);
+        assertThat(new float[]{OffHeap.toFloats(w)[0], OffHeap.toFloats(m)[0], OffHeap.toFloats(v)[0]}).containsExactly(1f, 2f, 3f);
         backend.adamW(step, 1, w, OffHeap.of(1f), m, v, null);
         assertThat(OffHeap.toFloats(w)[0]).isNotEqualTo(1f);
     }

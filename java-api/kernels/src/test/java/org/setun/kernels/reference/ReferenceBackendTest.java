@@ -1,8 +1,5 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,6 +18,9 @@ import org.setun.kernels.OptimOps;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** Identity, slabs, and that every operation checks its arguments before it runs. */
 class ReferenceBackendTest {
@@ -54,7 +54,8 @@ class ReferenceBackendTest {
         MemorySegment slab = backend.mapSlab(64);
         backend.close();
         assertThatThrownBy(() -> slab.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> backend.mapSlab(0)).isInstanceOf(IllegalArgumentException.class).hasMessage("bytes = 0 must be at least 1");
+        assertThatThrownBy(() -> backend.mapSlab(0)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("bytes = 0 must be at least 1");
     }
 
     @Test
@@ -80,7 +81,8 @@ class ReferenceBackendTest {
     }
 
     static Stream<Method> operations() {
-        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, OptimOps.class).flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
+        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, OptimOps.class)
+                .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class));
     }
 

@@ -1,13 +1,13 @@
 package org.setun.kernels.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
-
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.setun.testsupport.OffHeap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 /** Products of packed weights with quantized and with fp32 activations. */
 class TernaryProductTest {
@@ -22,9 +22,9 @@ class TernaryProductTest {
 
     @Test
     void smallProductByHand() {
-        MemorySegment packed = pack(2, 3, OffHeap.of(new byte[] {1, -1, 0, -1, -1, 1}));
+        MemorySegment packed = pack(2, 3, OffHeap.of(new byte[]{1, -1, 0, -1, -1, 1}));
         MemorySegment q = OffHeap.bytes(256);
-        MemorySegment.copy(OffHeap.of(new byte[] {10, -3, 7}), 0, q, 0, 3);
+        MemorySegment.copy(OffHeap.of(new byte[]{10, -3, 7}), 0, q, 0, 3);
         MemorySegment y = OffHeap.floats(2);
         MemorySegment acc = OffHeap.bytes(8);
         MemorySegment bias = OffHeap.of(100f, 200f);
@@ -36,7 +36,7 @@ class TernaryProductTest {
 
     @Test
     void residualMayBeTheOutputAndStrideGapsStay() {
-        MemorySegment packed = pack(1, 1, OffHeap.of(new byte[] {1}));
+        MemorySegment packed = pack(1, 1, OffHeap.of(new byte[]{1}));
         MemorySegment q = OffHeap.bytes(512);
         q.set(java.lang.foreign.ValueLayout.JAVA_BYTE, 0, (byte) 3);
         q.set(java.lang.foreign.ValueLayout.JAVA_BYTE, 256, (byte) 4);
@@ -47,7 +47,7 @@ class TernaryProductTest {
 
     @Test
     void aRowMarkedNonFiniteGivesNaN() {
-        MemorySegment packed = pack(1, 2, OffHeap.of(new byte[] {0, 0}));
+        MemorySegment packed = pack(1, 2, OffHeap.of(new byte[]{0, 0}));
         MemorySegment q = OffHeap.bytes(512);
         MemorySegment y = OffHeap.floats(2);
         backend.ternaryGemm(packed, 1, 2, OffHeap.of(1f), q, OffHeap.of(Float.NaN, 1f), OffHeap.of(0, 0), 2, null, null, y, 1, null);

@@ -45,25 +45,29 @@ enum Architecture {
             return;
         }
         if (!config.tiedHead()) {
-            throw new IllegalArgumentException("config.tiedHead = false: architecture " + label + " has no head of its own; train with a tied head");
+            throw new IllegalArgumentException(
+                    "config.tiedHead = false: architecture " + label + " has no head of its own; train with a tied head");
         }
         if (config.rope() != NnOps.Rope.HALVES) {
             throw new IllegalArgumentException("config.rope = " + config.rope() + ": architecture " + label + " rotates HALVES");
         }
         if (config.heads() * config.headDim() != config.dim()) {
-            throw new IllegalArgumentException("config.heads * config.headDim = " + config.heads() * config.headDim() + " must be config.dim = "
-                    + config.dim() + " in architecture " + label);
+            throw new IllegalArgumentException(
+                    "config.heads * config.headDim = " + config.heads() * config.headDim() + " must be config.dim = "
+                            + config.dim() + " in architecture " + label);
         }
     }
 
     private void requireType(MatrixType matrices) {
         if (this == BITNET_B158 && matrices.isTernary() && matrices != MatrixType.I2_S) {
-            throw new IllegalArgumentException("matrices = " + matrices + " of a squared-ReLU model: engines that read this type compute SwiGLU in "
-                    + "its place and would give wrong text without a warning; export as I2_S");
+            throw new IllegalArgumentException(
+                    "matrices = " + matrices + " of a squared-ReLU model: engines that read this type compute SwiGLU in "
+                            + "its place and would give wrong text without a warning; export as I2_S");
         }
         if (this != BITNET_B158 && matrices == MatrixType.I2_S) {
-            throw new IllegalArgumentException("matrices = I2_S of a SwiGLU model: engines that read I2_S compute squared ReLU in its place; "
-                    + "export as TQ2_0 or TQ1_0");
+            throw new IllegalArgumentException(
+                    "matrices = I2_S of a SwiGLU model: engines that read I2_S compute squared ReLU in its place; "
+                            + "export as TQ2_0 or TQ1_0");
         }
     }
 

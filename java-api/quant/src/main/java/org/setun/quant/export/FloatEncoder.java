@@ -24,12 +24,14 @@ final class FloatEncoder {
         for (int i = 0; i < count; i++) {
             float value = values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
             if (!Float.isFinite(value)) {
-                throw new IllegalArgumentException(name + " holds " + value + " at index " + i + ": the training diverged; export an earlier checkpoint");
+                throw new IllegalArgumentException(
+                        name + " holds " + value + " at index " + i + ": the training diverged; export an earlier checkpoint");
             }
             if (halves != null) {
                 short half = Float.floatToFloat16(value);
                 if ((half & 0x7c00) == 0x7c00) {
-                    throw new IllegalArgumentException(name + " holds " + value + " at index " + i + ", beyond half precision; export it as F32");
+                    throw new IllegalArgumentException(
+                            name + " holds " + value + " at index " + i + ", beyond half precision; export it as F32");
                 }
                 halves.set(HALF, 2L * i, half);
             }

@@ -64,15 +64,18 @@ public final class GgufExporter {
      * @throws IllegalArgumentException if no reader would compute this model from such a file; the message says what would work
      * @throws IOException if the device fails
      */
-    public static ExportReport export(Backend backend, Decoder decoder, Tokenizer tokenizer, ExportOptions options, Path file) throws IOException {
+    public static ExportReport export(Backend backend, Decoder decoder, Tokenizer tokenizer, ExportOptions options, Path file)
+            throws IOException {
         if (tokenizer.vocabSize() != decoder.config().vocab()) {
-            throw new IllegalArgumentException("tokenizer has " + tokenizer.vocabSize() + " tokens, the model's embedding " + decoder.config().vocab());
+            throw new IllegalArgumentException(
+                    "tokenizer has " + tokenizer.vocabSize() + " tokens, the model's embedding " + decoder.config().vocab());
         }
         return export(backend, decoder, writer -> {
             switch (tokenizer) {
                 case BpeTokenizer bpe -> GgufTokenizers.write(bpe, writer);
                 case SpmTokenizer spm -> GgufTokenizers.write(spm, writer);
-                default -> throw new IllegalArgumentException("tokenizer is a " + tokenizer.getClass().getName() + ", which GGUF has no form for");
+                default ->
+                    throw new IllegalArgumentException("tokenizer is a " + tokenizer.getClass().getName() + ", which GGUF has no form for");
             }
         }, options, file);
     }
@@ -87,7 +90,8 @@ public final class GgufExporter {
         collectScales();
         GgufWriter writer = metadata();
         tokenizer.accept(writer);
-        try (MemoryPool memory = MemoryPool.builder(backend).slabBytes(4L << 20).build(); Workspace scratch = new Workspace(memory, 4L << 20)) {
+        try (MemoryPool memory = MemoryPool.builder(backend).slabBytes(4L << 20).build();
+                Workspace scratch = new Workspace(memory, 4L << 20)) {
             Map<String, Linear> matrices = new HashMap<>();
             decoder.linears().forEach(linear -> matrices.put(linear.weight().name(), linear));
             for (Parameter parameter : decoder.parameters()) {
@@ -98,7 +102,8 @@ public final class GgufExporter {
                     putNorm(writer, parameter, scratch);
                 } else {
                     GgmlType type = options.halfTables() ? GgmlType.F16 : GgmlType.F32;
-                    writer.tensor(parameter.name(), type, shape(parameter), () -> FloatEncoder.encode(parameter.name(), parameter.value().segment(), type));
+                    writer.tensor(parameter.name(), type, shape(parameter),
+                            () -> FloatEncoder.encode(parameter.name(), parameter.value().segment(), type));
                 }
             }
             writer.write(file);
@@ -145,7 +150,8 @@ public final class GgufExporter {
         for (Linear matrix : decoder.linears()) {
             float scale = ternary(matrix).scales().segment().get(ValueLayout.JAVA_FLOAT, 0);
             if (!Float.isFinite(scale)) {
-                throw new IllegalArgumentException(matrix.weight().name() + " holds NaN or infinity: the training diverged; export an earlier checkpoint");
+                throw new IllegalArgumentException(
+                        matrix.weight().name() + " holds NaN or infinity: the training diverged; export an earlier checkpoint");
             }
             scales.put(matrix.weight().name(), scale);
         }
@@ -185,11 +191,12 @@ public final class GgufExporter {
         writer.tensor(weight.name(), type, shape(weight), () -> {
             scratch.reset();
             MemorySegment codes = ternary(matrix).unpack(backend, scratch).segment();
-            return encoder.encode(options.matrices(), reordered(weight.name(), codes, matrix.inputs(), scratch), matrix.outputs(), matrix.inputs(), stored,
+            return encoder.encode(options.matrices(), reordered(weight.name(), codes, matrix.inputs(), scratch), matrix.outputs(),
+                    matrix.inputs(), stored,
                     scratch);
         });
         if (asTensor) {
-            writer.tensor(base(weight.name()) + ".scale", GgmlType.F32, new long[] {1}, MemorySegment.ofArray(new float[] {scale}));
+            writer.tensor(base(weight.name()) + ".scale", GgmlType.F32, new long[]{1}, MemorySegment.ofArray(new float[]{scale}));
         }
     }
 
@@ -252,7 +259,8 @@ public final class GgufExporter {
     private List<String> warnings() {
         List<String> warnings = new ArrayList<>();
         if (architecture == Architecture.BITNET_B158) {
-            warnings.add("squared ReLU: Setun, Microsoft's bitnet.cpp and ik_llama.cpp compute it; llama.cpp refuses architecture bitnet-b1.58");
+            warnings.add(
+                    "squared ReLU: Setun, Microsoft's bitnet.cpp and ik_llama.cpp compute it; llama.cpp refuses architecture bitnet-b1.58");
         }
         if (options.matrices() == MatrixType.Q2_0) {
             warnings.add("type Q2_0 is known to llama.cpp from 2026 on; older versions refuse the file");

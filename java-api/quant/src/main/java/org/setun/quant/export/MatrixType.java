@@ -40,7 +40,8 @@ public enum MatrixType {
     }
 
     /** The kernel's name of the layout, if a kernel writes it. */
-    @Nullable TernaryFormat format() {
+    @Nullable
+    TernaryFormat format() {
         return format;
     }
 

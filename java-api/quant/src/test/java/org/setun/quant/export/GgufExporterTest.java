@@ -1,8 +1,5 @@
 package org.setun.quant.export;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -30,6 +27,9 @@ import org.setun.nn.Quantization;
 import org.setun.quant.QuantPresets;
 import org.setun.quant.TernaryWeight;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 class GgufExporterTest {
 
     private static final Quantization TERNARY = QuantPresets.bitnetSwiglu().quantization();
@@ -55,7 +55,8 @@ class GgufExporterTest {
     }
 
     private ExportReport export(Decoder decoder, ExportOptions options) throws IOException {
-        return GgufExporter.export(backend, decoder, writer -> writer.string("tokenizer.ggml.model", "none"), options, folder.resolve("m.gguf"));
+        return GgufExporter.export(backend, decoder, writer -> writer.string("tokenizer.ggml.model", "none"), options,
+                folder.resolve("m.gguf"));
     }
 
     private TernaryWeight ternary(Decoder decoder, String name) {
@@ -215,12 +216,14 @@ class GgufExporterTest {
         assertRefused(config(256, NnOps.Glu.RELU2, false, NnOps.Rope.HALVES, true), TERNARY, MatrixType.TQ2_0, "sub norms");
         assertRefused(SWIGLU, Quantization.NONE, MatrixType.TQ2_0, "not trained ternary");
         assertRefused(SWIGLU, TERNARY, MatrixType.I2_S, "TQ2_0");
-        DecoderConfig narrow = new DecoderConfig(60, 256, 1, 4, 2, 32, 512, 128, NnOps.Glu.SILU, true, NnOps.Rope.HALVES, 1e4f, 1e-5f, true);
+        DecoderConfig narrow = new DecoderConfig(60, 256, 1, 4, 2, 32, 512, 128, NnOps.Glu.SILU, true, NnOps.Rope.HALVES, 1e4f, 1e-5f,
+                true);
         assertRefused(narrow, TERNARY, MatrixType.TQ2_0, "config.heads * config.headDim = 128");
     }
 
     private void assertRefused(DecoderConfig config, Quantization quantization, MatrixType type, String... parts) {
-        assertThatThrownBy(() -> export(decoder(config, quantization), ExportOptions.of("x", type))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> export(decoder(config, quantization), ExportOptions.of("x", type)))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContainingAll(parts);
         assertThat(folder.resolve("m.gguf")).doesNotExist();
     }

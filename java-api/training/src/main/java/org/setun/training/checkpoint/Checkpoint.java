@@ -78,7 +78,8 @@ public final class Checkpoint {
     private static void load(Path path, List<NamedTensor> tensors) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
             if (file.tensors().size() != tensors.size()) {
-                throw CheckpointReader.bad(path, "tensors", file.tensors().size() + ", the model of this configuration has " + tensors.size());
+                throw CheckpointReader.bad(path, "tensors",
+                        file.tensors().size() + ", the model of this configuration has " + tensors.size());
             }
             for (NamedTensor tensor : tensors) {
                 SafetensorsTensor info = file.info(tensor.name());

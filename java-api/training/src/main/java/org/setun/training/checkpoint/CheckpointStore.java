@@ -91,7 +91,8 @@ public final class CheckpointStore implements AutoCloseable {
     }
 
     /** Writes a checkpoint and removes those that are no longer kept; if it fails, all earlier ones are as they were. */
-    public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files) throws IOException {
+    public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
+            throws IOException {
         Path target = folder.resolve(String.format("step-%08d", state.step()));
         Path temporary = folder.resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
         try {

@@ -106,7 +106,8 @@ public final class Corpus implements AutoCloseable {
             }
         }
         while (held < wanted * 0.9 && training.size() > 1) {
-            Document smallest = training.stream().min(Comparator.comparingLong(Document::bytes).thenComparing(Document::name)).orElseThrow();
+            Document smallest = training.stream().min(Comparator.comparingLong(Document::bytes).thenComparing(Document::name))
+                    .orElseThrow();
             training.remove(smallest);
             heldOut.add(smallest);
             held += smallest.bytes();

@@ -37,11 +37,13 @@ public final class MnistDataset {
         IdxFile answers = IdxFile.read(labels, 1);
         int n = pictures.shape()[0];
         if (n == 0 || n != answers.shape()[0]) {
-            throw new FormatException(labels.toString(), 4, "count", answers.shape()[0] + " labels for the " + n + " images of " + images, "");
+            throw new FormatException(labels.toString(), 4, "count", answers.shape()[0] + " labels for the " + n + " images of " + images,
+                    "");
         }
         for (int i = 0; i < n; i++) {
             if ((answers.data()[i] & 0xFF) >= classes) {
-                throw new FormatException(labels.toString(), 8L + i, "label", (answers.data()[i] & 0xFF) + ", must be below " + classes, "");
+                throw new FormatException(labels.toString(), 8L + i, "label", (answers.data()[i] & 0xFF) + ", must be below " + classes,
+                        "");
             }
         }
         return new MnistDataset(pictures.data(), answers.data(), pictures.shape()[1] * pictures.shape()[2], classes);

@@ -73,7 +73,8 @@ public final class TokenDataset {
      */
     public void evaluation(long first, long stride, int count, MemorySegment ids, MemorySegment targets) {
         if (first < 0 || stride < 1 || count < 1) {
-            throw new IllegalArgumentException("windows: " + count + " from " + first + " by " + stride + ", must be at least 1 from 0 by 1");
+            throw new IllegalArgumentException(
+                    "windows: " + count + " from " + first + " by " + stride + ", must be at least 1 from 0 by 1");
         }
         for (int row = 0; row < count; row++) {
             long start = (first + row * stride) * context;

@@ -34,7 +34,8 @@ public final class LanguageModelTask implements TrainingTask {
                     + " tokens, the model's context has " + model.config().context());
         }
         if (tokenizer.vocabSize() > model.config().vocab()) {
-            throw new IllegalArgumentException("vocabulary of " + tokenizer.vocabSize() + " tokens, the model has " + model.config().vocab());
+            throw new IllegalArgumentException(
+                    "vocabulary of " + tokenizer.vocabSize() + " tokens, the model has " + model.config().vocab());
         }
         this.model = model;
         this.training = training;

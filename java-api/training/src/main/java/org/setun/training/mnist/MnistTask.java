@@ -31,7 +31,8 @@ public final class MnistTask implements TrainingTask {
      * @param allocator    for the parameters, usually a pool
      * @param seed         of the first weights and of the order of the images
      */
-    public MnistTask(MnistDataset training, MnistDataset test, List<Long> hidden, Quantization quantization, Allocator allocator, long seed) {
+    public MnistTask(MnistDataset training, MnistDataset test, List<Long> hidden, Quantization quantization, Allocator allocator,
+            long seed) {
         if (training.features() != test.features()) {
             throw new IllegalArgumentException("test images have " + test.features() + " pixels, training images " + training.features());
         }

@@ -85,13 +85,15 @@ public final class MnistTraining {
                 for (WeightQuantizer weights : WeightQuantizer.values()) {
                     TrainingResult result = mnist.train(weights, epochs, seed);
                     sums[weights.ordinal()] += result.finalValue();
-                    System.out.printf(Locale.ROOT, "seed %d %-7s %d epochs: accuracy %.2f %%, %,.0f samples/s%n", seed, result.run(), epochs,
+                    System.out.printf(Locale.ROOT, "seed %d %-7s %d epochs: accuracy %.2f %%, %,.0f samples/s%n", seed, result.run(),
+                            epochs,
                             100 * result.finalValue(), result.unitsPerSecond());
                 }
             }
         }
         double ternary = 100 * sums[WeightQuantizer.TERNARY.ordinal()] / seeds;
         double twin = 100 * sums[WeightQuantizer.NONE.ordinal()] / seeds;
-        System.out.printf(Locale.ROOT, "mean of %d seeds: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin, twin - ternary);
+        System.out.printf(Locale.ROOT, "mean of %d seeds: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin,
+                twin - ternary);
     }
 }

@@ -1,8 +1,5 @@
 package org.setun.training.checkpoint;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +20,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
 import org.setun.training.ForkedJvm;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 class CheckpointStoreTest {
 
     @TempDir
@@ -31,7 +31,7 @@ class CheckpointStoreTest {
     private static NamedTensor tensor(String name, float... values) {
         MemorySegment segment = Arena.ofAuto().allocate(values.length * 4L, 64);
         MemorySegment.copy(values, 0, segment, ValueLayout.JAVA_FLOAT, 0, values.length);
-        return new NamedTensor(name, new long[] {values.length}, segment);
+        return new NamedTensor(name, new long[]{values.length}, segment);
     }
 
     private static Path save(CheckpointStore store, long step, double value) throws IOException {
@@ -196,7 +196,7 @@ class CheckpointStoreTest {
             }
             Checkpoint latest = CheckpointStore.latest(folder, false).orElseThrow();
             assertThat(latest.state().step()).isBetween(reached, reached + 1);
-            NamedTensor w = new NamedTensor("w", new long[] {SaveLoop.VALUES}, Arena.ofAuto().allocate(SaveLoop.VALUES * 4L, 64));
+            NamedTensor w = new NamedTensor("w", new long[]{SaveLoop.VALUES}, Arena.ofAuto().allocate(SaveLoop.VALUES * 4L, 64));
             latest.loadWeights(List.of(w));
             assertThat(w.data().getAtIndex(ValueLayout.JAVA_FLOAT, 1)).isEqualTo(latest.state().step() + 1f);
             reached = latest.state().step();
@@ -238,7 +238,7 @@ class CheckpointStoreTest {
     @Test
     void savingIsFastAndAddsLittle() throws IOException {
         int values = 6_250_000;
-        NamedTensor w = new NamedTensor("w", new long[] {values}, Arena.ofAuto().allocate(values * 4L, 64));
+        NamedTensor w = new NamedTensor("w", new long[]{values}, Arena.ofAuto().allocate(values * 4L, 64));
         try (CheckpointStore store = CheckpointStore.open(folder, 1, false)) {
             long start = System.nanoTime();
             Path path = store.save(SaveLoop.state(1, 1), List.of(w), List.of(new NamedTensor("w.m", w.shape(), w.data()),

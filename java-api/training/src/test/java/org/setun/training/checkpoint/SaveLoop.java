@@ -32,8 +32,8 @@ public final class SaveLoop {
             for (long i = 0; i < VALUES; i++) {
                 values.setAtIndex(ValueLayout.JAVA_FLOAT, i, step + i);
             }
-            NamedTensor weights = new NamedTensor("w", new long[] {VALUES}, values);
-            return store.save(state(step, Double.NaN), List.of(weights), List.of(new NamedTensor("w.m", new long[] {VALUES}, values)),
+            NamedTensor weights = new NamedTensor("w", new long[]{VALUES}, values);
+            return store.save(state(step, Double.NaN), List.of(weights), List.of(new NamedTensor("w.m", new long[]{VALUES}, values)),
                     Map.of("tokenizer.json", "{}".getBytes()));
         }
     }

@@ -1,8 +1,5 @@
 package org.setun.training.config;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +17,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class ConfigReaderTest {
 
@@ -125,7 +125,8 @@ class ConfigReaderTest {
 
     @Property(tries = 300)
     void whatIsWrittenIsReadBack(@ForAll String path, @ForAll String prompt, @ForAll @DoubleRange(min = 0, max = 99) @Scale(9) double rate,
-            @ForAll @IntRange(min = 1) int batch, @ForAll @LongRange(min = -100_000_000_000_000_000L, max = 100_000_000_000_000_000L) long seed,
+            @ForAll @IntRange(min = 1) int batch,
+            @ForAll @LongRange(min = -100_000_000_000_000_000L, max = 100_000_000_000_000_000L) long seed,
             @ForAll boolean twin, @ForAll @LongRange(min = 1000, max = 1_000_000_000) long steps) {
         TrainingConfig d = TrainingConfig.defaults();
         TrainingConfig config = new TrainingConfig(d.model(),

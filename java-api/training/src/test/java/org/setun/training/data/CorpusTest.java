@@ -1,9 +1,5 @@
 package org.setun.training.data;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +15,10 @@ import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.training.config.TrainingConfig.InvalidUtf8;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class CorpusTest {
 
@@ -55,7 +55,8 @@ class CorpusTest {
         try (Corpus a = open(tree, "**.java", 0.2, 0, InvalidUtf8.ERROR, 7);
                 Corpus b = open(zip, "**.java", 0.2, 0, InvalidUtf8.ERROR, 7);
                 Corpus c = open(zip, "**.java", 0.2, 0, InvalidUtf8.ERROR, 8)) {
-            assertThat(names(a.training())).isEqualTo(names(b.training())).isNotEqualTo(names(c.training())).doesNotContainAnyElementsOf(names(a.heldOut()));
+            assertThat(names(a.training())).isEqualTo(names(b.training())).isNotEqualTo(names(c.training()))
+                    .doesNotContainAnyElementsOf(names(a.heldOut()));
             assertThat(names(a.heldOut())).isEqualTo(names(b.heldOut()));
             assertThat(a.training().size() + a.heldOut().size()).isEqualTo(40);
             assertThat((double) a.heldOutBytes() / (a.heldOutBytes() + a.trainingBytes())).isBetween(0.2, 0.3);
@@ -95,7 +96,7 @@ class CorpusTest {
     @Test
     void invalidUtf8IsSkippedReplacedOrRefused() throws IOException {
         Map<String, byte[]> files = files(20);
-        files.put("bad.java", new byte[] {'o', 'k', (byte) 0xC3, '(', 'x'});
+        files.put("bad.java", new byte[]{'o', 'k', (byte) 0xC3, '(', 'x'});
         Path tree = Texts.folder(folder, files);
         try (Corpus corpus = open(tree, "**", 0.2, 0, InvalidUtf8.SKIP, 0)) {
             assertThat(corpus.skipped()).containsExactly("bad.java");

@@ -1,8 +1,5 @@
 package org.setun.training.data;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -20,6 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.formats.FormatException;
 import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class IdxFileTest {
 
@@ -39,14 +39,14 @@ class IdxFileTest {
 
     @Test
     void readsPlainAndPacked() throws IOException {
-        byte[] bytes = idx(new int[] {2, 1, 3}, new byte[] {1, 2, 3, 4, 5, (byte) 255});
+        byte[] bytes = idx(new int[]{2, 1, 3}, new byte[]{1, 2, 3, 4, 5, (byte) 255});
         Path plain = Files.write(folder.resolve("a"), bytes);
         ByteArrayOutputStream packed = new ByteArrayOutputStream();
         try (GZIPOutputStream gzip = new GZIPOutputStream(packed)) {
             gzip.write(bytes);
         }
         Path gz = Files.write(folder.resolve("a.gz"), packed.toByteArray());
-        for (Path file : new Path[] {plain, gz}) {
+        for (Path file : new Path[]{plain, gz}) {
             IdxFile idx = IdxFile.read(file, 3);
             assertThat(idx.shape()).containsExactly(2, 1, 3);
             assertThat(idx.data()).containsExactly(1, 2, 3, 4, 5, 255);
@@ -57,16 +57,16 @@ class IdxFileTest {
 
     @Test
     void sizesMustMatch() throws IOException {
-        byte[] good = idx(new int[] {2, 2}, new byte[] {1, 2, 3, 4});
+        byte[] good = idx(new int[]{2, 2}, new byte[]{1, 2, 3, 4});
         for (int length = 0; length < good.length; length++) {
             Path file = Files.write(folder.resolve("short"), Arrays.copyOf(good, length));
             assertThatThrownBy(() -> IdxFile.read(file, 2)).as("length %d", length).isInstanceOf(FormatException.class);
         }
         Path longer = Files.write(folder.resolve("long"), Arrays.copyOf(good, good.length + 1));
         assertThatThrownBy(() -> IdxFile.read(longer, 2)).isInstanceOf(FormatException.class).hasMessageContaining("more than the 4");
-        Path huge = Files.write(folder.resolve("huge"), idx(new int[] {Integer.MAX_VALUE, Integer.MAX_VALUE}, new byte[4]));
+        Path huge = Files.write(folder.resolve("huge"), idx(new int[]{Integer.MAX_VALUE, Integer.MAX_VALUE}, new byte[4]));
         assertThatThrownBy(() -> IdxFile.read(huge, 2)).isInstanceOf(FormatException.class).hasMessageContaining("size");
-        Path negative = Files.write(folder.resolve("negative"), idx(new int[] {-1}, new byte[4]));
+        Path negative = Files.write(folder.resolve("negative"), idx(new int[]{-1}, new byte[4]));
         assertThatThrownBy(() -> IdxFile.read(negative, 1)).isInstanceOf(FormatException.class);
         assertThatThrownBy(() -> IdxFile.read(longer, 1)).isInstanceOf(FormatException.class).hasMessageContaining("magic");
     }
@@ -86,11 +86,12 @@ class IdxFileTest {
 
     @Test
     void labelsMustFitTheImages() throws IOException {
-        Path images = Files.write(folder.resolve("i"), idx(new int[] {2, 1, 1}, new byte[2]));
-        Path one = Files.write(folder.resolve("one"), idx(new int[] {1}, new byte[1]));
-        Path ten = Files.write(folder.resolve("ten"), idx(new int[] {2}, new byte[] {3, 10}));
+        Path images = Files.write(folder.resolve("i"), idx(new int[]{2, 1, 1}, new byte[2]));
+        Path one = Files.write(folder.resolve("one"), idx(new int[]{1}, new byte[1]));
+        Path ten = Files.write(folder.resolve("ten"), idx(new int[]{2}, new byte[]{3, 10}));
         assertThatThrownBy(() -> MnistDataset.read(images, one, 10)).isInstanceOf(FormatException.class).hasMessageContaining("1 labels");
-        assertThatThrownBy(() -> MnistDataset.read(images, ten, 10)).isInstanceOf(FormatException.class).hasMessageContaining("must be below 10");
+        assertThatThrownBy(() -> MnistDataset.read(images, ten, 10)).isInstanceOf(FormatException.class)
+                .hasMessageContaining("must be below 10");
         assertThat(MnistDataset.read(images, ten, 11).size()).isEqualTo(2);
     }
 

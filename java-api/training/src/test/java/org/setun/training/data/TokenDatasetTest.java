@@ -1,9 +1,5 @@
 package org.setun.training.data;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 class TokenDatasetTest {
 
@@ -83,7 +83,7 @@ class TokenDatasetTest {
     @Test
     void anotherTokenizersFileIsRefused() throws IOException {
         Path file = folder.resolve("a.tokens");
-        TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[] {1}, 1));
+        TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[]{1}, 1));
         byte[] other = new byte[32];
         other[3] = 1;
         assertThatThrownBy(() -> TokenFile.open(file, other)).isInstanceOf(FormatException.class).hasMessageContaining("another tokenizer");
@@ -92,8 +92,8 @@ class TokenDatasetTest {
     @Test
     void idsOutsideTheVocabularyAreNotWrittenAndTheOldFileStays() throws IOException {
         Path file = folder.resolve("a.tokens");
-        TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[] {1, 2}, 2));
-        assertThatIllegalArgumentException().isThrownBy(() -> TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[] {100}, 1)))
+        TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[]{1, 2}, 2));
+        assertThatIllegalArgumentException().isThrownBy(() -> TokenFile.write(file, 100, HASH, sink -> sink.accept(new int[]{100}, 1)))
                 .withMessageContaining("token id: 100");
         try (TokenFile tokens = TokenFile.open(file, HASH)) {
             assertThat(tokens.count()).isEqualTo(2);

@@ -1,8 +1,5 @@
 package org.setun.training.event;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
@@ -21,6 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.training.config.TrainingConfig.LogLevel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 class EventsTest {
 
@@ -55,7 +55,8 @@ class EventsTest {
             assertThat(json.get("step").isIntegralNumber()).isTrue();
             events.add(json.get("event").asText());
         }
-        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "warning", "finished");
+        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "warning",
+                "finished");
         assertThat(lines.get(2)).contains("\"units_per_second\":999.0", "\"seconds_left\":9.0", "\"learning_rate\":0.001");
         assertThat(lines.get(6)).contains("\"loss\":null", "\"gradient_norm\":null", "\"in_row\":1");
     }

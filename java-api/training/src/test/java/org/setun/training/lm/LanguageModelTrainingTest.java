@@ -1,9 +1,5 @@
 package org.setun.training.lm;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +24,10 @@ import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.lm.LanguageModelTraining.Outcome;
 import org.setun.training.lm.LanguageModelTraining.Resume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 class LanguageModelTrainingTest {
 
@@ -58,7 +58,8 @@ class LanguageModelTrainingTest {
             Outcome ternary = training.train(WeightQuantizer.TERNARY, Resume.NEW);
             Outcome twin = training.train(WeightQuantizer.NONE, Resume.NEW);
             assertThat(ternary.result().losses()).hasSameSizeAs(twin.result().losses());
-            assertThat(ternary.result().losses()[0]).as("the same first batch and weights").isEqualTo(twin.result().losses()[0], within(0.1));
+            assertThat(ternary.result().losses()[0]).as("the same first batch and weights").isEqualTo(twin.result().losses()[0],
+                    within(0.1));
             assertThat(ternary.bitsPerByte()).isBetween(0.3, 1.2).isLessThan(8);
             assertThat(twin.bitsPerByte()).isBetween(0.3, 1.2);
             assertThat(ternary.perplexity()).isGreaterThan(1);
@@ -135,8 +136,10 @@ class LanguageModelTrainingTest {
     @Test
     void aContextLongerThanTheTextIsExplained() throws IOException {
         Files.writeString(text, "ab\n".repeat(12));
-        try (Backend backend = Backends.open(); LanguageModelTraining training = LanguageModelTraining.open(config("model.context=64"), backend)) {
-            assertThatIllegalArgumentException().isThrownBy(() -> training.train(Resume.NEW)).withMessageContaining("shorter than the context of 64");
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(config("model.context=64"), backend)) {
+            assertThatIllegalArgumentException().isThrownBy(() -> training.train(Resume.NEW))
+                    .withMessageContaining("shorter than the context of 64");
         }
     }
 

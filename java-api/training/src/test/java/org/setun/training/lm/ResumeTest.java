@@ -1,8 +1,5 @@
 package org.setun.training.lm;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +18,9 @@ import org.setun.training.TrainingResult;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.lm.LanguageModelTraining.Resume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /** A run that stops, for whatever reason, goes on with the same losses, bit for bit. */
 class ResumeTest {

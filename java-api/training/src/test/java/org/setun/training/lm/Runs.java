@@ -35,7 +35,8 @@ final class Runs {
         List<String> keys = new ArrayList<>(List.of("data.paths=[\"" + text + "\"]", "data.held_out=0.1", "tokenizer.vocab_size=300",
                 "model.dim=32", "model.layers=2", "model.heads=2", "model.kv_heads=1", "model.ffn=64", "model.context=16",
                 "training.batch_size=4", "training.max_steps=12", "training.eval_every=0", "training.eval_steps=4", "training.log_every=1",
-                "schedule.learning_rate=0.01", "schedule.warmup_steps=2", "schedule.total_steps=100", "checkpoint.folder=\"" + checkpoints + "\"",
+                "schedule.learning_rate=0.01", "schedule.warmup_steps=2", "schedule.total_steps=100",
+                "checkpoint.folder=\"" + checkpoints + "\"",
                 "checkpoint.save_every=0", "logging.log_level=off"));
         keys.addAll(List.of(overrides));
         return ConfigReader.override(TrainingConfig.defaults(), keys);

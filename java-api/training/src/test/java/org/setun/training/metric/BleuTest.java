@@ -1,11 +1,11 @@
 package org.setun.training.metric;
 
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
-
-import java.util.List;
-import org.junit.jupiter.api.Test;
 
 /** Expected scores are those of sacreBLEU 2.6.0, {@code corpus_bleu} with its defaults. */
 class BleuTest {

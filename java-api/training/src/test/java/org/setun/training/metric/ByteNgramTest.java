@@ -1,9 +1,5 @@
 package org.setun.training.metric;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -21,6 +17,10 @@ import org.setun.training.config.TrainingConfig.Data;
 import org.setun.training.config.TrainingConfig.InvalidUtf8;
 import org.setun.training.data.Corpus;
 import org.setun.training.data.Texts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 class ByteNgramTest {
 
@@ -103,7 +103,8 @@ class ByteNgramTest {
     void javaSourceNeedsAboutOneAndAHalfBitsPerByte() throws IOException {
         Path source = Path.of(System.getProperty("java.home"), "lib", "src.zip");
         Assumptions.assumeTrue(Files.exists(source), "the JDK has no src.zip");
-        try (Corpus corpus = Corpus.open(new Data(List.of(source.toString()), "java.base/java/**.java", 0.05, 4_000_000, InvalidUtf8.SKIP, 0))) {
+        try (Corpus corpus = Corpus
+                .open(new Data(List.of(source.toString()), "java.base/java/**.java", 0.05, 4_000_000, InvalidUtf8.SKIP, 0))) {
             double bits = ByteNgram.train(5, corpus.training()).bitsPerByte(corpus.heldOut());
             System.out.printf("order-5 byte n-gram on %d bytes of Java source: %.3f bits per byte%n", corpus.trainingBytes(), bits);
             assertThat(bits).isBetween(1.1, 2.2);

@@ -1,8 +1,5 @@
 package org.setun.training.mnist;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
@@ -15,6 +12,9 @@ import org.setun.testsupport.TestData;
 import org.setun.training.TrainingResult;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.data.MnistDataset;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** Three epochs on the real images; {@link MnistTraining#main} does the twenty of the full comparison. */
 class MnistTrainingTest {

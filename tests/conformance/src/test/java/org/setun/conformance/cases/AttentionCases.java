@@ -19,8 +19,8 @@ final class AttentionCases {
     /** Extents: batch, queries, keys beyond the queries, kv heads, heads per kv head, head size, and whether rows have gaps. */
     static Stream<Op> ops() {
         int[] small = {1, 5, 0, 1, 2, 8, 0};
-        return Stream.of(new Op("attention_forward", small, new int[] {3, 129, 257, 3, 4, 128, 1}, AttentionCases::forward),
-                new Op("attention_backward", small, new int[] {2, 65, 65, 2, 3, 64, 1}, AttentionCases::backward));
+        return Stream.of(new Op("attention_forward", small, new int[]{3, 129, 257, 3, 4, 128, 1}, AttentionCases::forward),
+                new Op("attention_backward", small, new int[]{2, 65, 65, 2, 3, 64, 1}, AttentionCases::backward));
     }
 
     private static Attention shape(int[] e) {

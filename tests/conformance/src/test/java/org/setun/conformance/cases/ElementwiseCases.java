@@ -71,8 +71,8 @@ final class ElementwiseCases {
     }
 
     private static Case axpby(int[] e, Filler filler) {
-        float a = new float[] {1, 0.7f, 1, -2}[e[1]];
-        float scale = new float[] {0, 1.3f, 1, 0}[e[1]];
+        float a = new float[]{1, 0.7f, 1, -2}[e[1]];
+        float scale = new float[]{0, 1.3f, 1, 0}[e[1]];
         return new Case("axpby").scalar("a", a).scalar("b", scale).scalar("count", (long) e[0]).in("x", Type.F32, filler.floats(e[0]))
                 .inout("y", Type.F32, filler.floats(e[0])).call((b, s) -> b.axpby(a, s.get("x"), scale, s.get("y"), e[0]));
     }

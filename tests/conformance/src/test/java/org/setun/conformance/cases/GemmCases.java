@@ -14,7 +14,7 @@ final class GemmCases {
 
     /** The last extent chooses the transpositions (bits 0, 1), gaps between rows (2), and alpha and beta (3). */
     static Stream<Op> ops() {
-        return Stream.of(new Op("gemm_f32", new int[] {5, 17, 20, 0}, new int[] {300, 300, 1000, 15}, GemmCases::gemm));
+        return Stream.of(new Op("gemm_f32", new int[]{5, 17, 20, 0}, new int[]{300, 300, 1000, 15}, GemmCases::gemm));
     }
 
     private static Case gemm(int[] e, Filler filler) {

@@ -1,7 +1,5 @@
 package org.setun.conformance.cases;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
@@ -10,6 +8,8 @@ import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 /** Cases of {@code setun/ternary.h}. All but the fp32 product promise bits. */
 final class TernaryCases {
@@ -81,7 +81,8 @@ final class TernaryCases {
     private static Case expand(int[] e, Filler filler) {
         long m = e[0];
         long k = e[1];
-        return matrix("ternary_expand", m, k).in("packed", Type.I8, packed(filler.codes(m * k), m, k)).in("gamma", Type.F32, filler.floats(1))
+        return matrix("ternary_expand", m, k).in("packed", Type.I8, packed(filler.codes(m * k), m, k))
+                .in("gamma", Type.F32, filler.floats(1))
                 .out("out", Type.F32, m * k).call((b, s) -> b.ternaryExpand(s.get("packed"), m, k, s.get("gamma"), s.get("out")));
     }
 
