@@ -79,7 +79,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static Map<String, Double> limits() {
         Map<String, Double> limits = new LinkedHashMap<>();
         try (Arena arena = Arena.ofShared()) {
-            MemorySegment buffer = arena.allocate(PROBE_BYTES, 1 << 21);
+            MemorySegment buffer = arena.allocate(PROBE_BYTES, 1 << 21).fill((byte) 1);
             for (int threads : new int[]{1, Runtime.getRuntime().availableProcessors()}) {
                 try (NativeBackend backend = NativeBackend.create(BackendOptions.defaults().withThreads(threads))) {
                     limits.put("read_gb_s_" + threads + "t", backend.measure(MachineLimit.READ, buffer, 0.5) / 1e9);

@@ -46,6 +46,7 @@ final class Machine implements AutoCloseable {
     double readRate(long workingSet) {
         return readRates.computeIfAbsent(Math.min(workingSet, LARGEST_PROBE), bytes -> {
             MemorySegment probe = backend.mapSlab(bytes);
+            backend.fill(probe, bytes / Float.BYTES, 1); // untouched pages are all one page of zeros, which lies in cache
             double rate = backend.measure(MachineLimit.READ, probe.asSlice(0, bytes), PROBE_SECONDS);
             backend.unmapSlab(probe);
             return rate;

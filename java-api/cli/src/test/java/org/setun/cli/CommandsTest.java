@@ -1,0 +1,196 @@
+package org.setun.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The commands as a user types them: exit codes, what goes to standard output, what to standard error, what is left on disk. */
+class CommandsTest {
+
+    private record Outcome(int exit, String out, String err) {
+
+        List<JsonNode> json() {
+            return out.lines().map(line -> {
+                try {
+                    return new ObjectMapper().readTree(line);
+                } catch (IOException e) {
+                    throw new AssertionError("not JSON: " + line, e);
+                }
+            }).toList();
+        }
+    }
+
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels", "data",
+            "data get"})
+    void everyCommandExplainsItself(String command) {
+        String[] words = (command + " --help").split(" ");
+        Outcome outcome = setun(words);
+        assertThat(outcome.exit).isZero();
+        assertThat(outcome.out).contains("Usage: setun " + command);
+    }
+
+    @Test
+    void wrongUsageIsExitCodeTwoAndNothingOnStandardOutput() {
+        Outcome unknown = setun("quickstrat");
+        assertThat(unknown.exit).isEqualTo(2);
+        assertThat(unknown.out).isEmpty();
+        assertThat(unknown.err).contains("quickstart");
+        assertThat(setun("generate").exit).isEqualTo(2);
+    }
+
+    @Test
+    void doctorTestsEveryKernelOnEveryTier() {
+        Outcome outcome = setun("doctor", "--quick", "--json");
+        assertThat(outcome.exit).isZero();
+        JsonNode report = outcome.json().getFirst();
+        assertThat(report.get("self_tests")).isNotEmpty().allSatisfy(test -> assertThat(test.get("passed").asBoolean()).isTrue());
+        assertThat(report.get("self_tests").findValuesAsText("tier")).contains("portable", report.get("tier").asText());
+    }
+
+    @Test
+    void benchPrintsOneCheckedRowPerMeasurement() {
+        Outcome outcome = setun("bench", "kernels", "--shape", "64x300", "--n", "1,3", "--threads", "1", "--seconds", "0.01", "--cold-mb", "1",
+                "--tier", "portable", "--json");
+        assertThat(outcome.exit).isZero();
+        assertThat(outcome.json()).hasSize(6).allSatisfy(row -> {
+            assertThat(row.fieldNames()).toIterable().containsExactly("kernel", "format", "m", "k", "n", "threads", "tier", "working_set_mb",
+                    "us_median", "gmac_s", "weight_gb_s", "peak_share", "bandwidth_share", "check");
+            assertThat(row.get("tier").asText()).isEqualTo("portable");
+            assertThat(row.get("us_median").asDouble()).isPositive();
+        });
+        assertThat(setun("bench", "kernels", "--shape", "64").exit).isEqualTo(2);
+    }
+
+    @Test
+    void inspectRefusesWhatIsNoModel() throws IOException {
+        Path file = Files.writeString(folder.resolve("model.gguf"), "GGUF but not really");
+        Outcome outcome = setun("inspect", file.toString());
+        assertThat(outcome.exit).isEqualTo(2);
+        assertThat(outcome.err).contains("model.gguf");
+        assertThat(setun("inspect", folder.resolve("none").toString()).err).contains("no such file");
+    }
+
+    @Test
+    void trainNamesTheNearestKey() {
+        Outcome outcome = setun("train", "--set", "training.max_stepz=3");
+        assertThat(outcome.exit).isEqualTo(2);
+        assertThat(outcome.err).contains("training.max_steps");
+        assertThat(setun("train", "--print-config", "--set", "training.max_steps=3").out).contains("max_steps = 3");
+    }
+
+    @Test
+    void trainResumeExportInspectGenerateEval() throws IOException {
+        Path config = Files.writeString(folder.resolve("tiny.toml"), """
+                [model]
+                dim = 256
+                layers = 1
+                ffn = 256
+                context = 32
+                [tokenizer]
+                vocab_size = 300
+                [training]
+                batch_size = 2
+                max_steps = 4
+                eval_steps = 2
+                [schedule]
+                warmup_steps = 1
+                total_steps = 8
+                [data]
+                paths = ["%s"]
+                [checkpoint]
+                folder = "%s"
+                """.formatted(corpus(), folder.resolve("run")));
+        Outcome trained = setun("train", config.toString(), "--json");
+        assertThat(trained.exit).as(trained.err).isZero();
+        assertThat(trained.json().getLast().get("result").asText()).isEqualTo("ternary");
+        assertThat(setun("train", config.toString()).err).contains("resume");
+        Outcome resumed = setun("train", config.toString(), "--resume", "--set", "training.max_steps=8", "--json");
+        assertThat(resumed.exit).as(resumed.err).isZero();
+        assertThat(resumed.json().getLast().get("steps").asInt()).isEqualTo(8);
+
+        Path model = folder.resolve("model.gguf");
+        Path checkpoint = newest(folder.resolve("run/ternary"));
+        assertThat(setun("export", checkpoint.toString(), model.toString()).out).contains("architecture bitnet");
+        assertThat(setun("inspect", model.toString(), "--tensors").out).contains("blk.0.attn_q.weight").contains("TQ2_0");
+        assertThat(setun("inspect", model.toString(), "--json").json().getFirst().get("tensors")).isNotEmpty();
+        JsonNode generation = setun("generate", model.toString(), "-p", "the cat", "-n", "5", "--json").json().getFirst();
+        assertThat(generation.get("tokens")).hasSizeBetween(1, 5);
+        Path text = Files.writeString(folder.resolve("text.txt"), "the cat sat on the mat. ".repeat(20));
+        JsonNode score = setun("eval", model.toString(), text.toString(), "--window", "16", "--json").json().getFirst();
+        assertThat(score.get("perplexity").asDouble()).isBetween(1.0, 301.0);
+    }
+
+    @Test
+    void quickstartTrainsBothModelsAndLeavesForeignFilesAlone() throws IOException {
+        Path out = folder.resolve("quickstart");
+        String[] words = {"quickstart", "--data", corpus().toString(), "--out", out.toString(), "--minutes", "0.01", "--set",
+                "tokenizer.vocab_size=300", "--set", "model.context=32", "--set", "training.batch_size=2", "--set", "model.layers=1"};
+        Outcome first = setun(words);
+        assertThat(first.exit).as(first.err).isZero();
+        assertThat(first.out).contains("order-5 byte n-gram").contains("ternary completes").contains("generation, tokens/s");
+        assertThat(out.resolve("ternary.gguf")).exists();
+        assertThat(out.resolve("held-out.svg")).exists();
+        assertThat(out.resolve("held-out.png")).exists();
+
+        Path foreign = Files.createDirectory(folder.resolve("foreign"));
+        Files.writeString(foreign.resolve("thesis.txt"), "years of work");
+        words[4] = foreign.toString();
+        assertThat(setun(words).exit).isEqualTo(2);
+        assertThat(foreign.resolve("thesis.txt")).hasContent("years of work");
+    }
+
+    private Path corpus() throws IOException {
+        Path corpus = folder.resolve("corpus");
+        Files.createDirectories(corpus);
+        String[] words = {"the", "cat", "dog", "mat", "log", "sat", "lay", "on", "and", "ran"};
+        SplittableRandom random = new SplittableRandom(1);
+        for (int i = 0; i < 24; i++) {
+            StringBuilder text = new StringBuilder();
+            for (int word = 0; word < 400; word++) {
+                text.append(words[random.nextInt(words.length)]).append(word % 12 == 11 ? ".\n" : " ");
+            }
+            Files.writeString(corpus.resolve(i + ".txt"), text);
+        }
+        return corpus;
+    }
+
+    private static Path newest(Path run) throws IOException {
+        try (Stream<Path> steps = Files.list(run)) {
+            return steps.filter(path -> path.getFileName().toString().startsWith("step-")).max(Path::compareTo).orElseThrow();
+        }
+    }
+
+    private static Outcome setun(String... words) {
+        PrintStream out = System.out;
+        PrintStream err = System.err;
+        ByteArrayOutputStream capturedOut = new ByteArrayOutputStream();
+        ByteArrayOutputStream capturedErr = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(capturedOut, true, StandardCharsets.UTF_8));
+        System.setErr(new PrintStream(capturedErr, true, StandardCharsets.UTF_8));
+        try {
+            int exit = Main.run(words);
+            return new Outcome(exit, capturedOut.toString(StandardCharsets.UTF_8), capturedErr.toString(StandardCharsets.UTF_8));
+        } finally {
+            System.setOut(out);
+            System.setErr(err);
+        }
+    }
+}
