@@ -57,9 +57,12 @@ public class TrainingStepBenchmark {
         backend = Backends.open();
         pool = new MemoryPool(backend);
         workspace = new Workspace(backend);
-        DecoderConfig config = new DecoderConfig(VOCABULARY, 256, 2, 4, 4, 64, 512, CONTEXT, NnOps.Glu.SILU, true, NnOps.Rope.HALVES, 10_000,
+        DecoderConfig config = new DecoderConfig(VOCABULARY, 256, 2, 4, 4, 64, 512, CONTEXT, NnOps.Glu.SILU, true, NnOps.Rope.HALVES,
+                10_000,
                 1e-5f, true);
-        Quantization quantization = weights.equals("ternary") ? new Quantization(new TernaryAbsmean(), new Int8Absmax()) : Quantization.NONE;
+        Quantization quantization = weights.equals("ternary")
+                ? new Quantization(new TernaryAbsmean(), new Int8Absmax())
+                : Quantization.NONE;
         decoder = new Decoder(config, quantization, pool, DecoderInit.seeded(1));
         SplittableRandom random = new SplittableRandom(2);
         int[] ids = random.ints(BATCH * CONTEXT, 0, VOCABULARY).toArray();

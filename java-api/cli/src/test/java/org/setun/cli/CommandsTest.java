@@ -1,7 +1,5 @@
 package org.setun.cli;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
@@ -17,6 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** The commands as a user types them: exit codes, what goes to standard output, what to standard error, what is left on disk. */
 class CommandsTest {
@@ -38,7 +38,8 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels", "data",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
+            "data",
             "data get"})
     void everyCommandExplainsItself(String command) {
         String[] words = (command + " --help").split(" ");
@@ -67,11 +68,13 @@ class CommandsTest {
 
     @Test
     void benchPrintsOneCheckedRowPerMeasurement() {
-        Outcome outcome = setun("bench", "kernels", "--shape", "64x300", "--n", "1,3", "--threads", "1", "--seconds", "0.01", "--cold-mb", "1",
+        Outcome outcome = setun("bench", "kernels", "--shape", "64x300", "--n", "1,3", "--threads", "1", "--seconds", "0.01", "--cold-mb",
+                "1",
                 "--tier", "portable", "--json");
         assertThat(outcome.exit).isZero();
         assertThat(outcome.json()).hasSize(6).allSatisfy(row -> {
-            assertThat(row.fieldNames()).toIterable().containsExactly("kernel", "format", "m", "k", "n", "threads", "tier", "working_set_mb",
+            assertThat(row.fieldNames()).toIterable().containsExactly("kernel", "format", "m", "k", "n", "threads", "tier",
+                    "working_set_mb",
                     "us_median", "gmac_s", "weight_gb_s", "peak_share", "bandwidth_share", "check");
             assertThat(row.get("tier").asText()).isEqualTo("portable");
             assertThat(row.get("us_median").asDouble()).isPositive();
@@ -93,7 +96,8 @@ class CommandsTest {
         Outcome outcome = setun("train", "--set", "training.max_stepz=3");
         assertThat(outcome.exit).isEqualTo(2);
         assertThat(outcome.err).contains("training.max_steps");
-        assertThat(setun("train", "--print-config", "--set", "training.max_steps=3").out).contains("max_steps = 3");
+        assertThat(setun("train", "--print-config", "--set", "training.max_steps=3", "--set", "schedule.warmup_steps=1").out)
+                .contains("max_steps = 3");
     }
 
     @Test
@@ -141,8 +145,9 @@ class CommandsTest {
     @Test
     void quickstartTrainsBothModelsAndLeavesForeignFilesAlone() throws IOException {
         Path out = folder.resolve("quickstart");
-        String[] words = {"quickstart", "--data", corpus().toString(), "--out", out.toString(), "--minutes", "0.01", "--set",
-                "tokenizer.vocab_size=300", "--set", "model.context=32", "--set", "training.batch_size=2", "--set", "model.layers=1"};
+        String[] words = {"quickstart", "--data", corpus().toString(), "--out", out.toString(), "--minutes", "0.01", "--prompt", "the cat",
+                "--set", "tokenizer.vocab_size=300", "--set", "model.context=32", "--set", "training.batch_size=2", "--set",
+                "model.layers=1"};
         Outcome first = setun(words);
         assertThat(first.exit).as(first.err).isZero();
         assertThat(first.out).contains("order-5 byte n-gram").contains("ternary completes").contains("generation, tokens/s");
