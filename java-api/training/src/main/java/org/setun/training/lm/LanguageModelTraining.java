@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -214,7 +215,20 @@ public final class LanguageModelTraining implements AutoCloseable {
             }
             return Optional.empty();
         }
-        return store.latest(resume == Resume.LATEST_USABLE);
+        Optional<Checkpoint> latest = store.latest(resume == Resume.LATEST_USABLE);
+        if (latest.isPresent()) {
+            requireSameTokenizer(latest.get().folder());
+        }
+        return latest;
+    }
+
+    /** The ids that a model has learned mean nothing to another tokenizer, even one with as many of them. */
+    private void requireSameTokenizer(Path checkpoint) throws IOException {
+        Path file = checkpoint.resolve(TokenizedCorpus.TOKENIZER);
+        if (Files.exists(file) && !Arrays.equals(Files.readAllBytes(file), corpus.tokenizerFiles().get(TokenizedCorpus.TOKENIZER))) {
+            throw new IllegalArgumentException("checkpoint " + checkpoint + " was trained with another tokenizer than this configuration and"
+                    + " text give: set tokenizer.file to its " + TokenizedCorpus.TOKENIZER + ", or choose another checkpoint.folder");
+        }
     }
 
     private Outcome run(TrainerBuilder builder, LanguageModelTask task) throws IOException {

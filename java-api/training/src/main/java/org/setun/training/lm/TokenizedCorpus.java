@@ -1,16 +1,23 @@
 package org.setun.training.lm;
 
-import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
 import org.setun.formats.tokenizer.BpeTokenizer;
 import org.setun.formats.tokenizer.BpeTrainer;
@@ -23,15 +30,16 @@ import org.setun.training.data.TokenFile;
 
 /**
  * A corpus, the tokenizer for it, and its tokens on disk. The folder keeps {@code tokenizer.json}, {@code train.tokens} and
- * {@code heldout.tokens}; they are used again if they were made from the same documents by the same tokenizer, and made anew otherwise. One
- * end-of-text token follows each document.
+ * {@code heldout.tokens}; they are used again if they were made from the same text with the same settings, and made anew otherwise.
+ * {@code tokenizer_source.txt} says what the tokenizer was trained on. One end-of-text token follows each document.
  */
 public final class TokenizedCorpus implements AutoCloseable {
 
     /** Ends documents. */
     public static final String END_OF_TEXT = "<|endoftext|>";
-    private static final String TOKENIZER = "tokenizer.json";
+    static final String TOKENIZER = "tokenizer.json";
     private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
+    private static final String TOKENIZER_SOURCE = "tokenizer_source.txt";
 
     private final Corpus corpus;
     private final BpeTokenizer tokenizer;
@@ -53,13 +61,17 @@ public final class TokenizedCorpus implements AutoCloseable {
         Corpus corpus = Corpus.open(config.data());
         TokenFile training = null;
         try {
-            BpeTokenizer tokenizer = tokenizer(config, corpus, folder);
+            byte[] trainingText = textHash(corpus.training());
+            BpeTokenizer tokenizer = tokenizer(config.tokenizer(), corpus, trainingText, folder);
             Map<String, byte[]> files = new TreeMap<>();
             for (String name : List.of(TOKENIZER, TOKENIZER_CONFIG)) {
                 files.put(name, Files.readAllBytes(folder.resolve(name)));
             }
-            training = tokens(folder.resolve("train.tokens"), corpus, corpus.training(), tokenizer, files);
-            TokenFile heldOut = tokens(folder.resolve("heldout.tokens"), corpus, corpus.heldOut(), tokenizer, files);
+            byte[] reading = config.data().invalidUtf8().name().getBytes(StandardCharsets.US_ASCII);
+            byte[] hash = sha256(files.get(TOKENIZER), reading, trainingText);
+            training = tokens(folder.resolve("train.tokens"), corpus, corpus.training(), tokenizer, hash);
+            hash = sha256(files.get(TOKENIZER), reading, textHash(corpus.heldOut()));
+            TokenFile heldOut = tokens(folder.resolve("heldout.tokens"), corpus, corpus.heldOut(), tokenizer, hash);
             return new TokenizedCorpus(corpus, tokenizer, files, training, heldOut);
         } catch (IOException | RuntimeException e) {
             if (training != null) {
@@ -70,17 +82,29 @@ public final class TokenizedCorpus implements AutoCloseable {
         }
     }
 
-    private static BpeTokenizer tokenizer(TrainingConfig config, Corpus corpus, Path folder) throws IOException {
+    private static BpeTokenizer tokenizer(TrainingConfig.Tokenizer settings, Corpus corpus, byte[] trainingText, Path folder)
+            throws IOException {
         Path file = folder.resolve(TOKENIZER);
-        if (!config.tokenizer().file().isEmpty()) {
-            BpeTokenizer given = TokenizerJson.read(Path.of(config.tokenizer().file()));
+        Path source = folder.resolve(TOKENIZER_SOURCE);
+        if (!settings.file().isEmpty()) {
+            BpeTokenizer given = TokenizerJson.read(Path.of(settings.file()));
+            Files.deleteIfExists(source);
             TokenizerJson.write(given, file);
             return given;
         }
-        if (!Files.exists(file)) {
-            TokenizerJson.write(train(config.tokenizer(), corpus), file);
+        byte[] wanted = source(settings, trainingText);
+        if (!Files.exists(file) || !Files.exists(source) || !Arrays.equals(Files.readAllBytes(source), wanted)) {
+            Files.deleteIfExists(source); // it must never stand beside a tokenizer that it does not describe
+            TokenizerJson.write(train(settings, corpus), file);
+            AtomicFile.write(source, channel -> Channels.newOutputStream(channel).write(wanted));
         }
         return TokenizerJson.read(file);
+    }
+
+    /** All that a trained tokenizer depends on. */
+    private static byte[] source(TrainingConfig.Tokenizer settings, byte[] trainingText) {
+        return ("vocab_size = " + settings.vocabSize() + "\ntrain_bytes = " + settings.trainBytes() + "\ntext_sha256 = "
+                + HexFormat.of().formatHex(trainingText) + "\n").getBytes(StandardCharsets.US_ASCII);
     }
 
     private static BpeTokenizer train(TrainingConfig.Tokenizer settings, Corpus corpus) throws IOException {
@@ -95,14 +119,13 @@ public final class TokenizedCorpus implements AutoCloseable {
         return trainer.train();
     }
 
-    private static TokenFile tokens(Path file, Corpus corpus, List<Document> documents, BpeTokenizer tokenizer, Map<String, byte[]> files)
+    private static TokenFile tokens(Path file, Corpus corpus, List<Document> documents, BpeTokenizer tokenizer, byte[] hash)
             throws IOException {
-        byte[] hash = fingerprint(documents, files.get(TOKENIZER));
         if (Files.exists(file)) {
             try {
                 return TokenFile.open(file, hash);
             } catch (FormatException e) {
-                Files.delete(file); // of other documents, another tokenizer, or damaged: made anew below
+                Files.delete(file); // of another text, another tokenizer, or damaged: made anew below
             }
         }
         int[] end = {tokenizer.eos()};
@@ -117,18 +140,34 @@ public final class TokenizedCorpus implements AutoCloseable {
         return TokenFile.open(file, hash);
     }
 
-    /** SHA-256 over the tokenizer and the names and ranges of the documents. */
-    private static byte[] fingerprint(List<Document> documents, byte[] tokenizer) throws IOException {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        DataOutputStream out = new DataOutputStream(bytes);
-        out.write(tokenizer);
+    /** SHA-256 over the documents: their names, ranges and bytes. */
+    private static byte[] textHash(List<Document> documents) throws IOException {
+        MessageDigest digest = newSha256();
+        DataOutputStream out = new DataOutputStream(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
         for (Document document : documents) {
             out.writeUTF(document.name());
             out.writeLong(document.from());
             out.writeLong(document.to());
+            try (InputStream in = document.open()) {
+                in.transferTo(out);
+            }
         }
+        return digest.digest();
+    }
+
+    /** SHA-256 over parts, each after its length. */
+    private static byte[] sha256(byte[]... parts) {
+        MessageDigest digest = newSha256();
+        for (byte[] part : parts) {
+            digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(0, part.length));
+            digest.update(part);
+        }
+        return digest.digest();
+    }
+
+    private static MessageDigest newSha256() {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(bytes.toByteArray());
+            return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }

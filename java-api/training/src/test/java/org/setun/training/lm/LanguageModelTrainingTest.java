@@ -1,6 +1,7 @@
 package org.setun.training.lm;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -110,6 +111,52 @@ class LanguageModelTrainingTest {
             try (LanguageModelTraining again = LanguageModelTraining.open(config(), backend)) {
                 assertThat(again.corpus().training().count()).as("a damaged token file is made anew").isGreaterThan(1000);
                 assertThat(again.corpus().training().textBytes()).isEqualTo(again.corpus().corpus().trainingBytes());
+            }
+        }
+    }
+
+    @Test
+    void theTokenizerIsMadeOnceAndAnewWhenItsSettingsOrTextChange() throws IOException {
+        Path tokenizer = folder.resolve("run/data/tokenizer.json");
+        try (Backend backend = Backends.open()) {
+            LanguageModelTraining.open(config(), backend).close();
+            byte[] first = Files.readAllBytes(tokenizer);
+            FileTime old = FileTime.fromMillis(1_000_000_000_000L);
+            Files.setLastModifiedTime(tokenizer, old);
+            LanguageModelTraining.open(config(), backend).close();
+            assertThat(Files.getLastModifiedTime(tokenizer)).isEqualTo(old);
+            try (LanguageModelTraining larger = LanguageModelTraining.open(config("tokenizer.vocab_size=320"), backend)) {
+                assertThat(larger.tokenizer().vocabSize()).isEqualTo(320);
+                assertThat(larger.corpus().training().vocabulary()).isEqualTo(320);
+            }
+            LanguageModelTraining.open(config(), backend).close();
+            assertThat(Files.readAllBytes(tokenizer)).isEqualTo(first);
+            Files.writeString(text, Files.readString(text).replace("cat", "owl")); // as long as before
+            try (LanguageModelTraining changed = LanguageModelTraining.open(config(), backend)) {
+                assertThat(Files.readAllBytes(tokenizer)).isNotEqualTo(first);
+                int[] ids = new int[200];
+                MemorySegment head = MemorySegment.ofArray(ids);
+                changed.corpus().training().copy(0, ids.length, head, 0);
+                assertThat(changed.tokenizer().decode(ids)).isEqualTo(Files.readString(text).substring(0, changed.tokenizer().decode(ids).length()));
+            }
+        }
+    }
+
+    @Test
+    void aRunGoesOnWithItsOwnTokenizerOnly() throws IOException {
+        try (Backend backend = Backends.open()) {
+            try (LanguageModelTraining training = LanguageModelTraining.open(config("training.max_steps=2"), backend)) {
+                training.train(Resume.NEW);
+            }
+            Files.writeString(text, Files.readString(text).replace("cat", "owl"));
+            try (LanguageModelTraining changed = LanguageModelTraining.open(config("training.max_steps=4"), backend)) {
+                assertThatIllegalArgumentException().isThrownBy(() -> changed.train(Resume.LATEST)).withMessageContaining("another tokenizer")
+                        .withMessageContaining("tokenizer.file");
+            }
+            Path own = folder.resolve("run/ternary/step-00000002/tokenizer.json");
+            try (LanguageModelTraining changed = LanguageModelTraining.open(
+                    config("training.max_steps=4", "tokenizer.file=\"" + own + "\""), backend)) {
+                assertThat(changed.train(Resume.LATEST).result().steps()).isEqualTo(4);
             }
         }
     }
