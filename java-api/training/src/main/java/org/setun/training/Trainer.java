@@ -69,11 +69,13 @@ public final class Trainer {
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
         listeners = new ArrayList<>(options.listeners);
-        if (settings.patience() > 0) {
-            listeners.add(new EarlyStopping(settings.patience(), settings.minDelta()));
-        }
         if (options.resume != null) {
             restore(options.resume);
+        }
+        if (settings.patience() > 0) {
+            EarlyStopping stopping = new EarlyStopping(settings.patience(), settings.minDelta());
+            evaluations.forEach(point -> stopping.remember(point.loss()));
+            listeners.add(stopping);
         }
     }
 
@@ -143,7 +145,7 @@ public final class Trainer {
         meter.startInterval();
     }
 
-    /** Evaluates and reports; returns whether no evaluation before was better. */
+    /** Evaluates and reports; returns whether the result is a number and no evaluation before was as good. */
     private boolean evaluate() {
         TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace), settings.evalSteps());
         Point point = new Point(step, result.loss(), result.value());
@@ -159,7 +161,8 @@ public final class Trainer {
 
     private boolean keepBest(Point point) {
         Point before = best;
-        boolean better = before == null || (task.higherIsBetter() ? point.value() > before.value() : point.value() < before.value());
+        boolean better = !Double.isNaN(point.value()) && (before == null
+                || (task.higherIsBetter() ? point.value() > before.value() : point.value() < before.value()));
         if (better) {
             best = point;
         }

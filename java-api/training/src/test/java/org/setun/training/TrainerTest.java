@@ -13,6 +13,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
+import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
@@ -89,6 +90,26 @@ class TrainerTest {
         List<String> calls = new ArrayList<>();
         train(config("training.max_steps=1"), builder -> builder.listener((e, c) -> calls.add("a")).listener((e, c) -> calls.add("b")));
         assertThat(calls.subList(0, 4)).containsExactly("a", "b", "a", "b");
+    }
+
+    @Test
+    void anEvaluationThatIsNoNumberIsNeverTheBest() throws IOException {
+        task.evaluations = new double[]{Double.NaN, 3, 2, Double.NaN};
+        TrainingResult result = train("training.max_steps=4", "training.eval_every=1");
+        assertThat(all(Evaluated.class).stream().map(Evaluated::best)).containsExactly(false, true, true, false);
+        assertThat(result.best()).isNotNull().extracting(TrainingResult.Point::value).isEqualTo(2.0);
+    }
+
+    @Test
+    void patienceOutlastsAResume() throws IOException {
+        task.evaluations = new double[]{1, 2, 2, 2, 2, 2};
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
+            train(config("training.max_steps=3", "training.eval_every=1", "training.patience=4"), builder -> builder.checkpoints(store, Map.of()));
+            Checkpoint checkpoint = store.latest(false).orElseThrow();
+            TrainingResult resumed = train(config("training.max_steps=9", "training.eval_every=1", "training.patience=4"),
+                    builder -> builder.resume(checkpoint));
+            assertThat(resumed.steps()).as("the best is step 1; four evaluations later").isEqualTo(5);
+        }
     }
 
     @Test

@@ -65,7 +65,12 @@ public final class CheckpointStore implements AutoCloseable {
         this.higherIsBetter = higherIsBetter;
         this.probe = probe;
         lock = FolderLock.acquire(folder);
-        removeLeftovers();
+        try {
+            removeLeftovers();
+        } catch (IOException | RuntimeException e) {
+            lock.close();
+            throw e;
+        }
     }
 
     /**
@@ -161,10 +166,19 @@ public final class CheckpointStore implements AutoCloseable {
         force(temporary);
         Path old = folder.resolve("." + target.getFileName() + ".old.tmp");
         deleteTree(old);
-        if (Files.exists(target)) {
+        boolean replaces = Files.exists(target);
+        if (replaces) {
             Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
         }
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        try {
+            probe.before("replace");
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException | RuntimeException e) {
+            if (replaces) {
+                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+            }
+            throw e;
+        }
         force(folder);
         deleteTree(old);
     }

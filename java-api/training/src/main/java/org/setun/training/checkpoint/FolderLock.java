@@ -76,7 +76,10 @@ public final class FolderLock implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        HELD.remove(folder);
-        channel.close();
+        try {
+            channel.close();
+        } finally {
+            HELD.remove(folder);
+        }
     }
 }

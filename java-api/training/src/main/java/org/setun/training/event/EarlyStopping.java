@@ -19,12 +19,20 @@ public final class EarlyStopping implements TrainingListener {
     @Override
     public void on(TrainingEvent event, Control control) {
         if (event instanceof TrainingEvent.Evaluated evaluated) {
-            if (evaluated.loss() < best - minDelta) {
-                best = evaluated.loss();
-                waited = 0;
-            } else if (++waited >= patience) {
+            remember(evaluated.loss());
+            if (waited >= patience) {
                 control.stop("no better evaluation in " + patience + ": the best loss is " + best);
             }
+        }
+    }
+
+    /** Counts an evaluation without stopping: those from before a resume. */
+    public void remember(double loss) {
+        if (loss < best - minDelta) {
+            best = loss;
+            waited = 0;
+        } else {
+            waited++;
         }
     }
 }

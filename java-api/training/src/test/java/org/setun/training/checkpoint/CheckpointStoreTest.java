@@ -162,6 +162,21 @@ class CheckpointStoreTest {
         }
     }
 
+    @Test
+    void aSaveOfAStepThatIsThereAlreadyFailsWithoutLosingIt() throws IOException {
+        boolean[] full = {false};
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, false, action -> {
+            if (full[0] && action.equals("replace")) {
+                throw new IOException("No space left on device");
+            }
+        })) {
+            save(store, 1, 1);
+            full[0] = true;
+            assertThatThrownBy(() -> save(store, 1, 2)).isInstanceOf(IOException.class).hasMessageContaining("No space left");
+            assertThat(store.latest(false).orElseThrow().state()).isEqualTo(SaveLoop.state(1, 1));
+        }
+    }
+
     /** A limit on the size of files makes the write itself fail, as a full disk does. */
     @Test
     @EnabledOnOs(OS.LINUX)
