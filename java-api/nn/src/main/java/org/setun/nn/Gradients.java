@@ -73,6 +73,12 @@ final class Gradients {
             parameter.markGradient();
             return;
         }
+        if (recycler.isViewOfLent(gradient)) {
+            Tensor copy = copy(gradient);
+            add(target, copy);
+            giveBackUnheld(copy);
+            return;
+        }
         Slot slot = slots.get(target);
         Entry added = entries.get(gradient);
         if (added == null) {

@@ -18,6 +18,7 @@ final class Recycler {
     private final Allocator allocator;
     private final Map<Long, ArrayDeque<Buffer>> free = new HashMap<>();
     private final Set<Tensor> lent = Collections.newSetFromMap(new IdentityHashMap<>());
+    private final Set<Buffer> lentBuffers = Collections.newSetFromMap(new IdentityHashMap<>());
 
     Recycler(Allocator allocator) {
         this.allocator = allocator;
@@ -29,6 +30,7 @@ final class Recycler {
         Buffer buffer = sameSize == null || sameSize.isEmpty() ? allocator.allocate(bytes) : sameSize.pop();
         Tensor tensor = Tensor.of(buffer, 0, type, shape);
         lent.add(tensor);
+        lentBuffers.add(buffer);
         return tensor;
     }
 
@@ -36,10 +38,16 @@ final class Recycler {
         return lent.contains(tensor);
     }
 
+    /** True for another tensor over memory that is lent: a view, which does not keep that memory from being lent again. */
+    boolean isViewOfLent(Tensor tensor) {
+        return !isLent(tensor) && lentBuffers.contains(tensor.buffer());
+    }
+
     void giveBack(Tensor tensor) {
         if (!lent.remove(tensor)) {
             throw new IllegalArgumentException(tensor + " was not borrowed, or was given back before");
         }
+        lentBuffers.remove(tensor.buffer());
         free.computeIfAbsent(tensor.byteSize(), size -> new ArrayDeque<>()).push(tensor.buffer());
     }
 
@@ -47,5 +55,6 @@ final class Recycler {
     void forget() {
         free.clear();
         lent.clear();
+        lentBuffers.clear();
     }
 }

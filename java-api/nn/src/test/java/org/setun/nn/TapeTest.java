@@ -52,6 +52,34 @@ class TapeTest extends NetTest {
         assertThat(ones.toArray()).containsOnly(1);
     }
 
+    /** A view does not keep its memory from being lent again, so the tape must not hold on to it. */
+    @Test
+    void aGradientThatIsAViewOutlivesWhatItIsAViewOf() {
+        Function flatten = new Function() {
+            @Override
+            public Tensor[] forward(FunctionContext context, Tensor... inputs) {
+                return new Tensor[]{inputs[0].reshape(1, inputs[0].size())};
+            }
+
+            @Override
+            public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
+                Shape shape = context.input(0).shape();
+                return new Tensor[]{Objects.requireNonNull(outputGradients[0]).reshape(shape.rows(), shape.columns())};
+            }
+        };
+        Tape tape = Tape.recording(backend, workspace);
+        Tensor a = Tensor.of(pool, new float[]{1, 1, 1, 1, 1, 1}, 1, 6);
+        Tensor b = Tensor.of(pool, new float[]{1, 1, 1, 1, 1, 1}, 2, 3);
+        tape.watch(a);
+        tape.watch(b);
+        Tensor other = tape.apply(new Relu(), a);
+        Tensor flat = tape.apply(new Relu(), tape.apply(flatten, b));
+        tape.backward(List.of(flat, other), List.of(Tensor.of(pool, new float[]{1, 2, 3, 4, 5, 6}, 1, 6),
+                Tensor.of(pool, new float[]{9, 9, 9, 9, 9, 9}, 1, 6)));
+        assertThat(gradient(tape, a)).containsOnly(9);
+        assertThat(gradient(tape, b)).containsExactly(1, 2, 3, 4, 5, 6);
+    }
+
     @Test
     void aResidualAroundANormAddsUp() {
         Tape tape = Tape.recording(backend, workspace);
