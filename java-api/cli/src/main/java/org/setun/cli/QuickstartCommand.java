@@ -1,18 +1,16 @@
 package org.setun.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.cli.plot.TerminalPlot;
 import org.setun.cli.quickstart.Quickstart;
 import org.setun.cli.quickstart.QuickstartData;
+import org.setun.cli.quickstart.QuickstartFolder;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
@@ -24,14 +22,14 @@ import picocli.CommandLine.Option;
 final class QuickstartCommand implements Callable<Integer> {
 
     private static final int INTERRUPTED = 130;
-    private static final String MARKER = "setun-quickstart";
+    private static final String DEFAULT_FOLDER = "setun-quickstart";
 
     @Option(names = "--data", paramLabel = "PATH", description = "A file, folder or zip to learn from (default: the JDK's src.zip).")
     @Nullable
     Path data;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "Where models, checkpoints and charts go (default: ${DEFAULT-VALUE}).", defaultValue = MARKER)
-    Path out = Path.of(MARKER);
+    @Option(names = "--out", paramLabel = "DIR", description = "Where models, checkpoints and charts go (default: ${DEFAULT-VALUE}).", defaultValue = DEFAULT_FOLDER)
+    Path out = Path.of(DEFAULT_FOLDER);
 
     @Option(names = "--minutes", description = "Time for all of it (default: ${DEFAULT-VALUE}).", defaultValue = "4.8")
     double minutes;
@@ -51,7 +49,7 @@ final class QuickstartCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        clearEarlierRun();
+        QuickstartFolder.prepare(out);
         try (Backend backend = Backends.open();
                 StopFlag stop = StopFlag.onInterrupt();
                 TrainingProgress progress = new TrainingProgress(json)) {
@@ -68,25 +66,6 @@ final class QuickstartCommand implements Callable<Integer> {
             System.err.println("setun: stopped; checkpoints are in " + out.resolve("runs"));
             return INTERRUPTED;
         }
-    }
-
-    /** Removes what an earlier quickstart left, and nothing else: a folder that it did not make is an error. */
-    private void clearEarlierRun() throws IOException {
-        Path marker = out.resolve("." + MARKER);
-        if (Files.isDirectory(out)) {
-            try (Stream<Path> entries = Files.list(out)) {
-                if (!Files.exists(marker) && entries.findAny().isPresent()) {
-                    throw new IllegalArgumentException("--out " + out + " holds files that no quickstart wrote; name another folder");
-                }
-            }
-            try (Stream<Path> tree = Files.walk(out)) {
-                for (Path entry : tree.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(entry);
-                }
-            }
-        }
-        Files.createDirectories(out);
-        Files.createFile(marker);
     }
 
     private void say(String line) {

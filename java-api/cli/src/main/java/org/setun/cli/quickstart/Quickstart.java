@@ -92,7 +92,7 @@ public final class Quickstart {
     /** Runs it all; null if it was stopped. */
     public Report run(QuickstartData data, long seed, List<String> overrides) throws IOException {
         Files.createDirectories(folder);
-        TrainingConfig config = QuickstartConfig.of(data, folder.resolve("runs"), seed, overrides);
+        TrainingConfig config = QuickstartConfig.of(data, folder.resolve(QuickstartFolder.RUNS), seed, overrides);
         say.accept("corpus: " + data.what());
         try (LanguageModelTraining training = LanguageModelTraining.open(config, backend).stopFlag(stop).listener(progress)) {
             long trainingBytes = training.corpus().corpus().trainingBytes();
@@ -112,10 +112,10 @@ public final class Quickstart {
             LanguageModelTraining.Outcome twin = training.train(WeightQuantizer.NONE, LanguageModelTraining.Resume.NEW);
             requireNotStopped();
             String heldOut = heldOutText(training);
-            ModelReport ternaryReport = report(training, "ternary", ternary, MatrixType.TQ2_0, heldOut);
-            ModelReport twinReport = report(training, "fp32 twin", twin, MatrixType.F32, heldOut);
-            Path svg = folder.resolve("held-out.svg");
-            Path png = folder.resolve("held-out.png");
+            ModelReport ternaryReport = report(training, QuickstartFolder.TERNARY, ternary, MatrixType.TQ2_0, heldOut);
+            ModelReport twinReport = report(training, QuickstartFolder.TWIN, twin, MatrixType.F32, heldOut);
+            Path svg = folder.resolve(QuickstartFolder.SVG);
+            Path png = folder.resolve(QuickstartFolder.PNG);
             List<Curve> curves = List.of(ternaryReport.heldOut(), twinReport.heldOut(), level("order-5 n-gram", ngram, steps));
             for (Path chart : List.of(svg, png)) {
                 ChartFile.write(chart, "Held-out bits per byte", "step", "bits per byte", curves);
@@ -138,7 +138,7 @@ public final class Quickstart {
             String heldOut)
             throws IOException {
         Decoder model = outcome.model();
-        Path file = folder.resolve(name.replace(' ', '-') + ".gguf");
+        Path file = folder.resolve(QuickstartFolder.modelFile(name));
         GgufExporter.export(backend, model, training.tokenizer(), ExportOptions.of("setun quickstart, " + name, type), file);
         try (InferenceModel loaded = InferenceModel.open(file, backend, Activations.INT8); Generator generator = new Generator(loaded)) {
             Generation completion = generator.generate(prompt,
