@@ -1,6 +1,7 @@
 package org.setun.cli;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -44,7 +45,7 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        String content = Files.readString(text);
+        String content = content();
         try (Backend backend = Backends.open(); InferenceModel model = source.open(backend)) {
             int tokens = window == null ? Math.min(2048, model.defaultContext()) : window;
             Perplexity.Options options = new Perplexity.Options(tokens, stride == null ? tokens : stride, maxTokens);
@@ -55,6 +56,14 @@ final class EvalCommand implements Callable<Integer> {
             print(score);
         }
         return 0;
+    }
+
+    private String content() throws IOException {
+        try {
+            return Files.readString(text);
+        } catch (CharacterCodingException e) {
+            throw new IllegalArgumentException(text + " is not UTF-8", e);
+        }
     }
 
     private void print(TextScore score) {

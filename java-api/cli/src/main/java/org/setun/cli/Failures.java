@@ -23,7 +23,8 @@ final class Failures {
             failure.printStackTrace(line.getErr());
         }
         line.getErr().println(line.getColorScheme().errorText("setun: " + message(failure)));
-        return failure instanceof IllegalArgumentException || failure instanceof FormatException ? USAGE : FAILED;
+        boolean input = failure instanceof IllegalArgumentException || failure instanceof FormatException || failure instanceof NoSuchFileException;
+        return input ? USAGE : FAILED;
     }
 
     private static String message(Throwable failure) {

@@ -1,0 +1,66 @@
+package org.setun.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Wrong input ends with exit code 2 and one line that names what is wrong. */
+class FailuresTest {
+
+    @TempDir
+    Path folder;
+
+    private record Ended(int code, String out, String err) {
+    }
+
+    private static Ended run(String... args) {
+        PrintStream out = System.out;
+        PrintStream err = System.err;
+        ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
+        ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
+        try {
+            System.setOut(new PrintStream(outBytes, true, StandardCharsets.UTF_8));
+            System.setErr(new PrintStream(errBytes, true, StandardCharsets.UTF_8));
+            int code = Main.run(args);
+            return new Ended(code, outBytes.toString(StandardCharsets.UTF_8), errBytes.toString(StandardCharsets.UTF_8));
+        } finally {
+            System.setOut(out);
+            System.setErr(err);
+        }
+    }
+
+    private static void assertRefused(Ended ended, String message) {
+        assertThat(ended.err()).contains(message).doesNotContain("\tat ");
+        assertThat(ended.out()).isEmpty();
+        assertThat(ended.code()).isEqualTo(2);
+    }
+
+    @Test
+    void aMissingFileIsNamed() {
+        assertRefused(run("inspect", folder.resolve("none.gguf").toString(), "--json"), "no such file: " + folder.resolve("none.gguf"));
+    }
+
+    @Test
+    void aFileThatIsNoModelIsNamed() throws IOException {
+        Path file = Files.writeString(folder.resolve("text.gguf"), "This is no model, but it is long enough for a header.");
+        assertRefused(run("inspect", file.toString(), "--json"), "text.gguf");
+    }
+
+    @Test
+    void textThatIsNotUtf8IsNamed() throws IOException {
+        Path file = Files.write(folder.resolve("latin1.txt"), new byte[]{'a', (byte) 0xE4, 'b'});
+        assertRefused(run("eval", "any.gguf", file.toString()), "latin1.txt is not UTF-8");
+    }
+
+    @Test
+    void anUnknownOptionIsNamed() {
+        assertRefused(run("generate", "any.gguf", "--tempratur", "1"), "--tempratur");
+    }
+}
