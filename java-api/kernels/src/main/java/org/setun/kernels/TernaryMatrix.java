@@ -201,11 +201,16 @@ public final class TernaryMatrix implements AutoCloseable {
 
     /**
      * The bytes of an interchange format. {@link TernaryFormat#TQ2_0} and {@link TernaryFormat#TQ1_0} keep the scale as f16 (relative error
-     * up to 2^-11), {@link TernaryFormat#I2_S} exactly; {@link TernaryFormat#HF_U8} holds no scale.
+     * up to 2^-11 from 2^-14 on, more below), {@link TernaryFormat#I2_S} exactly; {@link TernaryFormat#HF_U8} holds no scale.
      *
-     * @throws IllegalArgumentException if {@link #columns()} is not a multiple of the format's block
+     * @throws IllegalArgumentException if {@link #columns()} is not a multiple of the format's block, or the scale is beyond f16 where the
+     *                                  format keeps it so
      */
     public byte[] encode(TernaryFormat format) {
+        boolean half = format == TernaryFormat.TQ2_0 || format == TernaryFormat.TQ1_0;
+        if (half && !Float.isFinite(Float.float16ToFloat(Float.floatToFloat16(gamma)))) {
+            throw new IllegalArgumentException("gamma = " + gamma + " is beyond the f16 of " + format + "; at most 65504 is allowed");
+        }
         byte[] result = new byte[Math.toIntExact(format.bytes(m, k))];
         long scaleCount = format.scales(m, k);
         setun.begin();

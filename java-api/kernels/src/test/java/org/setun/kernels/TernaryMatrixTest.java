@@ -163,6 +163,17 @@ class TernaryMatrixTest {
     }
 
     @Test
+    void aScaleBeyondHalfPrecisionIsRefusedWhereTheFormatCannotHoldIt() {
+        try (Setun setun = Kind.WORKERS.open()) {
+            TernaryMatrix w = setun.ofCodes(new byte[256], 1, 256, 65520f);
+            assertThatIllegalArgumentException().isThrownBy(() -> w.encode(TernaryFormat.TQ2_0)).withMessageContaining("gamma = 65520");
+            assertThatIllegalArgumentException().isThrownBy(() -> w.encode(TernaryFormat.TQ1_0)).withMessageContaining("65504 is allowed");
+            assertThat(w.encode(TernaryFormat.I2_S)).isNotEmpty();
+            assertThat(setun.ofCodes(new byte[256], 1, 256, 65504f).encode(TernaryFormat.TQ2_0)).isNotEmpty();
+        }
+    }
+
+    @Test
     void blocksOfDifferentScalesAreNotOneMatrix() {
         try (Setun setun = Kind.WORKERS.open()) {
             byte[] codes = new byte[256];
