@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.lang.reflect.RecordComponent;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -37,7 +39,21 @@ public final class JsonLines implements TrainingListener, AutoCloseable {
         if (folder != null) {
             Files.createDirectories(folder);
         }
+        boolean cut = endsWithinLine(file);
         out = Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        if (cut) {
+            out.write('\n'); // the line that a killed run left unfinished must not swallow the first of this one
+        }
+    }
+
+    private static boolean endsWithinLine(Path file) throws IOException {
+        if (!Files.exists(file) || Files.size(file) == 0) {
+            return false;
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            ByteBuffer last = ByteBuffer.allocate(1);
+            return channel.read(last, channel.size() - 1) == 1 && last.get(0) != '\n';
+        }
     }
 
     @Override

@@ -61,6 +61,18 @@ class EventsTest {
         assertThat(lines.get(6)).contains("\"loss\":null", "\"gradient_norm\":null", "\"in_row\":1");
     }
 
+    @Test
+    void aLineThatAKilledRunLeftUnfinishedStaysOnItsOwn(@TempDir Path temporary) throws IOException {
+        Path file = Files.writeString(temporary.resolve("events.jsonl"), "{\"a\":1}\n{\"event\":\"st");
+        try (JsonLines lines = new JsonLines(file)) {
+            lines.on(ALL.getFirst(), reason -> {
+            });
+        }
+        List<String> lines = Files.readAllLines(file);
+        assertThat(lines).hasSize(3).startsWith("{\"a\":1}", "{\"event\":\"st");
+        assertThat(new ObjectMapper().readTree(lines.get(2)).get("event").asText()).isEqualTo("started");
+    }
+
     @ParameterizedTest
     @EnumSource(LogLevel.class)
     void theLogLevelChoosesWhatTheConsoleSays(LogLevel level) {
