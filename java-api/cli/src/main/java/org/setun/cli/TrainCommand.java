@@ -92,6 +92,9 @@ final class TrainCommand implements Callable<Integer> {
             result.put("perplexity", outcome.perplexity());
             result.put("seconds", outcome.result().seconds());
             System.out.println(Json.line(result));
+        } else if (Double.isNaN(outcome.bitsPerByte())) {
+            System.out.printf(Locale.ROOT, "%s: stopped after %d steps in %.0f s; --resume goes on%n", name, outcome.result().steps(),
+                    outcome.result().seconds());
         } else {
             System.out.printf(Locale.ROOT, "%s: %d steps in %.0f s, held out: %.4f bits per byte, perplexity %.2f%n", name,
                     outcome.result().steps(),
