@@ -7,15 +7,16 @@ import java.io.OutputStream;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
+import org.setun.formats.AtomicFile;
 
 /**
  * Fetches files over HTTP and keeps only what hashes to the stated SHA-256: a file is written under a temporary name and renamed when
@@ -56,21 +57,6 @@ public final class Downloader {
             return Outcome.KEPT;
         }
         Files.createDirectories(folder);
-        Path part = Files.createTempFile(folder, entry.file(), ".part");
-        try {
-            String actual = download(entry, part);
-            if (!actual.equals(entry.sha256())) {
-                throw new IOException(entry.source() + " has SHA-256 " + actual + ", expected " + entry.sha256()
-                        + "; nothing was kept. The file at the source has changed, or was changed on the way");
-            }
-            Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            return Outcome.FETCHED;
-        } finally {
-            Files.deleteIfExists(part);
-        }
-    }
-
-    private String download(DataSets.Entry entry, Path part) throws IOException, InterruptedException {
         HttpRequest request = HttpRequest.newBuilder(entry.source()).timeout(Duration.ofMinutes(5)).build();
         HttpResponse<InputStream> response = client.send(request, HttpResponse.BodyHandlers.ofInputStream());
         try (InputStream body = response.body()) {
@@ -78,13 +64,20 @@ public final class Downloader {
                 throw new IOException(entry.source() + " answered with HTTP status " + response.statusCode());
             }
             long total = response.headers().firstValueAsLong("Content-Length").orElse(-1);
-            InputStream counted = new Counted(body, entry.file(), total);
-            MessageDigest digest = digest();
-            try (InputStream content = entry.gzip() ? new GZIPInputStream(counted) : counted;
-                    OutputStream out = new DigestOutputStream(Files.newOutputStream(part), digest)) {
-                copyLimited(content, out, entry);
-            }
-            return HexFormat.of().formatHex(digest.digest());
+            AtomicFile.write(target, channel -> store(entry, new Counted(body, entry.file(), total), Channels.newOutputStream(channel)));
+        }
+        return Outcome.FETCHED;
+    }
+
+    private static void store(DataSets.Entry entry, InputStream transferred, OutputStream out) throws IOException {
+        MessageDigest digest = digest();
+        try (InputStream content = entry.gzip() ? new GZIPInputStream(transferred) : transferred) {
+            copyLimited(content, new DigestOutputStream(out, digest), entry);
+        }
+        String actual = HexFormat.of().formatHex(digest.digest());
+        if (!actual.equals(entry.sha256())) {
+            throw new IOException(entry.source() + " has SHA-256 " + actual + ", expected " + entry.sha256()
+                    + "; nothing was kept. The file at the source has changed, or was changed on the way");
         }
     }
 

@@ -17,6 +17,8 @@ import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -53,6 +55,15 @@ class DownloaderTest {
         assertThat(downloader().fetch(entry("/plain", false, sha(CONTENT)), folder)).isEqualTo(Downloader.Outcome.FETCHED);
         assertThat(folder.resolve("file")).hasBinaryContent(CONTENT);
         assertThat(reported).hasValue(CONTENT.length);
+    }
+
+    /** A data set is for all who may read the folder. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void theFileHasTheRightsOfAnyNewFile() throws Exception {
+        downloader().fetch(entry("/plain", false, sha(CONTENT)), folder);
+        assertThat(Files.getPosixFilePermissions(folder.resolve("file")))
+                .isEqualTo(Files.getPosixFilePermissions(Files.createFile(folder.resolve("other"))));
     }
 
     @Test
