@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
+import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
@@ -56,6 +57,7 @@ final class TrainCommand implements Callable<Integer> {
             System.out.print(ConfigWriter.toToml(config));
             return 0;
         }
+        requireNoTwin(config);
         boolean bar = ProgressLine.onTerminal() && !json;
         if (bar) {
             config = ConfigReader.override(config, List.of("logging.log_level=warn"));
@@ -72,6 +74,17 @@ final class TrainCommand implements Callable<Integer> {
                 report(WeightQuantizer.NONE, training.train(WeightQuantizer.NONE, mode()));
             }
             return stop.reason() == null ? 0 : INTERRUPTED;
+        }
+    }
+
+    /** Says before the first model is trained what would stop the second. */
+    private void requireNoTwin(TrainingConfig config) throws IOException {
+        if (config.training().twin() && mode() == LanguageModelTraining.Resume.NEW && !config.checkpoint().folder().isEmpty()) {
+            Path folder = Path.of(config.checkpoint().folder(), LanguageModelTraining.FULL_PRECISION);
+            if (!CheckpointStore.list(folder).isEmpty()) {
+                throw new IllegalArgumentException("checkpoint folder " + folder + " holds the twin of an earlier run: --resume it or choose another"
+                        + " checkpoint.folder");
+            }
         }
     }
 
