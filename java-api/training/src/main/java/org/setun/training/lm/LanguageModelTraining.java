@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -12,6 +11,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.tokenizer.BpeTokenizer;
+import org.setun.formats.tokenizer.TokenizerJson;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -225,10 +225,15 @@ public final class LanguageModelTraining implements AutoCloseable {
     /** The ids that a model has learned mean nothing to another tokenizer, even one with as many of them. */
     private void requireSameTokenizer(Path checkpoint) throws IOException {
         Path file = checkpoint.resolve(TokenizedCorpus.TOKENIZER);
-        if (Files.exists(file) && !Arrays.equals(Files.readAllBytes(file), corpus.tokenizerFiles().get(TokenizedCorpus.TOKENIZER))) {
+        if (Files.exists(file) && !sameTokens(TokenizerJson.read(file), tokenizer())) {
             throw new IllegalArgumentException("checkpoint " + checkpoint + " was trained with another tokenizer than this configuration and"
                     + " text give: set tokenizer.file to its " + TokenizedCorpus.TOKENIZER + ", or choose another checkpoint.folder");
         }
+    }
+
+    private static boolean sameTokens(BpeTokenizer a, BpeTokenizer b) {
+        return a.preTokenizer() == b.preTokenizer() && a.merges().equals(b.merges()) && a.vocabulary().tokens().equals(b.vocabulary().tokens())
+                && a.vocabulary().kinds().equals(b.vocabulary().kinds());
     }
 
     private Outcome run(TrainerBuilder builder, LanguageModelTask task) throws IOException {
