@@ -23,7 +23,8 @@ final class Failures {
             failure.printStackTrace(line.getErr());
         }
         line.getErr().println(line.getColorScheme().errorText("setun: " + message(failure)));
-        boolean input = failure instanceof IllegalArgumentException || failure instanceof FormatException || failure instanceof NoSuchFileException;
+        boolean input = failure instanceof IllegalArgumentException || failure instanceof FormatException
+                || failure instanceof NoSuchFileException;
         return input ? USAGE : FAILED;
     }
 

@@ -82,8 +82,9 @@ final class TrainCommand implements Callable<Integer> {
         if (config.training().twin() && mode() == LanguageModelTraining.Resume.NEW && !config.checkpoint().folder().isEmpty()) {
             Path folder = Path.of(config.checkpoint().folder(), LanguageModelTraining.FULL_PRECISION);
             if (!CheckpointStore.list(folder).isEmpty()) {
-                throw new IllegalArgumentException("checkpoint folder " + folder + " holds the twin of an earlier run: --resume it or choose another"
-                        + " checkpoint.folder");
+                throw new IllegalArgumentException(
+                        "checkpoint folder " + folder + " holds the twin of an earlier run: --resume it or choose another"
+                                + " checkpoint.folder");
             }
         }
     }

@@ -62,7 +62,8 @@ class FailuresTest {
     @Test
     void anEarlierTwinIsNamedBeforeTheFirstModelIsTrained() throws IOException {
         Files.createDirectories(folder.resolve("fp32/step-00000100"));
-        String[] train = {"train", "--set", "training.twin=true", "--set", "checkpoint.folder=\"" + folder + "\"", "--set", "data.paths=none"};
+        String[] train = {"train", "--set", "training.twin=true", "--set", "checkpoint.folder=\"" + folder + "\"", "--set",
+                "data.paths=none"};
         assertRefused(run(train), "holds the twin of an earlier run");
         Files.delete(folder.resolve("fp32/step-00000100"));
         assertRefused(run(train), "data path none: no such file");

@@ -108,7 +108,6 @@ public final class Quickstart {
             training.override(QuickstartConfig.length(steps));
             LanguageModelTraining.Outcome ternary = training.train(WeightQuantizer.TERNARY, LanguageModelTraining.Resume.NEW);
             requireNotStopped();
-            training.override(QuickstartConfig.twin());
             LanguageModelTraining.Outcome twin = training.train(WeightQuantizer.NONE, LanguageModelTraining.Resume.NEW);
             requireNotStopped();
             String heldOut = heldOutText(training);

@@ -10,14 +10,11 @@ import org.setun.training.config.TrainingConfig;
  * megabytes of text in two minutes, in a shape whose files llama.cpp reads. */
 final class QuickstartConfig {
 
-    /** BitNet trains with a learning rate several times that of full precision: small updates do not flip a ternary code. */
-    private static final List<String> TERNARY = List.of("schedule.learning_rate=4e-3", "schedule.min_learning_rate=1e-4");
-    private static final List<String> FULL_PRECISION = List.of("schedule.learning_rate=2e-3", "schedule.min_learning_rate=1e-4");
-
     private static final List<String> COMMON = List.of("data.held_out=0.05", "data.max_bytes=4000000", "tokenizer.vocab_size=2048",
             "model.dim=256", "model.layers=2", "model.heads=4", "model.kv_heads=4", "model.ffn=512", "model.context=256",
             "training.batch_size=8", "training.eval_steps=12", "training.log_every=10", "schedule.kind=cosine",
-            "checkpoint.save_every=0", "checkpoint.save_total_limit=1", "logging.log_level=warn");
+            "schedule.learning_rate=4e-3", "schedule.min_learning_rate=1e-4", "checkpoint.save_every=0", "checkpoint.save_total_limit=1",
+            "logging.log_level=warn");
 
     private QuickstartConfig() {
     }
@@ -28,14 +25,8 @@ final class QuickstartConfig {
         settings.add("data.glob=" + quoted(data.glob()));
         settings.add("checkpoint.folder=" + quoted(folder.toString()));
         settings.add("training.seed=" + seed);
-        settings.addAll(TERNARY);
         settings.addAll(overrides);
         return ConfigReader.override(TrainingConfig.defaults(), settings);
-    }
-
-    /** What changes from the ternary model to its twin. */
-    static List<String> twin() {
-        return FULL_PRECISION;
     }
 
     /** A run of {@code steps} updates with about ten evaluations. */

@@ -74,7 +74,8 @@ public final class QuickstartFolder {
 
     private static void require(boolean holds, Path path, String kind) {
         if (!holds) {
-            throw new IllegalArgumentException(path + " is not the " + kind + " that a quickstart wrote: move it away, or name another folder with --out");
+            throw new IllegalArgumentException(
+                    path + " is not the " + kind + " that a quickstart wrote: move it away, or name another folder with --out");
         }
     }
 

@@ -17,7 +17,8 @@ import org.setun.training.checkpoint.FolderLock;
 
 class QuickstartFolderTest {
 
-    private static final List<String> WRITTEN = List.of("ternary.gguf", "fp32-twin.gguf", "held-out.svg", "held-out.png", "runs/data/train.tokens",
+    private static final List<String> WRITTEN = List.of("ternary.gguf", "fp32-twin.gguf", "held-out.svg", "held-out.png",
+            "runs/data/train.tokens",
             "runs/ternary/step-00000100/model.safetensors", "runs/fp32/events.jsonl");
 
     @TempDir
@@ -69,7 +70,8 @@ class QuickstartFolderTest {
         Path kept = write(out.resolve("held-out.svg"));
         Files.delete(out.resolve("runs"));
         Files.createSymbolicLink(out.resolve("runs"), temporary.resolve("precious/runs"));
-        assertThatIllegalArgumentException().isThrownBy(() -> QuickstartFolder.prepare(out)).withMessageContaining("runs is not the folder");
+        assertThatIllegalArgumentException().isThrownBy(() -> QuickstartFolder.prepare(out))
+                .withMessageContaining("runs is not the folder");
         assertThat(precious).hasContent("content");
         assertThat(kept).as("nothing goes if anything must stay").exists();
     }
@@ -78,7 +80,8 @@ class QuickstartFolderTest {
     void aRunInProgressIsLeftAlone() throws IOException {
         FolderLock lock = FolderLock.acquire(out.resolve("runs/ternary"));
         try {
-            assertThatThrownBy(() -> QuickstartFolder.prepare(out)).isInstanceOf(IOException.class).hasMessageContaining("in use by process");
+            assertThatThrownBy(() -> QuickstartFolder.prepare(out)).isInstanceOf(IOException.class)
+                    .hasMessageContaining("in use by process");
         } finally {
             lock.close();
         }
