@@ -11,6 +11,7 @@ module org.setun.cli {
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires xchart;
+    requires java.logging;
     requires java.net.http;
     requires org.slf4j;
 

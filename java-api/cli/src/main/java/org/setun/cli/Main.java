@@ -21,6 +21,7 @@ public final class Main {
 
     /** Runs a command line and returns its exit code. */
     static int run(String... args) {
+        Logging.configure();
         CommandLine line = new CommandLine(new Main());
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler(Failures::handle);

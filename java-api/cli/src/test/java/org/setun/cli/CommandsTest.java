@@ -135,7 +135,10 @@ class CommandsTest {
         assertThat(setun("export", checkpoint.toString(), model.toString()).out).contains("architecture bitnet");
         assertThat(setun("inspect", model.toString(), "--tensors").out).contains("blk.0.attn_q.weight").contains("TQ2_0");
         assertThat(setun("inspect", model.toString(), "--json").json().getFirst().get("tensors")).isNotEmpty();
-        JsonNode generation = setun("generate", model.toString(), "-p", "the cat", "-n", "5", "--json").json().getFirst();
+        Outcome generated = setun("generate", model.toString(), "-p", "the cat", "-n", "5", "--json");
+        assertThat(generated.err.lines().filter(line -> line.contains("backend"))).singleElement().asString().startsWith("setun: backend ");
+        assertThat(generated.err).doesNotContain("INFO").doesNotContain("Backends");
+        JsonNode generation = generated.json().getFirst();
         assertThat(generation.get("tokens")).hasSizeBetween(1, 5);
         Path text = Files.writeString(folder.resolve("text.txt"), "the cat sat on the mat. ".repeat(20));
         JsonNode score = setun("eval", model.toString(), text.toString(), "--window", "16", "--json").json().getFirst();
