@@ -1,6 +1,6 @@
 /** Kernels, backends and memory pools. */
 module org.setun.kernels {
-    requires static transitive org.jspecify;
+    requires static org.jspecify;
 
     uses org.setun.kernels.BlasProvider;
 

@@ -46,13 +46,14 @@ final class BenchCommand {
 
         @Override
         public Integer call() {
+            List<KernelBench.Shape> parsed = shapes.stream().map(KernelBench.Shape::parse).toList();
             if (!json) {
                 System.out.printf("%-22s %-8s %6s %6s %4s %2s %-9s %8s %11s %9s %9s %6s %6s  %s%n", "kernel", "format", "m", "k", "n", "t",
                         "tier",
                         "set MB", "median us", "GMAC/s", "GB/s", "peak", "band", "check");
             }
             Consumer<Row> print = row -> System.out.println(json ? Json.line(row) : text(row));
-            new KernelBench(tier, seconds, (long) coldMb << 20, print).run(shapes.stream().map(KernelBench.Shape::parse).toList(), rows,
+            new KernelBench(tier, seconds, (long) coldMb << 20, print).run(parsed, rows,
                     threads);
             return 0;
         }

@@ -59,6 +59,7 @@ final class EvalCommand implements Callable<Integer> {
     }
 
     private String content() throws IOException {
+        InputFiles.requireFile(text, "a text file");
         try {
             return Files.readString(text);
         } catch (CharacterCodingException e) {

@@ -1,7 +1,10 @@
 package org.setun.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.setun.kernels.Backend;
@@ -12,6 +15,7 @@ import org.setun.quant.export.ExportReport;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
+import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.lm.TrainedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -21,7 +25,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "export", mixinStandardHelpOptions = true, description = "Writes the model of a checkpoint as a GGUF file.")
 final class ExportCommand implements Callable<Integer> {
 
-    @Parameters(index = "0", paramLabel = "CHECKPOINT", description = "Folder of one checkpoint, for example run/ternary/step-1000.")
+    @Parameters(index = "0", paramLabel = "CHECKPOINT", description = "Folder of one checkpoint, for example run/ternary/step-00001000.")
     Path checkpoint = Path.of("");
 
     @Parameters(index = "1", paramLabel = "FILE", description = "The GGUF file to write; an older one stays if writing fails.")
@@ -41,6 +45,7 @@ final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        requireCheckpoint();
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             TrainedModel model = TrainedModel.load(checkpoint, pool);
             ExportOptions options = ExportOptions.of(name, type).withScales(scales).withLicense(license);
@@ -52,5 +57,17 @@ final class ExportCommand implements Callable<Integer> {
             report.warnings().forEach(warning -> System.err.println("warning: " + warning));
         }
         return 0;
+    }
+
+    private void requireCheckpoint() throws IOException {
+        InputFiles.requireFolder(checkpoint, "the folder of a checkpoint");
+        List<Path> inside = CheckpointStore.list(checkpoint);
+        if (!inside.isEmpty()) {
+            throw new IllegalArgumentException(checkpoint + " holds checkpoints; name one of them, the newest is " + inside.getLast());
+        }
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder != null && Files.notExists(folder)) {
+            throw new NoSuchFileException(folder.toString());
+        }
     }
 }

@@ -23,6 +23,7 @@ final class ModelOptions {
     Activations activations = Activations.INT8;
 
     InferenceModel open(Backend backend) throws IOException {
+        InputFiles.requireFile(model, "a model file (setun export makes one of a checkpoint)");
         InferenceModel opened = tokenizer == null
                 ? InferenceModel.open(model, backend, activations)
                 : InferenceModel.open(model, tokenizer, backend, activations);

@@ -95,7 +95,8 @@ final class QuickstartCommand implements Callable<Integer> {
             System.out.println("--- " + model.name() + " completes ---");
             System.out.println(model.completion());
         }
-        System.out.printf(Locale.ROOT, "%nCharts: %s, %s. All in %.0f s.%nNext: ./setun generate %s --prompt 'public class ' --temperature 0.7%n",
+        System.out.printf(Locale.ROOT,
+                "%nCharts: %s, %s. All in %.0f s.%nNext: ./setun generate %s --prompt 'public class ' --temperature 0.7%n",
                 report.svg(),
                 report.png(), report.seconds(), a.file());
     }

@@ -36,7 +36,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a key, for example training.max_steps=500; may be given several times.")
     List<String> overrides = new ArrayList<>();
 
-    @Option(names = "--resume", description = "Continue with the newest checkpoint of checkpoint.folder.")
+    @Option(names = "--resume", description = "Continue with the newest checkpoint of checkpoint.folder; begin if there is none.")
     boolean resume;
 
     @Option(names = "--skip-damaged", description = "With --resume: pass over checkpoints that are damaged.")
@@ -50,6 +50,9 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (file != null) {
+            InputFiles.requireFile(file, "a TOML file");
+        }
         TrainingConfig config = file == null
                 ? ConfigReader.override(TrainingConfig.defaults(), overrides)
                 : ConfigReader.read(file, overrides);
@@ -57,6 +60,7 @@ final class TrainCommand implements Callable<Integer> {
             System.out.print(ConfigWriter.toToml(config));
             return 0;
         }
+        noteFreshStart(config);
         requireNoTwin(config);
         boolean bar = ProgressLine.onTerminal() && !json;
         if (bar) {
@@ -74,6 +78,20 @@ final class TrainCommand implements Callable<Integer> {
                 report(WeightQuantizer.NONE, training.train(WeightQuantizer.NONE, mode()));
             }
             return stop.reason() == null ? 0 : INTERRUPTED;
+        }
+    }
+
+    /** Says that there is nothing to resume: a mistyped folder would otherwise go unnoticed. */
+    private void noteFreshStart(TrainingConfig config) throws IOException {
+        if (mode() == LanguageModelTraining.Resume.NEW) {
+            return;
+        }
+        if (config.checkpoint().folder().isEmpty()) {
+            throw new IllegalArgumentException("checkpoint.folder is empty: --resume needs the folder of the earlier run");
+        }
+        Path folder = Path.of(config.checkpoint().folder(), name(config.quantization().weights()));
+        if (CheckpointStore.list(folder).isEmpty()) {
+            System.err.println("setun: no checkpoint in " + folder + "; starting anew");
         }
     }
 
@@ -96,8 +114,12 @@ final class TrainCommand implements Callable<Integer> {
         return resume ? LanguageModelTraining.Resume.LATEST : LanguageModelTraining.Resume.NEW;
     }
 
+    private static String name(WeightQuantizer weights) {
+        return weights == WeightQuantizer.TERNARY ? LanguageModelTraining.TERNARY : LanguageModelTraining.FULL_PRECISION;
+    }
+
     private void report(WeightQuantizer weights, LanguageModelTraining.Outcome outcome) {
-        String name = weights == WeightQuantizer.TERNARY ? LanguageModelTraining.TERNARY : LanguageModelTraining.FULL_PRECISION;
+        String name = name(weights);
         if (json) {
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("result", name);

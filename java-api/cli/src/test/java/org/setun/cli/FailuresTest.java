@@ -1,7 +1,5 @@
 package org.setun.cli;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -10,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /** Wrong input ends with exit code 2 and one line that names what is wrong. */
 class FailuresTest {
@@ -72,5 +72,41 @@ class FailuresTest {
     @Test
     void anUnknownOptionIsNamed() {
         assertRefused(run("generate", "any.gguf", "--tempratur", "1"), "--tempratur");
+    }
+
+    @Test
+    void aFolderInPlaceOfAFileIsNamed() throws IOException {
+        Path text = Files.writeString(folder.resolve("text.txt"), "the cat");
+        assertRefused(run("generate", folder.toString()), folder + " is a folder");
+        assertRefused(run("eval", folder.toString(), text.toString()), folder + " is a folder");
+        assertRefused(run("eval", "none.gguf", folder.toString()), folder + " is a folder");
+        assertRefused(run("train", folder.toString()), folder + " is a folder");
+    }
+
+    @Test
+    void aModelInPlaceOfAConfigurationIsNamed() throws IOException {
+        Path model = Files.write(folder.resolve("model.gguf"), new byte[]{'G', 'G', 'U', 'F', (byte) 0xff, (byte) 0xfe});
+        assertRefused(run("train", model.toString()), model + ": is not UTF-8 text");
+    }
+
+    @Test
+    void exportSaysWhichFolderIsACheckpoint() throws IOException {
+        Path run = Files.createDirectories(folder.resolve("run"));
+        Path newest = Files.createDirectories(run.resolve("step-00000100"));
+        Files.createDirectories(run.resolve("step-00000050"));
+        Path target = folder.resolve("model.gguf");
+        assertRefused(run("export", run.toString(), target.toString()), "the newest is " + newest);
+        assertRefused(run("export", folder.resolve("none").toString(), target.toString()), "no such file: " + folder.resolve("none"));
+        Path file = Files.writeString(folder.resolve("file"), "");
+        assertRefused(run("export", file.toString(), target.toString()), file + " is not a folder");
+        assertRefused(run("export", newest.toString(), folder.resolve("none/model.gguf").toString()),
+                "no such file: " + folder.resolve("none"));
+    }
+
+    @Test
+    void resumingNothingIsSaid() {
+        assertRefused(run("train", "--resume"), "checkpoint.folder is empty");
+        String[] train = {"train", "--resume", "--set", "checkpoint.folder=\"" + folder + "\"", "--set", "data.paths=none"};
+        assertRefused(run(train), "no checkpoint in " + folder.resolve("ternary") + "; starting anew");
     }
 }

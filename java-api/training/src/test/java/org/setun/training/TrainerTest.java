@@ -104,7 +104,8 @@ class TrainerTest {
     void patienceOutlastsAResume() throws IOException {
         task.evaluations = new double[]{1, 2, 2, 2, 2, 2};
         try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
-            train(config("training.max_steps=3", "training.eval_every=1", "training.patience=4"), builder -> builder.checkpoints(store, Map.of()));
+            train(config("training.max_steps=3", "training.eval_every=1", "training.patience=4"),
+                    builder -> builder.checkpoints(store, Map.of()));
             Checkpoint checkpoint = store.latest(false).orElseThrow();
             TrainingResult resumed = train(config("training.max_steps=9", "training.eval_every=1", "training.patience=4"),
                     builder -> builder.resume(checkpoint));

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.toml.TomlMapper;
 import java.io.IOException;
 import java.lang.reflect.RecordComponent;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,7 +33,11 @@ public final class ConfigReader {
         if (size > MAX_BYTES) {
             throw new ConfigException(file + ": " + size + " bytes, a configuration has at most " + MAX_BYTES);
         }
-        return parse(file.toString(), Files.readString(file), overrides);
+        try {
+            return parse(file.toString(), Files.readString(file), overrides);
+        } catch (CharacterCodingException e) {
+            throw new ConfigException(file + ": is not UTF-8 text, so no TOML file", e);
+        }
     }
 
     /** Parses TOML {@code text}; {@code name} stands before messages, nothing if empty. */

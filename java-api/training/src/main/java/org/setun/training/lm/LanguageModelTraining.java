@@ -226,13 +226,15 @@ public final class LanguageModelTraining implements AutoCloseable {
     private void requireSameTokenizer(Path checkpoint) throws IOException {
         Path file = checkpoint.resolve(TokenizedCorpus.TOKENIZER);
         if (Files.exists(file) && !sameTokens(TokenizerJson.read(file), tokenizer())) {
-            throw new IllegalArgumentException("checkpoint " + checkpoint + " was trained with another tokenizer than this configuration and"
+            throw new IllegalArgumentException("checkpoint " + checkpoint
+                    + " was trained with another tokenizer than this configuration and"
                     + " text give: set tokenizer.file to its " + TokenizedCorpus.TOKENIZER + ", or choose another checkpoint.folder");
         }
     }
 
     private static boolean sameTokens(BpeTokenizer a, BpeTokenizer b) {
-        return a.preTokenizer() == b.preTokenizer() && a.merges().equals(b.merges()) && a.vocabulary().tokens().equals(b.vocabulary().tokens())
+        return a.preTokenizer() == b.preTokenizer() && a.merges().equals(b.merges())
+                && a.vocabulary().tokens().equals(b.vocabulary().tokens())
                 && a.vocabulary().kinds().equals(b.vocabulary().kinds());
     }
 

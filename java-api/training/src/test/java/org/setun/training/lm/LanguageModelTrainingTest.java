@@ -137,7 +137,8 @@ class LanguageModelTrainingTest {
                 int[] ids = new int[200];
                 MemorySegment head = MemorySegment.ofArray(ids);
                 changed.corpus().training().copy(0, ids.length, head, 0);
-                assertThat(changed.tokenizer().decode(ids)).isEqualTo(Files.readString(text).substring(0, changed.tokenizer().decode(ids).length()));
+                assertThat(changed.tokenizer().decode(ids))
+                        .isEqualTo(Files.readString(text).substring(0, changed.tokenizer().decode(ids).length()));
             }
         }
     }
@@ -150,7 +151,8 @@ class LanguageModelTrainingTest {
             }
             Files.writeString(text, Files.readString(text).replace("cat", "owl"));
             try (LanguageModelTraining changed = LanguageModelTraining.open(config("training.max_steps=4"), backend)) {
-                assertThatIllegalArgumentException().isThrownBy(() -> changed.train(Resume.LATEST)).withMessageContaining("another tokenizer")
+                assertThatIllegalArgumentException().isThrownBy(() -> changed.train(Resume.LATEST))
+                        .withMessageContaining("another tokenizer")
                         .withMessageContaining("tokenizer.file");
             }
             Path own = folder.resolve("run/ternary/step-00000002/tokenizer.json");
