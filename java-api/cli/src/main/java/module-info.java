@@ -13,7 +13,6 @@ module org.setun.cli {
     requires xchart;
     requires java.logging;
     requires java.net.http;
-    requires org.slf4j;
 
     opens org.setun.cli to info.picocli;
 }

@@ -4,7 +4,6 @@ module org.setun.training {
     requires static transitive org.jspecify;
     requires com.fasterxml.jackson.databind;
     requires com.fasterxml.jackson.dataformat.toml;
-    requires org.slf4j;
 
     exports org.setun.training;
     exports org.setun.training.checkpoint;
