@@ -4,9 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import org.setun.kernels.Backend;
-import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Quantization;
@@ -68,32 +66,5 @@ public final class MnistTraining {
             MnistTask task = new MnistTask(training, test, HIDDEN, quantization, pool, seed);
             return Trainer.builder(backend, task, config).run(ternary ? "ternary" : "fp32").build(pool, workspace).train();
         }
-    }
-
-    /** Trains both models with several seeds and prints accuracy and speed. Arguments: folder, epochs (20), seeds (3). */
-    public static void main(String[] arguments) throws IOException {
-        if (arguments.length < 1 || arguments.length > 3) {
-            System.err.println("usage: MnistTraining FOLDER [EPOCHS [SEEDS]]");
-            System.exit(2);
-        }
-        int epochs = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 20;
-        int seeds = arguments.length > 2 ? Integer.parseInt(arguments[2]) : 3;
-        double[] sums = new double[WeightQuantizer.values().length];
-        try (Backend backend = Backends.open()) {
-            MnistTraining mnist = open(backend, Path.of(arguments[0]));
-            for (int seed = 1; seed <= seeds; seed++) {
-                for (WeightQuantizer weights : WeightQuantizer.values()) {
-                    TrainingResult result = mnist.train(weights, epochs, seed);
-                    sums[weights.ordinal()] += result.finalValue();
-                    System.out.printf(Locale.ROOT, "seed %d %-7s %d epochs: accuracy %.2f %%, %,.0f samples/s%n", seed, result.run(),
-                            epochs,
-                            100 * result.finalValue(), result.unitsPerSecond());
-                }
-            }
-        }
-        double ternary = 100 * sums[WeightQuantizer.TERNARY.ordinal()] / seeds;
-        double twin = 100 * sums[WeightQuantizer.NONE.ordinal()] / seeds;
-        System.out.printf(Locale.ROOT, "mean of %d seeds: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin,
-                twin - ternary);
     }
 }

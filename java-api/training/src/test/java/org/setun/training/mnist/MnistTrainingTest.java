@@ -16,7 +16,7 @@ import org.setun.training.data.MnistDataset;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-/** Three epochs on the real images; {@link MnistTraining#main} does the twenty of the full comparison. */
+/** Three epochs on the real images; {@code setun mnist} does the twenty of the full comparison. */
 class MnistTrainingTest {
 
     private static final int EPOCHS = 3;
