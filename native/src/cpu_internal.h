@@ -4,7 +4,7 @@
 
 #include "setun/cpu.h"
 
-#define SETUN_ISA_NAMES "portable, avx2, avxvnni, avx512, amx, neon_dot, neon_i8mm"
+#define SETUN_ISA_NAMES "portable, avx2, avxvnni, avx512, avx512bf16, amx, neon_dot, neon_i8mm"
 
 typedef struct setun_cpu_detected {
     uint64_t usable;   /* CPU and OS */

@@ -6,7 +6,7 @@
 #include "setun/status.h"
 
 /* Raised by one whenever a function or a descriptor struct changes incompatibly. Java refuses another value. */
-#define SETUN_ABI_VERSION 1
+#define SETUN_ABI_VERSION 2
 
 typedef struct setun_context setun_context;
 

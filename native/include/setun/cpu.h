@@ -27,7 +27,8 @@ enum {
     SETUN_ISA_AVX2 = 1,
     SETUN_ISA_AVXVNNI = 2,
     SETUN_ISA_AVX512 = 3, /* AVX-512 F/BW/DQ/VL with VNNI */
-    SETUN_ISA_AMX = 4,    /* AVX-512 tier + AMX-INT8 */
+    SETUN_ISA_AVX512BF16 = 4, /* AVX512 tier with VBMI and BF16 (Zen 4, Sapphire Rapids) */
+    SETUN_ISA_AMX = 5,        /* AVX512BF16 tier with AMX-INT8 and AMX-BF16 */
     SETUN_ISA_NEON_DOT = 11,
     SETUN_ISA_NEON_I8MM = 12
 };
@@ -45,7 +46,7 @@ SETUN_API setun_isa setun_cpu_best_isa(void);
 /* 1 if the CPU can run the tier, else 0. */
 SETUN_API int32_t setun_cpu_supports(setun_isa isa);
 
-/* "portable", "avx2", "avxvnni", "avx512", "amx", "neon_dot", "neon_i8mm"; NULL for an unknown value. */
+/* "portable", "avx2", "avxvnni", "avx512", "avx512bf16", "amx", "neon_dot", "neon_i8mm"; NULL for an unknown value. */
 SETUN_API const char *setun_isa_name(setun_isa isa);
 
 /* The tier of a name, or -1. */

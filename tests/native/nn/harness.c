@@ -60,7 +60,7 @@ static void run_once(setun_isa isa, int32_t threads, test_case run, const void *
 }
 
 void test_everywhere(const char *name, test_case run, const void *shape, int64_t values) {
-    static const setun_isa tiers[] = {SETUN_ISA_PORTABLE, SETUN_ISA_AVX2, SETUN_ISA_AVX512};
+    static const setun_isa tiers[] = {SETUN_ISA_PORTABLE, SETUN_ISA_AVX2, SETUN_ISA_AVX512, SETUN_ISA_AVX512BF16, SETUN_ISA_AMX};
     static const int32_t threads[] = {2, 3, 0};
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
         if (!setun_cpu_supports(tiers[i])) {

@@ -27,7 +27,7 @@ import org.setun.kernels.NativeLibraryException;
 public final class LibraryLoader {
 
     /** The {@code SETUN_ABI_VERSION} that the bindings are written for. */
-    public static final int ABI_VERSION = 1;
+    public static final int ABI_VERSION = 2;
 
     /** Names a file that is the only candidate. */
     public static final String PATH_PROPERTY = "setun.native.path";
