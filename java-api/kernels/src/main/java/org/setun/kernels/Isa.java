@@ -5,8 +5,9 @@ import java.util.stream.Collectors;
 
 /** Kernel tiers ({@code setun/cpu.h}), in rising order within an architecture. */
 public enum Isa {
-    PORTABLE(0, "portable"), AVX2(1, "avx2"), AVXVNNI(2, "avxvnni"), AVX512(3, "avx512"), AVX512BF16(4, "avx512bf16"), AMX(5, "amx"), NEON_DOT(11,
-            "neon_dot"), NEON_I8MM(12, "neon_i8mm");
+    PORTABLE(0, "portable"), AVX2(1, "avx2"), AVXVNNI(2, "avxvnni"), AVX512(3, "avx512"), AVX512BF16(4, "avx512bf16"), AMX(5,
+            "amx"), NEON_DOT(11,
+                    "neon_dot"), NEON_I8MM(12, "neon_i8mm");
 
     private final int code;
     private final String label;

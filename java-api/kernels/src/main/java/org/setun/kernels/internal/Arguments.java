@@ -8,20 +8,29 @@ import org.jspecify.annotations.Nullable;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 /**
  * Fills a descriptor struct field by field, in the order of the header. One per thread, kept for its life: a call allocates nothing.
- * Segments whose addresses are written are held until {@link #end()}, so that none is collected or unmapped while the call runs.
+ * The scopes of the segments whose addresses are written are held until {@link #end()}, so that no memory is collected while the call runs.
+ *
+ * <p>Fields are written through one constant segment over the whole address space. Its bounds and life fold away, so that a field is a
+ * single store, and filling a long descriptor does not use up what the compiler is willing to inline.
  */
 final class Arguments {
 
+    static final int MOST_BYTES = 256;
     private static final int MOST_POINTERS = 16;
+    private static final MemorySegment EVERYTHING = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     private static final ThreadLocal<Arguments> OF_THREAD = ThreadLocal.withInitial(Arguments::new);
 
-    private final MemorySegment memory = Arena.ofAuto().allocate(256, 64);
-    private final MemorySegment[] held = new MemorySegment[MOST_POINTERS];
+    private final MemorySegment memory = Arena.ofAuto().allocate(MOST_BYTES, 64); // keeps what `start` points to
+    private final long start = memory.address();
+    private final MemorySegment.Scope[] held = new MemorySegment.Scope[MOST_POINTERS];
     private int holding;
     private long position;
     private @Nullable Struct struct;
@@ -34,23 +43,23 @@ final class Arguments {
         Arguments arguments = OF_THREAD.get();
         arguments.struct = struct;
         arguments.holding = 0;
-        arguments.memory.set(JAVA_LONG, 0, struct.byteSize());
+        EVERYTHING.set(JAVA_LONG_UNALIGNED, arguments.start, struct.byteSize());
         arguments.position = Long.BYTES;
         return arguments;
     }
 
     Arguments i64(long value) {
-        memory.set(JAVA_LONG, next(JAVA_LONG), value);
+        EVERYTHING.set(JAVA_LONG_UNALIGNED, next(Long.BYTES, JAVA_LONG), value);
         return this;
     }
 
     Arguments i32(int value) {
-        memory.set(JAVA_INT, next(JAVA_INT), value);
+        EVERYTHING.set(JAVA_INT_UNALIGNED, next(Integer.BYTES, JAVA_INT), value);
         return this;
     }
 
     Arguments f32(float value) {
-        memory.set(JAVA_FLOAT, next(JAVA_FLOAT), value);
+        EVERYTHING.set(JAVA_FLOAT_UNALIGNED, next(Float.BYTES, JAVA_FLOAT), value);
         return this;
     }
 
@@ -60,34 +69,41 @@ final class Arguments {
 
     /** A pointer; null is C's NULL. */
     Arguments pointer(@Nullable MemorySegment value) {
-        long at = next(ADDRESS);
-        if (value == null) {
-            memory.set(ADDRESS, at, MemorySegment.NULL);
-        } else {
-            held[holding++] = value;
-            memory.set(ADDRESS, at, value);
+        long address = 0;
+        if (value != null) {
+            hold(value);
+            address = value.address();
         }
+        EVERYTHING.set(JAVA_LONG_UNALIGNED, next(Long.BYTES, ADDRESS), address);
         return this;
     }
 
     /**
-     * The filled struct.
+     * The address of the filled struct, to be asked for between entering and leaving the gate of the context.
      *
      * @throws IllegalStateException if a segment was closed since it was written
-     * @throws WrongThreadException  if a segment belongs to another thread
      */
-    MemorySegment segment() {
+    long filled() {
         assert struct != null && position == struct.end() : struct + " filled up to byte " + position;
         for (int i = 0; i < holding; i++) {
-            MemorySegment operand = held[i];
-            if (!operand.scope().isAlive()) {
+            if (!held[i].isAlive()) {
                 throw new IllegalStateException("an operand's memory was closed");
             }
-            if (!operand.isAccessibleBy(Thread.currentThread())) {
-                throw new WrongThreadException("an operand's memory is confined to another thread than " + Thread.currentThread());
-            }
         }
-        return memory;
+        return start;
+    }
+
+    private void hold(MemorySegment operand) {
+        if (!operand.isAccessibleBy(Thread.currentThread())) {
+            throw new WrongThreadException("an operand's memory is confined to another thread than " + Thread.currentThread());
+        }
+        if (!operand.isNative()) {
+            throw new IllegalArgumentException("an operand is a heap segment; off-heap memory is needed");
+        }
+        MemorySegment.Scope scope = operand.scope();
+        if (holding == 0 || held[holding - 1] != scope) { // storing a reference costs more than comparing it; operands mostly share a slab
+            held[holding++] = scope;
+        }
     }
 
     /** Lets go of the segments. */
@@ -96,10 +112,11 @@ final class Arguments {
         holding = 0;
     }
 
-    private long next(ValueLayout type) {
-        long at = Struct.aligned(position, type.byteAlignment());
+    /** The address of the next field, which has {@code size} bytes and is aligned to them. */
+    private long next(int size, ValueLayout type) {
+        long at = position + size - 1 & -size;
         assert struct != null && struct.hasField(at, type) : struct + " has no " + type + " at byte " + at;
-        position = at + type.byteSize();
-        return at;
+        position = at + size;
+        return start + at;
     }
 }

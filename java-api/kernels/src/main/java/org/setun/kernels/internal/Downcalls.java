@@ -2,6 +2,7 @@ package org.setun.kernels.internal;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -12,6 +13,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 /**
  * Binds C functions and describes C structs, and remembers all of them, so that a test can hold them against the headers. Handles belong
@@ -32,6 +34,20 @@ public final class Downcalls {
         List<ValueLayout> all = new ArrayList<>(List.of(arguments));
         all.addFirst(ADDRESS);
         return function(name, FunctionDescriptor.of(JAVA_INT, all.toArray(ValueLayout[]::new)));
+    }
+
+    /**
+     * {@code setun_status name(setun_context *, const descriptor *)}: called by {@link NativeContext#call}. All of them share one handle, which
+     * takes the address as an argument: a handle per function is fast only where the compiler has inlined all from the constant to the call.
+     */
+    static Operation described(String name) {
+        FUNCTIONS.put(name, FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
+        return new Operation(MemorySegment.ofAddress(NativeLibrary.symbol(name).address()));
+    }
+
+    /** Calls the function at the first argument with a context and a descriptor, by their addresses. */
+    static MethodHandle operations() {
+        return LINKER.downcallHandle(FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
     }
 
     /** Any function. */

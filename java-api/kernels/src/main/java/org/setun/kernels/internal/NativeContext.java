@@ -31,6 +31,7 @@ public final class NativeContext implements AutoCloseable {
     private static final MethodHandle SET_SGEMM = Downcalls.operation("setun_context_set_sgemm", ADDRESS);
     private static final MethodHandle SLAB_MAP = Downcalls.operation("setun_slab_map", JAVA_LONG, ADDRESS);
     private static final MethodHandle SLAB_UNMAP = Downcalls.operation("setun_slab_unmap", ADDRESS, JAVA_LONG);
+    private static final MethodHandle OPERATIONS = Downcalls.operations();
     private static final MethodHandle MEASURE = Downcalls.operation("setun_measure", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_DOUBLE, ADDRESS);
 
     static {
@@ -45,6 +46,7 @@ public final class NativeContext implements AutoCloseable {
     }
 
     private final MemorySegment context;
+    private final long address;
     private final Gate gate;
     private final Map<Long, Slab> slabs = new ConcurrentHashMap<>();
 
@@ -54,7 +56,7 @@ public final class NativeContext implements AutoCloseable {
             MemorySegment out = arena.allocate(ADDRESS);
             try {
                 Arguments options = Arguments.begin(OPTIONS).i32(threads).i32(isa);
-                int status = (int) CREATE.invokeExact(options.segment(), out);
+                int status = (int) CREATE.invokeExact(MemorySegment.ofAddress(options.filled()), out);
                 if (status != 0) {
                     throw failure(status, message(MemorySegment.NULL), 0);
                 }
@@ -62,6 +64,7 @@ public final class NativeContext implements AutoCloseable {
                 throw unchecked(e);
             }
             context = out.get(ADDRESS, 0);
+            address = context.address();
         }
         gate = new Gate(threads > 0);
     }
@@ -200,11 +203,11 @@ public final class NativeContext implements AutoCloseable {
         }
     }
 
-    /** Calls {@code function(context, struct)}. */
-    void call(MethodHandle function, Arguments arguments) {
+    /** Calls {@code operation(context, struct)}. */
+    void call(Operation operation, Arguments arguments) {
         enter();
         try {
-            done((int) function.invokeExact(context, arguments.segment()));
+            done((int) OPERATIONS.invokeExact(operation.function(), address, arguments.filled()));
         } catch (Throwable e) {
             throw unchecked(e);
         } finally {

@@ -16,7 +16,7 @@ public final class NativeGemm implements GemmOps {
             JAVA_INT.withName("trans_a"), JAVA_INT.withName("trans_b"), JAVA_LONG.withName("m"), JAVA_LONG.withName("n"),
             JAVA_LONG.withName("k"), JAVA_FLOAT.withName("alpha"), JAVA_FLOAT.withName("beta"), ADDRESS.withName("a"),
             JAVA_LONG.withName("lda"), ADDRESS.withName("b"), JAVA_LONG.withName("ldb"), ADDRESS.withName("c"), JAVA_LONG.withName("ldc"));
-    private static final MethodHandle F32 = Downcalls.operation("setun_gemm_f32", ADDRESS);
+    private static final Operation F32 = Downcalls.described("setun_gemm_f32");
 
     private final NativeContext context;
 

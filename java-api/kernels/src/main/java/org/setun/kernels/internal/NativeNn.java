@@ -38,20 +38,20 @@ public final class NativeNn implements NnOps {
             JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle EMBEDDING_BACKWARD = Downcalls.operation("setun_embedding_backward", ADDRESS, JAVA_LONG, ADDRESS,
             JAVA_LONG, JAVA_LONG, ADDRESS);
-    private static final MethodHandle RMSNORM_FORWARD = Downcalls.operation("setun_rmsnorm_forward", ADDRESS);
-    private static final MethodHandle RMSNORM_BACKWARD = Downcalls.operation("setun_rmsnorm_backward", ADDRESS);
-    private static final MethodHandle ROPE = Downcalls.operation("setun_rope", ADDRESS);
-    private static final MethodHandle ATTENTION_FORWARD = Downcalls.operation("setun_attention_forward", ADDRESS);
-    private static final MethodHandle ATTENTION_BACKWARD = Downcalls.operation("setun_attention_backward", ADDRESS);
-    private static final MethodHandle GLU_FORWARD = Downcalls.operation("setun_glu_forward", ADDRESS);
-    private static final MethodHandle GLU_BACKWARD = Downcalls.operation("setun_glu_backward", ADDRESS);
+    private static final Operation RMSNORM_FORWARD = Downcalls.described("setun_rmsnorm_forward");
+    private static final Operation RMSNORM_BACKWARD = Downcalls.described("setun_rmsnorm_backward");
+    private static final Operation ROPE = Downcalls.described("setun_rope");
+    private static final Operation ATTENTION_FORWARD = Downcalls.described("setun_attention_forward");
+    private static final Operation ATTENTION_BACKWARD = Downcalls.described("setun_attention_backward");
+    private static final Operation GLU_FORWARD = Downcalls.described("setun_glu_forward");
+    private static final Operation GLU_BACKWARD = Downcalls.described("setun_glu_backward");
     private static final MethodHandle RELU_FORWARD = Downcalls.operation("setun_relu_forward", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle RELU_BACKWARD = Downcalls.operation("setun_relu_backward", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle AXPBY = Downcalls.operation("setun_axpby", JAVA_FLOAT, ADDRESS, JAVA_FLOAT, ADDRESS, JAVA_LONG);
     private static final MethodHandle FILL = Downcalls.operation("setun_fill", ADDRESS, JAVA_LONG, JAVA_FLOAT);
     private static final MethodHandle BIAS_FORWARD = Downcalls.operation("setun_bias_forward", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle BIAS_BACKWARD = Downcalls.operation("setun_bias_backward", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-    private static final MethodHandle CROSS_ENTROPY = Downcalls.operation("setun_cross_entropy", ADDRESS);
+    private static final Operation CROSS_ENTROPY = Downcalls.described("setun_cross_entropy");
 
     private final NativeContext context;
 

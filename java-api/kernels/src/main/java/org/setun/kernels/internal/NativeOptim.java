@@ -21,7 +21,7 @@ public final class NativeOptim implements OptimOps {
     private static final MethodHandle SUM = Downcalls.operation("setun_sum", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle SUM_SQUARES = Downcalls.operation("setun_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle CLIP_FACTOR = Downcalls.operation("setun_clip_factor", ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
-    private static final MethodHandle ADAMW = Downcalls.operation("setun_adamw", ADDRESS);
+    private static final Operation ADAMW = Downcalls.described("setun_adamw");
 
     private final NativeContext context;
 

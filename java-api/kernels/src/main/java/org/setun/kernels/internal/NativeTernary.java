@@ -34,13 +34,13 @@ public final class NativeTernary implements TernaryOps {
     private static final MethodHandle PACK = Downcalls.operation("setun_ternary_pack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle UNPACK = Downcalls.operation("setun_ternary_unpack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle EXPAND = Downcalls.operation("setun_ternary_expand", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
-    private static final MethodHandle ENCODE = Downcalls.operation("setun_ternary_encode", ADDRESS);
-    private static final MethodHandle DECODE = Downcalls.operation("setun_ternary_decode", ADDRESS);
-    private static final MethodHandle QUANTIZE_ROWS = Downcalls.operation("setun_quantize_rows", ADDRESS);
+    private static final Operation ENCODE = Downcalls.described("setun_ternary_encode");
+    private static final Operation DECODE = Downcalls.described("setun_ternary_decode");
+    private static final Operation QUANTIZE_ROWS = Downcalls.described("setun_quantize_rows");
     private static final MethodHandle DEQUANTIZE_ROWS = Downcalls.operation("setun_dequantize_rows", ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG,
             ADDRESS);
-    private static final MethodHandle GEMM = Downcalls.operation("setun_ternary_gemm", ADDRESS);
-    private static final MethodHandle GEMM_F32 = Downcalls.operation("setun_ternary_gemm_f32", ADDRESS);
+    private static final Operation GEMM = Downcalls.described("setun_ternary_gemm");
+    private static final Operation GEMM_F32 = Downcalls.described("setun_ternary_gemm_f32");
 
     // The sizes are computed in Java (TernaryOps, TernaryFormat); bound so that the native ones can be compared with them.
     private static final MethodHandle PADDED_K = Downcalls.function("setun_ternary_padded_k", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));

@@ -29,6 +29,9 @@ final class Struct {
         }
         end = position;
         long size = aligned(position, alignment);
+        if (size > Arguments.MOST_BYTES) {
+            throw new IllegalArgumentException(name + " has " + size + " bytes; at most " + Arguments.MOST_BYTES + " are provided for");
+        }
         if (size > position) {
             members.add(MemoryLayout.paddingLayout(size - position));
         }
