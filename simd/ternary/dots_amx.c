@@ -2,11 +2,12 @@
  * of w is unpacked once, for all tokens of the call, into B tiles, whose row r holds values 4r .. 4r+3 of 16 rows of w. The packed bytes are transposed
  * before the planes are unpacked: a quarter of the work.
  * Tiles: 0..3 sums (tokens 0-15/16-31 by rows 0-15/16-31), 4..5 tokens, 6..7 rows. */
-#include "amx_intrinsics.h"
+#include "simd/common/amx_intrinsics.h"
 
 #include <string.h>
 
 #include "kernels.h"
+#include "simd/common/transpose16.h"
 
 enum { TILE = 16, TILE_BYTES = 1024, TOKENS = 2 * TILE, FEWEST_TOKENS = 12 };
 
@@ -32,30 +33,6 @@ static void configure(int64_t low, int64_t high) {
     _tile_loadconfig(&config);
 }
 
-/* 16 rows of 16 int32, in place. */
-static inline void transpose(__m512i v[TILE]) {
-    __m512i t[TILE];
-    for (int i = 0; i < TILE; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-    }
-    for (int i = 0; i < TILE; i += 4) {
-        v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    for (int i = 0; i < 4; i++) { /* v[4g + i]: column i of each 128-bit lane, of rows 4g .. 4g+3 */
-        __m512i a = _mm512_shuffle_i32x4(v[i], v[4 + i], 0x88), b = _mm512_shuffle_i32x4(v[i], v[4 + i], 0xDD);
-        __m512i c = _mm512_shuffle_i32x4(v[8 + i], v[12 + i], 0x88), d = _mm512_shuffle_i32x4(v[8 + i], v[12 + i], 0xDD);
-        t[i] = _mm512_shuffle_i32x4(a, c, 0x88);
-        t[8 + i] = _mm512_shuffle_i32x4(a, c, 0xDD);
-        t[4 + i] = _mm512_shuffle_i32x4(b, d, 0x88);
-        t[12 + i] = _mm512_shuffle_i32x4(b, d, 0xDD);
-    }
-    memcpy(v, t, sizeof t);
-}
-
 /* Up to 32 rows of w -> B tiles [kp/64][2]; missing rows are zeros. */
 static void unpack_panel(const uint8_t *w, int64_t kp, int64_t rows, uint8_t *panel) {
     for (int64_t block = 0; block < kp / TERNARY_BLOCK; block++) {
@@ -66,7 +43,7 @@ static void unpack_panel(const uint8_t *w, int64_t kp, int64_t rows, uint8_t *pa
                 ternary_prefetch(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES);
                 v[i] = r < rows ? _mm512_loadu_si512(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES) : _mm512_setzero_si512();
             }
-            transpose(v);
+            transpose16(v);
             for (int plane = 0; plane < 4; plane++) {
                 uint8_t *tile = panel + ((block * 4 + plane) * 2 + half) * TILE_BYTES;
                 for (int i = 0; i < TILE; i++) {

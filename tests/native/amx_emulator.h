@@ -72,17 +72,52 @@ static inline void amx_dpbsud(int c, int a, int b) {
     }
 }
 
+/* bf16 as the hardware sees it: denormals count as 0. */
+static inline float amx_bf16(const uint8_t *at) {
+    uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 24;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return (bits & 0x7f800000) == 0 ? value * 0.0f : value;
+}
+
+static inline float amx_flush(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits & 0x7f800000) == 0 ? x * 0.0f : x;
+}
+
+/* c += a * b: the even and the odd values of a row are summed apart, then together, then added. */
+static inline void amx_dpbf16ps(int c, int a, int b) {
+    amx_require(amx.configured && amx.rows[c] == amx.rows[a] && amx.row_bytes[c] == amx.row_bytes[b]);
+    amx_require(amx.row_bytes[a] == 4 * amx.rows[b]);
+    for (int m = 0; m < amx.rows[c]; m++) {
+        for (int n = 0; n < amx.row_bytes[c] / 4; n++) {
+            float sum[2] = {0}, before;
+            for (int k = 0; k < amx.row_bytes[a] / 4; k++) {
+                for (int i = 0; i < 2; i++) {
+                    sum[i] = amx_flush(sum[i] + amx_bf16(&amx.data[a][m][4 * k + 2 * i]) * amx_bf16(&amx.data[b][k][4 * n + 2 * i]));
+                }
+            }
+            memcpy(&before, &amx.data[c][m][4 * n], sizeof before);
+            before = amx_flush(before + amx_flush(sum[0] + sum[1]));
+            memcpy(&amx.data[c][m][4 * n], &before, sizeof before);
+        }
+    }
+}
+
 #undef _tile_loadconfig
 #undef _tile_release
 #undef _tile_zero
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbsud
+#undef _tile_dpbf16ps
 #define _tile_loadconfig(memory) amx_loadconfig(memory)
 #define _tile_release() amx_release()
 #define _tile_zero(tile) amx_zero(tile)
 #define _tile_loadd(tile, base, stride) amx_load(tile, base, stride)
 #define _tile_stored(tile, base, stride) amx_store(tile, base, stride)
 #define _tile_dpbsud(c, a, b) amx_dpbsud(c, a, b)
+#define _tile_dpbf16ps(c, a, b) amx_dpbf16ps(c, a, b)
 
 #endif

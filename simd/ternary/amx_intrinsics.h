@@ -1,6 +1,0 @@
-/* The tile intrinsics. A test without the hardware compiles this family's AMX file against tiles emulated in C. */
-#if defined(SETUN_AMX_EMULATED)
-#include "tests/native/amx_emulator.h"
-#else
-#include <immintrin.h>
-#endif
