@@ -18,8 +18,9 @@ setun_status setun_fail(setun_context *context, setun_status status, const char 
 /* One chunk of a call's work. worker is in [0, threads), for per-worker scratch; results must not depend on it. */
 typedef void (*setun_task)(void *arg, int64_t chunk, int32_t worker);
 
-/* Runs task for chunks 0 .. chunks-1 on all threads of the context, the caller's included; returns when all are done. Chunks are
- * handed out in order but run in any order: grids of chunks depend on shapes alone, so that results never depend on thread counts. */
+/* Runs task for chunks 0 .. chunks-1 on all threads of the context, the caller's included; returns when all are done. Each thread starts
+ * with a contiguous share of them; the order is not fixed. Grids of chunks depend on shapes alone, so that results never depend on
+ * thread counts. */
 void setun_parallel(setun_context *context, int64_t chunks, setun_task task, void *arg);
 
 /* Scratch of the current call, 64-byte aligned, undefined contents; valid until setun_leave or the next setun_scratch. Kept and reused:

@@ -1,6 +1,9 @@
 /* Workers spin for a while after each job, because the next call usually follows at once, and then park on a condition
  * variable. A job is open until its caller has found no chunk left; a worker that wakes up later simply misses it, so a
- * descheduled worker never delays a call that is already done. */
+ * descheduled worker never delays a call that is already done.
+ *
+ * Each thread has a contiguous share of the chunks and takes it from the front: neighbouring chunks are usually neighbours in memory, so
+ * what a kernel prefetches beyond the end of its chunk is its own. Who has run out takes from the back of the others' shares. */
 #include "workers.h"
 
 #include <pthread.h>
@@ -11,6 +14,8 @@
 
 enum { SPINS_BEFORE_PARK = 2000, SPINS_BEFORE_YIELD = 4000 };
 
+static const int64_t MAX_JOB = INT32_MAX; /* chunks of one job */
+
 /* The state word: [63:32] number of the job, bit 31 the job is open, [30:0] workers inside it. */
 static const uint64_t JOB = UINT64_C(1) << 32;
 static const uint64_t OPEN = UINT64_C(1) << 31;
@@ -20,21 +25,22 @@ struct worker {
     setun_workers *team;
     int32_t index;
     pthread_t thread;
+    _Alignas(64) _Atomic uint64_t share; /* chunks left: [63:32] the end, [31:0] the next one */
 };
 
 struct setun_workers {
     _Alignas(64) _Atomic uint64_t state;
-    _Alignas(64) _Atomic int64_t next;
     _Alignas(64) setun_task task;
     void *arg;
-    int64_t chunks;
+    int64_t first; /* the call's chunk that is chunk 0 of this job */
+    int32_t threads;
     int32_t spins;
     _Atomic int32_t parked;
     _Atomic bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     int32_t started;
-    struct worker worker[];
+    struct worker worker[]; /* 0 is the caller */
 };
 
 static inline void relax(void) {
@@ -45,13 +51,28 @@ static inline void relax(void) {
 #endif
 }
 
-static void work(setun_workers *team, int32_t index) {
-    for (;;) {
-        int64_t chunk = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-        if (chunk >= team->chunks) {
-            return;
+/* Takes a chunk off a share, from its front or its back; -1 if none is left. */
+static int64_t take(struct worker *owner, bool front) {
+    uint64_t share = atomic_load_explicit(&owner->share, memory_order_relaxed), rest;
+    uint32_t next, end;
+    do {
+        next = (uint32_t)share;
+        end = (uint32_t)(share >> 32);
+        if (next == end) {
+            return -1;
         }
-        team->task(team->arg, chunk, index);
+        rest = front ? share + 1 : share - (UINT64_C(1) << 32);
+    } while (!atomic_compare_exchange_weak_explicit(&owner->share, &share, rest, memory_order_relaxed, memory_order_relaxed));
+    return front ? next : end - 1;
+}
+
+static void work(setun_workers *team, int32_t index) {
+    for (int32_t i = 0; i < team->threads; i++) {
+        struct worker *owner = &team->worker[(index + i) % team->threads];
+        int64_t chunk;
+        while ((chunk = take(owner, i == 0)) >= 0) {
+            team->task(team->arg, team->first + chunk, index);
+        }
     }
 }
 
@@ -93,16 +114,16 @@ static void *worker_main(void *arg) {
 }
 
 setun_workers *setun_workers_start(int32_t threads) {
-    size_t bytes = sizeof(setun_workers) + (size_t)(threads - 1) * sizeof(struct worker);
+    size_t bytes = sizeof(setun_workers) + (size_t)threads * sizeof(struct worker);
     setun_workers *team = NULL;
     if (posix_memalign((void **)&team, 64, bytes) != 0) {
         return NULL;
     }
-    *team = (setun_workers){.spins = threads > sysconf(_SC_NPROCESSORS_ONLN) ? 0 : SPINS_BEFORE_PARK};
+    *team = (setun_workers){.threads = threads, .spins = threads > sysconf(_SC_NPROCESSORS_ONLN) ? 0 : SPINS_BEFORE_PARK};
     pthread_mutex_init(&team->mutex, NULL);
     pthread_cond_init(&team->wake, NULL);
     for (int32_t i = 1; i < threads; i++) {
-        struct worker *worker = &team->worker[i - 1];
+        struct worker *worker = &team->worker[i];
         *worker = (struct worker){.team = team, .index = i};
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
             setun_workers_stop(team);
@@ -123,18 +144,21 @@ void setun_workers_stop(setun_workers *team) {
     atomic_store(&team->stop, true);
     wake_all(team);
     for (int32_t i = 0; i < team->started; i++) {
-        pthread_join(team->worker[i].thread, NULL);
+        pthread_join(team->worker[i + 1].thread, NULL);
     }
     pthread_cond_destroy(&team->wake);
     pthread_mutex_destroy(&team->mutex);
     free(team);
 }
 
-void setun_workers_run(setun_workers *team, int64_t chunks, setun_task task, void *arg) {
+static void run_job(setun_workers *team, int64_t first, int64_t chunks, setun_task task, void *arg) {
     team->task = task;
     team->arg = arg;
-    team->chunks = chunks;
-    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    team->first = first;
+    for (int32_t i = 0; i < team->threads; i++) {
+        uint64_t next = (uint64_t)(chunks * i / team->threads), end = (uint64_t)(chunks * (i + 1) / team->threads);
+        atomic_store_explicit(&team->worker[i].share, end << 32 | next, memory_order_relaxed);
+    }
     uint64_t job = atomic_load_explicit(&team->state, memory_order_relaxed) / JOB + 1;
     atomic_store(&team->state, job * JOB | OPEN);
     if (atomic_load(&team->parked) > 0) {
@@ -149,5 +173,11 @@ void setun_workers_run(setun_workers *team, int64_t chunks, setun_task task, voi
             sched_yield();
         }
         state = atomic_load_explicit(&team->state, memory_order_acquire);
+    }
+}
+
+void setun_workers_run(setun_workers *team, int64_t chunks, setun_task task, void *arg) {
+    for (int64_t first = 0; first < chunks; first += MAX_JOB) {
+        run_job(team, first, chunks - first < MAX_JOB ? chunks - first : MAX_JOB, task, arg);
     }
 }
