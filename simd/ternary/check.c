@@ -8,7 +8,7 @@ setun_status ternary_check_shape(setun_context *context, int64_t m, int64_t k) {
     if (m < 0 || k < 0) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "%c = %" PRId64 " must be >= 0", m < 0 ? 'm' : 'k', m < 0 ? m : k);
     }
-    if (k > INT64_MAX - TERNARY_BLOCK || !setun_mul_i64(m, ternary_padded(k), &values) || values > INT64_MAX / 4) {
+    if (k > INT64_MAX - TERNARY_BLOCK || m > INT64_MAX - TERNARY_GROUP || !setun_mul_i64(m + TERNARY_GROUP, ternary_padded(k), &values) || values > INT64_MAX / 4) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "m = %" PRId64 " by k = %" PRId64 " overflows", m, k);
     }
     return SETUN_OK;

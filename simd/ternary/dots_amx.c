@@ -40,8 +40,7 @@ static void unpack_panel(const uint8_t *w, int64_t kp, int64_t rows, uint8_t *pa
             __m512i v[TILE];
             for (int i = 0; i < TILE; i++) {
                 int64_t r = half * TILE + i;
-                ternary_prefetch(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES);
-                v[i] = r < rows ? _mm512_loadu_si512(w + r * (kp / 4) + block * TERNARY_BLOCK_BYTES) : _mm512_setzero_si512();
+                v[i] = r < rows ? _mm512_loadu_si512(w + ternary_row(kp, r) + block * TERNARY_STEP) : _mm512_setzero_si512();
             }
             transpose16(v);
             for (int plane = 0; plane < 4; plane++) {
@@ -106,7 +105,7 @@ TERNARY_DOTS(amx) {
     int64_t low = rest < TILE ? rest : TILE, high = rest - low;
     for (int64_t r = 0; r < rows; r += TERNARY_AMX_ROWS) {
         int64_t width = rows - r < TERNARY_AMX_ROWS ? rows - r : TERNARY_AMX_ROWS;
-        unpack_panel(w + r * (kp / 4), kp, width, scratch);
+        unpack_panel(w + ternary_row(kp, r), kp, width, scratch);
         publish(scratch);
         if (whole > 0) {
             configure(TILE, TILE);

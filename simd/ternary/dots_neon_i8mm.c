@@ -15,12 +15,12 @@ static inline int8x16x2_t interleave(int8x16_t a, int8x16_t b) {
     return (int8x16x2_t){{vreinterpretq_s8_s64(vtrn1q_s64(x, y)), vreinterpretq_s8_s64(vtrn2q_s64(x, y))}};
 }
 
-/* Pointers beyond the last row or column repeat it, so that a tile is always whole; only what exists is stored. */
+/* A group of rows is always whole, and pointers beyond the last column repeat it; only what exists is stored. */
 static void tile(const uint8_t *w, int64_t kp, int64_t rows, const int8_t *q, int64_t ldq, int64_t cols, int32_t *dots, int64_t ld) {
     const uint8_t *row[ROWS];
     const int8_t *col[COLS];
     for (int i = 0; i < ROWS; i++) {
-        row[i] = w + (i < rows ? i : rows - 1) * (kp / 4);
+        row[i] = w + i * TERNARY_BLOCK_BYTES;
     }
     for (int i = 0; i < COLS; i++) {
         col[i] = q + (i < cols ? i : cols - 1) * ldq;
@@ -34,7 +34,7 @@ static void tile(const uint8_t *w, int64_t kp, int64_t rows, const int8_t *q, in
     for (int64_t start = 0; start < kp; start += TERNARY_BLOCK) {
         for (int part = 0; part < TERNARY_BLOCK_BYTES; part += 16) {
             for (int plane = 0; plane < 4; plane++) {
-                int64_t byte = start / 4 + part, value = start + plane * TERNARY_PLANE + part;
+                int64_t byte = start / TERNARY_BLOCK * TERNARY_STEP + part, value = start + plane * TERNARY_PLANE + part;
                 int8x16x2_t x[COLS / 2];
                 for (int c = 0; c < COLS / 2; c++) {
                     x[c] = interleave(vld1q_s8(col[2 * c] + value), vld1q_s8(col[2 * c + 1] + value));
@@ -65,7 +65,7 @@ TERNARY_DOTS(neon_i8mm) {
     }
     for (int64_t c = 0; c < cols; c += COLS) {
         for (int64_t r = 0; r < rows; r += ROWS) {
-            tile(w + r * (kp / 4), kp, rows - r, q + c * ldq, ldq, cols - c, dots + c * rows + r, rows);
+            tile(w + ternary_row(kp, r), kp, rows - r, q + c * ldq, ldq, cols - c, dots + c * rows + r, rows);
         }
     }
 }

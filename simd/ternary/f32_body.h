@@ -12,28 +12,25 @@
 #define INLINE static inline __attribute__((always_inline))
 enum { VEC_LANES = sizeof(vec) / sizeof(float) };
 
-INLINE void block(const uint8_t *w, int64_t stride, const float *x, int64_t ldx, int rows, int cols, vec sum[COLS][ROWS]) {
-    for (int r = 0; r < rows; r++) {
-        ternary_prefetch(w + r * stride);
-    }
+INLINE void block(const uint8_t *w, const float *x, int64_t ldx, int cols, vec sum[COLS][ROWS]) {
     for (int part = 0; part < TERNARY_BLOCK_BYTES; part += VEC_LANES) {
         lanes bytes[ROWS];
 #pragma GCC unroll 4
-        for (int r = 0; r < rows; r++) {
-            bytes[r] = EXPAND(w + r * stride + part);
+        for (int r = 0; r < ROWS; r++) {
+            bytes[r] = EXPAND(w + r * TERNARY_BLOCK_BYTES + part);
         }
 #pragma GCC unroll 4
         for (int plane = 0; plane < 4; plane++) {
             vec codes[ROWS];
 #pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
+            for (int r = 0; r < ROWS; r++) {
                 codes[r] = WEIGHTS(bytes[r], plane);
             }
 #pragma GCC unroll 4
             for (int c = 0; c < cols; c++) {
                 vec v = LOAD(x + c * ldx + plane * TERNARY_PLANE + part);
 #pragma GCC unroll 4
-                for (int r = 0; r < rows; r++) {
+                for (int r = 0; r < ROWS; r++) {
                     sum[c][r] = FMA(codes[r], v, sum[c][r]);
                 }
             }
@@ -41,55 +38,57 @@ INLINE void block(const uint8_t *w, int64_t stride, const float *x, int64_t ldx,
     }
 }
 
-/* tail: the values of x after its last whole block, padded with zeros to a block per column. */
-INLINE void tile(const uint8_t *w, int64_t k, const float *x, int64_t ldx, const float *tail, int rows, int cols, float *y,
+/* tail: the values of x after its last whole block, padded with zeros to a block per column. Of ROWS rows the first `live` are stored. */
+INLINE void tile(const uint8_t *w, int64_t k, const float *x, int64_t ldx, const float *tail, int64_t live, int cols, float *y,
                  int64_t ldy) {
-    int64_t stride = ternary_padded(k) / 4;
     vec sum[COLS][ROWS];
     for (int c = 0; c < cols; c++) {
-        for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < ROWS; r++) {
             sum[c][r] = ZERO();
         }
     }
     int64_t start = 0;
     for (; start + TERNARY_BLOCK <= k; start += TERNARY_BLOCK) {
-        block(w + start / 4, stride, x + start, ldx, rows, cols, sum);
+        block(w + start / TERNARY_BLOCK * TERNARY_STEP, x + start, ldx, cols, sum);
     }
     if (start < k) {
-        block(w + start / 4, stride, tail, TERNARY_BLOCK, rows, cols, sum);
+        block(w + start / TERNARY_BLOCK * TERNARY_STEP, tail, TERNARY_BLOCK, cols, sum);
     }
     for (int c = 0; c < cols; c++) {
-        for (int r = 0; r < rows; r++) {
-            y[c * ldy + r] = FOLD(sum[c][r]);
+        float folded[ROWS];
+        for (int r = 0; r < ROWS; r++) {
+            folded[r] = FOLD(sum[c][r]);
+        }
+        if (live == ROWS) { /* usually, and then no loop */
+            memcpy(y + c * ldy, folded, sizeof folded);
+        } else {
+            memcpy(y + c * ldy, folded, (size_t)live * sizeof *y);
         }
     }
 }
 
-INLINE void strip(const uint8_t *w, int64_t k, const float *x, int64_t ldx, const float *tail, int rows, int64_t cols, float *y,
+INLINE void strip(const uint8_t *w, int64_t k, const float *x, int64_t ldx, const float *tail, int64_t live, int64_t cols, float *y,
                   int64_t ldy) {
     if (cols == COLS) {
-        tile(w, k, x, ldx, tail, rows, COLS, y, ldy);
+        tile(w, k, x, ldx, tail, live, COLS, y, ldy);
         return;
     }
     for (int64_t c = 0; c < cols; c++) {
-        tile(w, k, x + c * ldx, ldx, tail + c * TERNARY_BLOCK, rows, 1, y + c * ldy, ldy);
+        tile(w, k, x + c * ldx, ldx, tail + c * TERNARY_BLOCK, live, 1, y + c * ldy, ldy);
     }
 }
 
 TERNARY_DOTS_F32(TIER) {
-    int64_t whole = k / TERNARY_BLOCK * TERNARY_BLOCK, stride = ternary_padded(k) / 4;
+    int64_t whole = k / TERNARY_BLOCK * TERNARY_BLOCK, kp = ternary_padded(k);
     for (int64_t c = 0; c < cols; c += COLS) {
         int64_t width = cols - c < COLS ? cols - c : COLS;
         float tail[COLS * TERNARY_BLOCK] = {0};
         for (int64_t i = 0; i < width && k > whole; i++) {
             memcpy(tail + i * TERNARY_BLOCK, x + (c + i) * ldx + whole, (size_t)(k - whole) * sizeof *x);
         }
-        int64_t r = 0;
-        for (; r + ROWS <= rows; r += ROWS) {
-            strip(w + r * stride, k, x + c * ldx, ldx, tail, ROWS, width, y + c * ldy + r, ldy);
-        }
-        for (; r < rows; r++) {
-            strip(w + r * stride, k, x + c * ldx, ldx, tail, 1, width, y + c * ldy + r, ldy);
+        for (int64_t r = 0; r < rows; r += ROWS) {
+            int64_t live = rows - r < ROWS ? rows - r : ROWS;
+            strip(w + ternary_row(kp, r), k, x + c * ldx, ldx, tail, live, width, y + c * ldy + r, ldy);
         }
     }
 }

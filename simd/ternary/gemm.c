@@ -27,7 +27,7 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
     int64_t rows = smaller(job->chunk_rows, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
     char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
     int32_t *dots = (int32_t *)scratch;
-    job->kernels->dots(a->w + row * (job->kp / 4), job->kp, rows, a->q + col * a->ldq, a->ldq, cols, dots, scratch + job->dots_bytes);
+    job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, a->q + col * a->ldq, a->ldq, cols, dots, scratch + job->dots_bytes);
     for (int64_t c = 0; c < cols; c++) {
         int64_t t = col + c;
         const int32_t *biased = dots + c * rows;

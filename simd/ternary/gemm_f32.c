@@ -19,7 +19,7 @@ static void f32_task(void *arg, int64_t chunk, int32_t worker) {
     int64_t row = chunk % job->row_chunks * CHUNK_ROWS, col = chunk / job->row_chunks * CHUNK_COLS;
     int64_t rows = smaller(CHUNK_ROWS, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
     float *y = a->y + col * a->ldy + row;
-    job->kernels->dots_f32(a->w + row * (ternary_padded(a->k) / 4), a->k, rows, a->x + col * a->ldx, a->ldx, cols, y, a->ldy);
+    job->kernels->dots_f32(a->w + ternary_row(ternary_padded(a->k), row), a->k, rows, a->x + col * a->ldx, a->ldx, cols, y, a->ldy);
     for (int64_t c = 0; c < cols; c++, y += a->ldy) {
         for (int64_t r = 0; r < rows; r++) {
             y[r] = y[r] * job->gamma + (a->bias == NULL ? 0.0f : a->bias[row + r]);

@@ -4,11 +4,7 @@
 
 #include "ternary.h"
 
-enum { TERNARY_AMX_ROWS = 32, TERNARY_AHEAD = 12288 };
-
-/* Asks for the packed bytes that a kernel will reach soon. Rows of w follow each other in memory, but the hardware's prefetchers stop at page
- * ends and see several short streams. Into the second cache: the first can wait for too few lines at a time to fill the memory bus. */
-static inline void ternary_prefetch(const uint8_t *w) { __builtin_prefetch(w + TERNARY_AHEAD, 0, 2); }
+enum { TERNARY_AMX_ROWS = 32 };
 
 extern const ternary_rows_kernels ternary_rows_portable, ternary_rows_avx2, ternary_rows_avx512;
 

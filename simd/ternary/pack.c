@@ -11,14 +11,16 @@ struct pack_job {
     const uint8_t *packed;
     uint8_t *packed_out;
     float gamma, *out;
-    int64_t m, k, rows_per_task;
+    int64_t m, k, rows, rows_per_task; /* rows: m, or with the padding of the last group */
     void (*block)(const struct pack_job *job, int64_t value, int64_t byte, int64_t count);
 };
 
-/* Values value .. value + count - 1 of the matrix are the block at `byte`. */
+/* Values value .. value + count - 1 of the matrix are the block at `byte`; a row of padding has none. */
 static void pack_block(const struct pack_job *job, int64_t value, int64_t byte, int64_t count) {
     int8_t codes[TERNARY_BLOCK] = {0};
-    memcpy(codes, job->codes + value, (size_t)count);
+    if (count > 0) {
+        memcpy(codes, job->codes + value, (size_t)count);
+    }
     ternary_pack_block(codes, job->packed_out + byte);
 }
 
@@ -36,14 +38,16 @@ static void expand_block(const struct pack_job *job, int64_t value, int64_t byte
     }
 }
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static void rows_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct pack_job *job = arg;
-    int64_t end = (task + 1) * job->rows_per_task < job->m ? (task + 1) * job->rows_per_task : job->m;
-    for (int64_t row = task * job->rows_per_task; row < end; row++) {
+    int64_t kp = ternary_padded(job->k);
+    for (int64_t row = task * job->rows_per_task; row < smaller((task + 1) * job->rows_per_task, job->rows); row++) {
         for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK) {
-            int64_t count = job->k - start < TERNARY_BLOCK ? job->k - start : TERNARY_BLOCK;
-            job->block(job, row * job->k + start, (row * ternary_padded(job->k) + start) / 4, count);
+            int64_t count = row < job->m ? smaller(job->k - start, TERNARY_BLOCK) : 0;
+            job->block(job, row * job->k + start, ternary_row(kp, row) + start / TERNARY_BLOCK * TERNARY_STEP, count);
         }
     }
 }
@@ -51,7 +55,8 @@ static void rows_task(void *arg, int64_t task, int32_t worker) {
 static setun_status run(setun_context *context, struct pack_job *job) {
     if (job->k > 0) {
         job->rows_per_task = (VALUES_PER_TASK - 1) / job->k + 1;
-        setun_parallel(context, (job->m + job->rows_per_task - 1) / job->rows_per_task, rows_task, job);
+        job->rows = job->packed_out == NULL ? job->m : ternary_padded_rows(job->m);
+        setun_parallel(context, (job->rows + job->rows_per_task - 1) / job->rows_per_task, rows_task, job);
     }
     return SETUN_OK;
 }
@@ -98,6 +103,9 @@ setun_status setun_ternary_expand(setun_context *context, const uint8_t *packed,
 int64_t setun_ternary_padded_k(int64_t k) { return k < 0 || k > INT64_MAX - TERNARY_BLOCK ? -1 : ternary_padded(k); }
 
 int64_t setun_ternary_packed_bytes(int64_t m, int64_t k) {
-    int64_t bytes;
-    return setun_ternary_padded_k(k) >= 0 && setun_mul_i64(m, ternary_padded(k) / 4, &bytes) ? bytes : -1;
+    int64_t values;
+    if (setun_ternary_padded_k(k) < 0 || m > INT64_MAX - TERNARY_GROUP) {
+        return -1;
+    }
+    return setun_mul_i64(m < 0 ? m : ternary_padded_rows(m) / 4, ternary_padded(k), &values) ? values : -1;
 }

@@ -9,7 +9,7 @@ TERNARY_DOTS(portable) {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t start = 0; start < kp; start += TERNARY_BLOCK) {
             int8_t codes[TERNARY_BLOCK];
-            ternary_unpack_block(w + (r * kp + start) / 4, codes);
+            ternary_unpack_block(w + ternary_row(kp, r) + start / TERNARY_BLOCK * TERNARY_STEP, codes);
             for (int64_t c = 0; c < cols; c++) {
                 const int8_t *x = q + c * ldq + start;
                 int32_t sum = 0;
@@ -31,7 +31,7 @@ TERNARY_DOTS_F32(portable) {
             float lane[LANES] = {0};
             for (int64_t start = 0; start < k; start += TERNARY_BLOCK) {
                 int8_t codes[TERNARY_BLOCK];
-                ternary_unpack_block(w + (r * ternary_padded(k) + start) / 4, codes);
+                ternary_unpack_block(w + ternary_row(ternary_padded(k), r) + start / TERNARY_BLOCK * TERNARY_STEP, codes);
                 float values[TERNARY_BLOCK] = {0};
                 int64_t length = k - start < TERNARY_BLOCK ? k - start : TERNARY_BLOCK;
                 memcpy(values, x + c * ldx + start, (size_t)length * sizeof *x);

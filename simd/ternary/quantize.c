@@ -71,14 +71,19 @@ static void codes_task(void *arg, int64_t task, int32_t worker) {
 static void pack_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct weights_job *job = arg;
-    int64_t row_bytes = ternary_padded(job->k) / 4;
-    for (int64_t row = task * job->rows_per_task; row < smaller((task + 1) * job->rows_per_task, job->m); row++) {
-        for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK) {
-            int64_t count = smaller(TERNARY_BLOCK, job->k - start);
-            int8_t codes[TERNARY_BLOCK];
-            job->kernels->codes(job->w + row * job->k + start, count, job->inv, codes);
-            memset(codes + count, 0, (size_t)(TERNARY_BLOCK - count));
-            ternary_pack_block(codes, job->packed + row * row_bytes + start / 4);
+    int64_t kp = ternary_padded(job->k), rows = ternary_padded_rows(job->m);
+    for (int64_t row = task * job->rows_per_task; row < smaller((task + 1) * job->rows_per_task, rows); row++) {
+        uint8_t *packed = job->packed + ternary_row(kp, row);
+        for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK, packed += TERNARY_STEP) {
+            int64_t count = row < job->m ? smaller(TERNARY_BLOCK, job->k - start) : 0;
+            const float *w = job->w + row * job->k + start;
+            float padded[TERNARY_BLOCK];
+            if (count < TERNARY_BLOCK) {
+                memset(padded + count, 0, (size_t)(TERNARY_BLOCK - count) * sizeof *padded);
+                memcpy(padded, count > 0 ? w : padded, (size_t)count * sizeof *padded);
+                w = padded;
+            }
+            job->kernels->pack_block(w, job->inv, packed);
         }
     }
 }
@@ -97,7 +102,7 @@ static setun_status quantize(setun_context *context, const float *w, int64_t m, 
         setun_parallel(context, divide_up(m * k, VALUES_PER_TASK), codes_task, &job);
     } else if (packed != NULL && k > 0) {
         job.rows_per_task = divide_up(VALUES_PER_TASK, k);
-        setun_parallel(context, divide_up(m, job.rows_per_task), pack_task, &job);
+        setun_parallel(context, divide_up(ternary_padded_rows(m), job.rows_per_task), pack_task, &job);
     }
     *gamma = scale;
     return SETUN_OK;

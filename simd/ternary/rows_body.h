@@ -57,6 +57,18 @@ static void NAME(codes)(const float *restrict w, int64_t count, float inv, int8_
     }
 }
 
+static void NAME(pack_block)(const float *restrict w, float inv, uint8_t *restrict packed) {
+    for (int j = 0; j < TERNARY_PLANE; j++) {
+        int32_t bits = 0;
+#pragma GCC unroll 4
+        for (int plane = 0; plane < 4; plane++) {
+            float v = w[TERNARY_PLANE * plane + j] * inv;
+            bits |= (1 + (v > 0.5f) - (v < -0.5f)) << 2 * plane;
+        }
+        packed[j] = (uint8_t)bits;
+    }
+}
+
 static void NAME(quantize_row)(const float *restrict x, int64_t k, int8_t *restrict q, float *step, int32_t *sum) {
     int64_t kp = ternary_padded(k);
     int32_t largest = 0; /* floats without their sign compare like integers, with Inf and NaN above the rest */
@@ -108,4 +120,4 @@ static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale,
 }
 
 const ternary_rows_kernels NAME(ternary_rows) = {
-    .sum_abs = NAME(sum_abs), .codes = NAME(codes), .quantize_row = NAME(quantize_row), .finish = NAME(finish)};
+    .sum_abs = NAME(sum_abs), .codes = NAME(codes), .pack_block = NAME(pack_block), .quantize_row = NAME(quantize_row), .finish = NAME(finish)};

@@ -9,6 +9,8 @@ enum {
     TERNARY_BLOCK = 256,      /* values of one packed block */
     TERNARY_BLOCK_BYTES = 64, /* its bytes */
     TERNARY_PLANE = 64,       /* values that share a bit position */
+    TERNARY_GROUP = 4,        /* rows whose blocks alternate */
+    TERNARY_STEP = 256,       /* bytes from a block of a row to the row's next one */
     TERNARY_SUM_CHUNK = 4096, /* values of w whose |w| are summed in one set of lanes */
     TERNARY_MAX_K = 16000000  /* 127 * k fits int32 */
 };
@@ -18,12 +20,22 @@ enum {
 /* kp of setun/ternary.h, for k in 0 .. INT64_MAX - 255. */
 static inline int64_t ternary_padded(int64_t k) { return (k + TERNARY_BLOCK - 1) / TERNARY_BLOCK * TERNARY_BLOCK; }
 
+/* mp of setun/ternary.h, for m in 0 .. INT64_MAX - 3. */
+static inline int64_t ternary_padded_rows(int64_t m) { return (m + TERNARY_GROUP - 1) / TERNARY_GROUP * TERNARY_GROUP; }
+
+/* The byte at which the first block of a row starts. */
+static inline int64_t ternary_row(int64_t kp, int64_t row) {
+    return row / TERNARY_GROUP * kp + row % TERNARY_GROUP * TERNARY_BLOCK_BYTES;
+}
+
 /* Elementwise kernels: exact, so every tier gives the same bits. */
 typedef struct ternary_rows_kernels {
     /* Sum of |w| over count <= TERNARY_SUM_CHUNK values: 16 fp32 lanes, then halving in fp64. */
     double (*sum_abs)(const float *w, int64_t count);
     /* codes[i] = clamp(rint(w[i] * inv), -1, 1); 0 where the product is NaN. */
     void (*codes)(const float *w, int64_t count, float inv, int8_t *codes);
+    /* 256 values as a packed block of those codes. */
+    void (*pack_block)(const float *w, float inv, uint8_t *packed);
     /* One activation row of k values to q[ldq] (zeros from k to kp), *step, *sum. */
     void (*quantize_row)(const float *x, int64_t k, int8_t *q, float *step, int32_t *sum);
     /* y[i] = (float)(dots[i] - sum) * scale + bias[i] + residual[i]; bias and residual may be NULL. */
@@ -31,11 +43,11 @@ typedef struct ternary_rows_kernels {
 } ternary_rows_kernels;
 
 /* Biased dot products dots[c*rows + r] = sum_i (code[r][i] + 1) * q[c][i] modulo 2^32: the caller takes off the sum of q. w: `rows` packed
- * rows of kp values; q: cols rows of kp values, ldq apart; scratch: scratch_rows * kp bytes of the calling worker, 64-byte aligned. */
+ * rows of kp values, from the first of a group; q: cols rows of kp values, ldq apart; scratch: scratch_rows * kp bytes of the calling worker, 64-byte aligned. */
 typedef void (*ternary_dots)(const uint8_t *w, int64_t kp, int64_t rows, const int8_t *q, int64_t ldq, int64_t cols, int32_t *dots,
                              void *scratch);
 
-/* y[c*ldy + r] = sum_i code[r][i] * x[c][i] in fp32, for k values of each row of x. */
+/* y[c*ldy + r] = sum_i code[r][i] * x[c][i] in fp32, for k values of each row of x; w as above. */
 typedef void (*ternary_dots_f32)(const uint8_t *w, int64_t k, int64_t rows, const float *x, int64_t ldx, int64_t cols, float *y,
                                  int64_t ldy);
 

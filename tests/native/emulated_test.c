@@ -6,12 +6,13 @@
 #include "simd/ternary/kernels.h"
 
 static void compare(rng *r, int64_t rows, int64_t cols, int64_t kp) {
-    uint8_t *w = guarded(rows * kp / 4, 0);
+    int64_t bytes = ternary_padded_rows(rows) * kp / 4;
+    uint8_t *w = guarded(bytes, 0);
     int8_t *q = guarded(cols * kp, 0);
     int32_t *expected = guarded(rows * cols * 4, 0), *amx = guarded(rows * cols * 4, 0);
     int32_t *avxvnni = guarded(rows * cols * 4, 0);
     void *scratch = aligned_alloc(64, (size_t)(TERNARY_AMX_ROWS * kp + 64));
-    for (int64_t i = 0; i < rows * kp / 4; i++) {
+    for (int64_t i = 0; i < bytes; i++) {
         for (int plane = w[i] = 0; plane < 4; plane++) {
             w[i] |= (uint8_t)(rng_below(r, 3) << 2 * plane);
         }

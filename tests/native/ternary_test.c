@@ -222,7 +222,7 @@ static void thread_counts(void) {
 static void long_rows(void) {
     int64_t k = (1 << 22) + 512;
     int8_t *codes = guarded(k, 0), *q = guarded(2 * k, 0);
-    uint8_t *packed = guarded(k / 4, 0);
+    uint8_t *packed = guarded(setun_ternary_packed_bytes(1, k), 0);
     memset(codes, 1, (size_t)k);
     memset(q, 127, (size_t)k);
     memset(q + k, -127, (size_t)k);
@@ -243,7 +243,7 @@ static void long_rows(void) {
 static void refusals(void) {
     float x[4] = {0}, gamma = -7, y[4] = {0};
     int8_t codes[4] = {0, 1, 2, 0};
-    uint8_t packed[64];
+    uint8_t packed[256];
     CHECK(setun_ternary_pack(tier, codes, 1, 4, packed) == SETUN_INVALID_ARGUMENT, "code 2");
     CHECK(strstr(setun_context_message(tier), "codes[2] = 2") != NULL, "%s", setun_context_message(tier));
     CHECK(setun_ternary_quantize(tier, x, -1, 4, codes, &gamma) == SETUN_INVALID_ARGUMENT, "m = -1");

@@ -9,9 +9,11 @@
  * Every operation above is one IEEE single operation, so results are bit-equal on every tier, and to Java's reference.
  * A row (or matrix) that holds NaN or Inf gets codes 0 and step (gamma) NaN: its products are NaN, never garbage.
  *
- * Packed layout ("planes of 64", the one layout of ABI 1). kp = k rounded up to 256. Row o starts at byte o*kp/4; block b of
- * 256 values takes 64 bytes; bits (2i+1:2i) of byte j hold code + 1 of value 256b + 64i + j. Padding holds the value 1
- * (code 0). Activation rows are padded to kp with zeros. No alignment is required; 64 bytes is fastest. */
+ * Packed layout ("planes of 64 in groups of 4 rows"). kp = k rounded up to 256, mp = m rounded up to 4. Four rows share kp bytes: block b
+ * (256 values) of row o takes the 64 bytes at (o/4)*kp + 256*b + 64*(o%4), and bits (2i+1:2i) of its byte j hold code + 1 of value
+ * 256b + 64i + j. So a kernel that takes four rows at a time, to load each activation once for all of them, still reads memory in order.
+ * Padding, in k and in m, holds the value 1 (code 0). Activation rows are padded to kp with zeros. No alignment is required; 64 bytes
+ * is fastest. */
 #ifndef SETUN_TERNARY_H
 #define SETUN_TERNARY_H
 

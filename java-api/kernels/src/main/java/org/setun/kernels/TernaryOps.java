@@ -6,14 +6,17 @@ import org.jspecify.annotations.Nullable;
 /** Ternary weights times 8-bit activations: the operations of {@code setun/ternary.h}. */
 public interface TernaryOps {
 
+    /** Rows of a packed matrix that alternate in memory: a part of it starts at a multiple of this. */
+    int GROUP_ROWS = 4;
+
     /** {@code k} rounded up to 256: the length of a padded activation row. */
     static long paddedK(long k) {
         return Math.addExact(k, 255) & ~255L;
     }
 
-    /** Bytes of a packed {@code [m][k]} matrix. */
+    /** Bytes of a packed {@code [m][k]} matrix: two bits per value, {@code m} rounded up to 4 and {@code k} to 256. */
     static long packedBytes(long m, long k) {
-        return Math.multiplyExact(m, paddedK(k) / 4);
+        return Math.multiplyExact(Math.addExact(m, 3) / 4, paddedK(k));
     }
 
     /** Absmean: {@code w} f32[m][k] to {@code codes} i8[m][k] and {@code gamma} f32[1]. */

@@ -25,7 +25,7 @@ final class Recycler {
     }
 
     Tensor borrow(DType type, Shape shape) {
-        long bytes = Math.multiplyExact(shape.rows(), type.rowBytes(shape.columns()));
+        long bytes = type.bytes(shape.rows(), shape.columns());
         ArrayDeque<Buffer> sameSize = free.get(bytes);
         Buffer buffer = sameSize == null || sameSize.isEmpty() ? allocator.allocate(bytes) : sameSize.pop();
         Tensor tensor = Tensor.of(buffer, 0, type, shape);

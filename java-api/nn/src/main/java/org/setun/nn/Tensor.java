@@ -6,6 +6,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Buffer;
+import org.setun.kernels.TernaryOps;
 
 /**
  * A view of a {@link Buffer}: contiguous rows of one element type. Making a tensor or a view copies nothing; the tensor does not own its
@@ -29,7 +30,7 @@ public final class Tensor {
         this.type = type;
         this.shape = shape;
         this.parameter = parameter;
-        bytes = Math.multiplyExact(shape.rows(), type.rowBytes(shape.columns()));
+        bytes = type.bytes(shape.rows(), shape.columns());
         if (offset < 0 || bytes > buffer.byteSize() - offset) {
             throw new IllegalArgumentException("a tensor " + type + shape + " of " + bytes + " bytes at offset " + offset
                     + " does not fit into a buffer of " + buffer.byteSize() + " bytes");
@@ -52,7 +53,7 @@ public final class Tensor {
     }
 
     static Tensor allocate(Allocator allocator, DType type, Shape shape, @Nullable Parameter parameter) {
-        long bytes = Math.multiplyExact(shape.rows(), type.rowBytes(shape.columns()));
+        long bytes = type.bytes(shape.rows(), shape.columns());
         return new Tensor(allocator.allocate(bytes), 0, type, shape, parameter);
     }
 
@@ -121,14 +122,25 @@ public final class Tensor {
         return new Tensor(buffer, offset, type, changed, null);
     }
 
-    /** Entries {@code from} (inclusive) to {@code to} (exclusive) of the first dimension. */
+    /** Entries {@code from} (inclusive) to {@code to} (exclusive) of the first dimension. Packed codes are cut between groups of 4 rows only. */
     public Tensor slice(long from, long to) {
         long first = shape.dimension(0);
         if (from < 0 || to < from || to > first) {
             throw new IllegalArgumentException("cannot take entries " + from + " to " + to + " of " + this);
         }
-        long stride = first == 0 ? 0 : bytes / first;
-        return new Tensor(buffer, offset + from * stride, type, shape.withFirst(to - from), null);
+        return new Tensor(buffer, offset + (first == 0 ? 0 : start(from, first)), type, shape.withFirst(to - from), null);
+    }
+
+    private long start(long entry, long entries) {
+        if (type != DType.CODES) {
+            return entry * (bytes / entries);
+        }
+        long rows = entry * (shape.rows() / entries);
+        if (rows % TernaryOps.GROUP_ROWS != 0) {
+            throw new IllegalArgumentException("cannot cut " + this + " at row " + rows + ": packed codes come in groups of "
+                    + TernaryOps.GROUP_ROWS + " rows");
+        }
+        return type.bytes(rows, shape.columns());
     }
 
     /** A copy of the elements of an F32 tensor. */

@@ -40,9 +40,11 @@ class TensorTest {
     @Test
     void packedCodesHavePaddedRows() {
         try (MemoryPool pool = new MemoryPool(new ReferenceBackend())) {
-            Tensor codes = Tensor.allocate(pool, DType.CODES, 3, 257);
-            assertThat(codes.byteSize()).isEqualTo(3 * 128);
-            assertThat(codes.slice(1, 3).byteSize()).isEqualTo(2 * 128);
+            Tensor codes = Tensor.allocate(pool, DType.CODES, 11, 257);
+            assertThat(codes.byteSize()).isEqualTo(3 * 512);
+            assertThat(codes.slice(4, 11).byteSize()).isEqualTo(2 * 512);
+            assertThat(codes.slice(4, 11).segment().address()).isEqualTo(codes.segment().address() + 512);
+            assertThatThrownBy(() -> codes.slice(1, 3)).hasMessageContaining("row 1: packed codes come in groups of 4 rows");
             assertThatThrownBy(() -> codes.reshape(257, 3)).isInstanceOf(IllegalArgumentException.class);
         }
     }

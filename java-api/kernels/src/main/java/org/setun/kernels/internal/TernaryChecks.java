@@ -169,7 +169,7 @@ public final class TernaryChecks {
     private static void packed(MemorySegment packed, long m, long k) {
         dim("m", m);
         dim("k", k);
-        long bytes = Require.values(m, padded(k) / 4, 0);
+        long bytes = Require.values(m / 4 + (m % 4 == 0 ? 0 : 1), padded(k), 0);
         if (!Require.fits("packed", packed, Type.I8, bytes)) {
             throw Require.misfit("packed", packed, Type.I8, bytes, "m = " + m + " packed rows of k = " + k + " values");
         }

@@ -22,9 +22,9 @@ final class ReferenceCodecs {
         requireTernary(codes, m, k);
         TernaryLayout layout = TernaryLayout.planesOf64(k);
         packed.asSlice(0, TernaryOps.packedBytes(m, k)).fill((byte) 0);
-        for (long row = 0; row < m; row++) {
+        for (long row = 0; row < (m + 3) / 4 * 4; row++) {
             for (long column = 0; column < TernaryOps.paddedK(k); column++) {
-                layout.put(packed, row, column, column < k ? i8(codes, row * k + column) : 0);
+                layout.put(packed, row, column, row < m && column < k ? i8(codes, row * k + column) : 0);
             }
         }
     }

@@ -22,10 +22,11 @@ interface TernaryLayout {
         Segments.i8(data, at, Segments.i8(data, at) | code + 1 << shift(row, column));
     }
 
-    /** The layout of {@code setun/ternary.h}: value 256b + 64i + j of a row in bits (2i+1:2i) of byte 64b + j. */
+    /** The layout of {@code setun/ternary.h}: value 256b + 64i + j of row 4g + r in bits (2i+1:2i) of byte 256b + 64r + j of group g. */
     static TernaryLayout planesOf64(long k) {
-        long rowBytes = (k + 255) / 256 * 64;
-        return of((row, column) -> row * rowBytes + column / 256 * 64 + column % 64, (row, column) -> column % 256 / 64 * 2);
+        long groupBytes = (k + 255) / 256 * 256;
+        return of((row, column) -> row / 4 * groupBytes + column / 256 * 256 + row % 4 * 64 + column % 64,
+                (row, column) -> column % 256 / 64 * 2);
     }
 
     /** GGUF TQ2_0: value 128h + 32n + j of a block of 256 in bits (2n+1:2n) of byte 32h + j; two bytes of scale follow. */
