@@ -9,10 +9,11 @@
 
 static const uint64_t HUGE_PAGE = UINT64_C(2) << 20;
 
-static void ask_for_huge_pages(void *start, size_t bytes) {
+static void ask_for_pages(bool huge, void *start, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
-    madvise(start, bytes, MADV_HUGEPAGE); /* a refusal costs speed only */
+    madvise(start, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); /* a refusal costs speed only */
 #else
+    (void)huge;
     (void)start;
     (void)bytes;
 #endif
@@ -25,7 +26,7 @@ void *setun_pages_alloc(size_t bytes) {
         return NULL;
     }
     if (alignment == HUGE_PAGE) {
-        ask_for_huge_pages(block, bytes);
+        ask_for_pages(true, block, bytes);
     }
     return block;
 }
@@ -35,8 +36,8 @@ static uint64_t whole_pages(uint64_t bytes) {
     return bytes > (uint64_t)INT64_MAX - 2 * HUGE_PAGE ? 0 : (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 }
 
-/* These two do not enter the context: they touch nothing of it, and pools call them while it computes. */
-setun_status setun_slab_map(setun_context *context, uint64_t bytes, void **out) {
+/* These do not enter the context: they touch nothing of it, and pools call them while it computes. */
+static setun_status map(setun_context *context, uint64_t bytes, bool huge, void **out) {
     if (out == NULL) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "out is NULL");
     }
@@ -56,10 +57,14 @@ setun_status setun_slab_map(setun_context *context, uint64_t bytes, void **out) 
         munmap(start, head);
     }
     munmap(start + head + size, HUGE_PAGE - head);
-    ask_for_huge_pages(start + head, size);
+    ask_for_pages(huge, start + head, size);
     *out = start + head;
     return SETUN_OK;
 }
+
+setun_status setun_slab_map(setun_context *context, uint64_t bytes, void **out) { return map(context, bytes, true, out); }
+
+setun_status setun_slab_map_small_pages(setun_context *context, uint64_t bytes, void **out) { return map(context, bytes, false, out); }
 
 setun_status setun_slab_unmap(setun_context *context, void *slab, uint64_t bytes) {
     uint64_t size = whole_pages(bytes);

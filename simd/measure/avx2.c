@@ -9,6 +9,7 @@ typedef __m256i ivec;
 #define DOT(sum, a, b) _mm256_add_epi16(sum, maddubs(a, b))
 #define DOT_MACS 32
 #define KEEP(v) __asm__ volatile("" : "+x"(v))
+#define STREAM(to, v) _mm256_stream_ps((float *)(to), v)
 
 /* Opaque, or the compiler would compute the product of a round once for all chains. */
 static inline __m256i maddubs(__m256i a, __m256i b) {

@@ -9,5 +9,6 @@ typedef __m512i ivec;
 #define DOT(sum, a, b) _mm512_dpbusd_epi32(sum, a, b)
 #define DOT_MACS 64
 #define KEEP(v) __asm__ volatile("" : "+v"(v))
+#define STREAM(to, v) _mm512_stream_ps((float *)(to), v)
 
 #include "probes_body.h"

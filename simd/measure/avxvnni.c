@@ -9,5 +9,6 @@ typedef __m256i ivec;
 #define DOT(sum, a, b) _mm256_dpbusd_avx_epi32(sum, a, b)
 #define DOT_MACS 32
 #define KEEP(v) __asm__ volatile("" : "+x"(v))
+#define STREAM(to, v) _mm256_stream_ps((float *)(to), v)
 
 #include "probes_body.h"

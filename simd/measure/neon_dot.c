@@ -9,5 +9,6 @@ typedef int32x4_t ivec;
 #define DOT(sum, a, b) vdotq_s32(sum, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
 #define DOT_MACS 16
 #define KEEP(v) __asm__ volatile("" : "+w"(v))
+#define STREAM(to, v) vst1q_f32((float *)(to), v) /* no such store among the intrinsics */
 
 #include "probes_body.h"

@@ -15,5 +15,11 @@ typedef int16_t ivec __attribute__((vector_size(16)));
 #else
 #define KEEP(v) __asm__ volatile("" : "+m"(v))
 #endif
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#define STREAM(to, v) _mm_stream_ps((float *)(to), v)
+#else
+#define STREAM(to, v) memcpy(to, &(v), sizeof(fvec)) /* no such store in plain C */
+#endif
 
 #include "probes_body.h"

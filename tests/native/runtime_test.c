@@ -127,6 +127,9 @@ static void slabs(void) {
     memset(slab, 1, 4 << 20);
     CHECK(setun_slab_unmap(context, (char *)slab + 64, 3 << 20) == SETUN_INVALID_ARGUMENT, "not the start of a slab");
     CHECK(setun_slab_unmap(context, slab, 3 << 20) == SETUN_OK, "%s", setun_context_message(context));
+    CHECK(setun_slab_map_small_pages(context, 5 << 20, &slab) == SETUN_OK, "%s", setun_context_message(context));
+    memset(slab, 1, 5 << 20);
+    CHECK(setun_slab_unmap(context, slab, 5 << 20) == SETUN_OK, "%s", setun_context_message(context));
     CHECK(setun_slab_map(context, 0, &slab) == SETUN_INVALID_ARGUMENT, "no bytes");
     CHECK(setun_slab_map(context, UINT64_MAX, &slab) == SETUN_OUT_OF_MEMORY, "too many bytes");
     CHECK(setun_slab_map(context, UINT64_C(1) << 60, &slab) == SETUN_OUT_OF_MEMORY, "too many bytes");
@@ -136,14 +139,57 @@ static void slabs(void) {
 static void limits_are_measured(void) {
     setun_context *context = context_of(2, -1);
     static char buffer[1 << 16];
-    for (setun_limit limit = 0; limit < 4; limit++) {
-        double rate = -1;
+    double rate = -1;
+    for (setun_limit limit = 0; limit <= SETUN_LIMIT_DOT_BF16; limit++) {
         CHECK(setun_measure(context, limit, buffer, sizeof buffer, 0, &rate) == SETUN_OK, "%s", setun_context_message(context));
         CHECK(rate > 1e6 && rate < 1e16, "limit %d: %g/s", limit, rate);
     }
-    double rate = -1;
-    CHECK(setun_measure(context, 4, buffer, sizeof buffer, 0, &rate) == SETUN_INVALID_ARGUMENT && rate == -1, "unknown limit");
+    rate = -1;
+    CHECK(setun_measure(context, SETUN_LIMIT_DOT_BF16 + 1, buffer, sizeof buffer, 0, &rate) == SETUN_INVALID_ARGUMENT && rate == -1,
+          "unknown limit");
     CHECK(setun_measure(context, SETUN_LIMIT_READ, buffer, 100, 0, &rate) == SETUN_INVALID_ARGUMENT, "too small");
+    setun_context_destroy(context);
+}
+
+static void walks_go_through_all_of_the_buffer(void) {
+    enum { HALF = 9 * 1024 };
+    setun_context *context = context_of(2, -1);
+    static _Alignas(64) char buffer[2 * HALF + 64];
+    for (int shift = 0; shift < 64; shift += 33) { /* streamed stores need alignment */
+        for (setun_walk walk = 0; walk <= SETUN_WALK_COPY_STREAMING; walk++) {
+            char *start = buffer + shift;
+            for (int i = 0; i < HALF; i++) {
+                start[i] = (char)(i * 7 + walk);
+                start[HALF + i] = 0;
+            }
+            double seconds = -1;
+            CHECK(setun_measure_walk(context, walk, start, 2 * HALF, &seconds) == SETUN_OK, "%s", setun_context_message(context));
+            CHECK(seconds >= 0 && seconds < 10, "walk %d: %g s", walk, seconds);
+            bool copied = memcmp(start, start + HALF, HALF) == 0;
+            CHECK(copied == (walk >= SETUN_WALK_COPY_CACHED), "walk %d, shift %d: %s", walk, shift, copied ? "copied" : "not copied");
+        }
+    }
+    double seconds = -1;
+    CHECK(setun_measure_walk(context, SETUN_WALK_COPY_STREAMING + 1, buffer, HALF, &seconds) == SETUN_INVALID_ARGUMENT, "unknown walk");
+    CHECK(setun_measure_walk(context, 0, buffer, 100, &seconds) == SETUN_INVALID_ARGUMENT, "too small");
+    CHECK(setun_measure_walk(context, 0, NULL, HALF, &seconds) == SETUN_INVALID_ARGUMENT && seconds == -1, "no buffer");
+    setun_context_destroy(context);
+}
+
+static setun_status count_to_five(setun_context *context, const void *args) {
+    int *calls = *(int *const *)args;
+    (void)context;
+    return ++*calls > 5 ? SETUN_UNSUPPORTED : SETUN_OK;
+}
+
+static void calls_are_repeated_until_one_fails(void) {
+    setun_context *context = context_of(1, -1);
+    int calls = 0, *args = &calls;
+    double seconds = -1;
+    CHECK(setun_measure_calls(context, count_to_five, &args, 5, &seconds) == SETUN_OK && calls == 5 && seconds >= 0, "%d calls", calls);
+    CHECK(setun_measure_calls(context, count_to_five, &args, 5, &seconds) == SETUN_UNSUPPORTED && calls == 6, "%d calls", calls);
+    CHECK(setun_measure_calls(context, NULL, &args, 5, &seconds) == SETUN_INVALID_ARGUMENT, "no function");
+    CHECK(setun_measure_calls(context, count_to_five, &args, 0, &seconds) == SETUN_INVALID_ARGUMENT, "no repeats");
     setun_context_destroy(context);
 }
 
@@ -156,4 +202,6 @@ void runtime_tests(void) {
     concurrent_callers(2);
     slabs();
     limits_are_measured();
+    walks_go_through_all_of_the_buffer();
+    calls_are_repeated_until_one_fails();
 }

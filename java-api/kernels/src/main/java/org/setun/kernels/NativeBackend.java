@@ -26,7 +26,7 @@ public final class NativeBackend implements Backend {
     private static final System.Logger LOG = System.getLogger("org.setun.kernels");
 
     private final NativeContext context;
-    private final TernaryOps ternary;
+    private final NativeTernary ternary;
     private final GemmOps gemm;
     private final NnOps nn;
     private final OptimOps optim;
@@ -115,6 +115,32 @@ public final class NativeBackend implements Backend {
             throw new IllegalArgumentException("seconds = " + seconds + " must be > 0");
         }
         return context.measure(limit.code(), buffer, seconds);
+    }
+
+    /**
+     * Goes once through {@code buffer}, at least 8192 bytes, on all threads of this backend. With it a limit and a kernel can be measured
+     * alternately.
+     *
+     * @return seconds
+     */
+    public double measureWalk(MemoryWalk walk, MemorySegment buffer) {
+        return context.measureWalk(walk.code(), buffer);
+    }
+
+    /**
+     * What {@link #ternaryGemm} costs without Java: calls it {@code repeats} times with one set of arguments from a loop in C.
+     *
+     * @return seconds of all calls
+     */
+    public double measureTernaryGemm(long repeats, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step, MemorySegment sum, long n, MemorySegment y, long ldy) {
+        return ternary.measureTernaryGemm(repeats, packed, m, k, gamma, q, step, sum, n, y, ldy);
+    }
+
+    /** {@link #mapSlab} on the small pages of the system: to measure what huge ones bring. */
+    public MemorySegment mapSlabOfSmallPages(long bytes) {
+        Checks.mapSlab(bytes);
+        return context.mapSlabOfSmallPages(bytes);
     }
 
     @Override

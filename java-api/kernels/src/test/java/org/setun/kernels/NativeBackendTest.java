@@ -80,6 +80,38 @@ class NativeBackendTest {
     }
 
     @Test
+    void limitsAreMeasuredPassByPassToo() {
+        MemorySegment slab = backend.mapSlabOfSmallPages(1 << 20);
+        backend.fill(slab, 1 << 17, 2.5f);
+        for (MemoryWalk walk : MemoryWalk.values()) {
+            assertThat(backend.measureWalk(walk, slab)).as("%s", walk).isBetween(0.0, 10.0);
+        }
+        assertThat(slab.getAtIndex(ValueLayout.JAVA_FLOAT, (1 << 18) - 1)).isEqualTo(2.5f);
+        assertThatIllegalArgumentException().isThrownBy(() -> backend.measureWalk(MemoryWalk.READ_FAR, slab.asSlice(0, 64)))
+                .withMessageContaining("bytes = 64");
+        for (MachineLimit limit : MachineLimit.values()) {
+            assertThat(backend.measure(limit, slab, 0.001)).as("%s", limit).isBetween(1e6, 1e16);
+        }
+        backend.unmapSlab(slab);
+    }
+
+    @Test
+    void aCallCanBeRepeatedWithoutJava() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment q = arena.allocate(256, 64).fill((byte) 1);
+            MemorySegment packed = arena.allocate(TernaryOps.packedBytes(4, 256), 64).fill((byte) 0xAA);
+            MemorySegment one = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
+            MemorySegment sum = arena.allocateFrom(ValueLayout.JAVA_INT, 256);
+            MemorySegment y = arena.allocate(16, 64);
+            assertThat(backend.measureTernaryGemm(100, packed, 4, 256, one, q, one, sum, 1, y, 4)).isBetween(0.0, 10.0);
+            assertThat(y.getAtIndex(ValueLayout.JAVA_FLOAT, 3)).isEqualTo(256);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> backend.measureTernaryGemm(0, packed, 4, 256, one, q, one, sum, 1, y, 4))
+                    .withMessageContaining("repeats = 0");
+        }
+    }
+
+    @Test
     void memoryThatTheSystemRefusesIsAnExhaustedPool() {
         assertThatThrownBy(() -> backend.mapSlab(1L << 60)).isInstanceOf(PoolExhaustedException.class)
                 .hasMessageContaining("1152921504606846976");

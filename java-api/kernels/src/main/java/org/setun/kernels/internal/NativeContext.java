@@ -30,9 +30,12 @@ public final class NativeContext implements AutoCloseable {
     private static final MethodHandle ISA = Downcalls.operation("setun_context_isa");
     private static final MethodHandle SET_SGEMM = Downcalls.operation("setun_context_set_sgemm", ADDRESS);
     private static final MethodHandle SLAB_MAP = Downcalls.operation("setun_slab_map", JAVA_LONG, ADDRESS);
+    private static final MethodHandle SLAB_MAP_SMALL_PAGES = Downcalls.operation("setun_slab_map_small_pages", JAVA_LONG, ADDRESS);
     private static final MethodHandle SLAB_UNMAP = Downcalls.operation("setun_slab_unmap", ADDRESS, JAVA_LONG);
     private static final MethodHandle OPERATIONS = Downcalls.operations();
     private static final MethodHandle MEASURE = Downcalls.operation("setun_measure", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_DOUBLE, ADDRESS);
+    private static final MethodHandle MEASURE_WALK = Downcalls.operation("setun_measure_walk", JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS);
+    private static final MethodHandle MEASURE_CALLS = Downcalls.operation("setun_measure_calls", ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
 
     static {
         Downcalls.function("setun_abi_version", FunctionDescriptor.of(JAVA_INT));
@@ -126,13 +129,52 @@ public final class NativeContext implements AutoCloseable {
         }
     }
 
+    /** Goes once through a buffer; the time in seconds. */
+    public double measureWalk(int walk, MemorySegment buffer) {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment seconds = arena.allocate(JAVA_DOUBLE);
+            done((int) MEASURE_WALK.invokeExact(context, walk, buffer, buffer.byteSize(), seconds));
+            return seconds.get(JAVA_DOUBLE, 0);
+        } catch (Throwable e) {
+            throw unchecked(e);
+        } finally {
+            leave();
+        }
+    }
+
+    /** Calls {@code operation(context, struct)} from a loop in C; the time of all calls in seconds. */
+    double measureCalls(Operation operation, Arguments arguments, long repeats) {
+        enter();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment seconds = arena.allocate(JAVA_DOUBLE);
+            MemorySegment struct = MemorySegment.ofAddress(arguments.filled());
+            done((int) MEASURE_CALLS.invokeExact(context, operation.function(), struct, repeats, seconds));
+            return seconds.get(JAVA_DOUBLE, 0);
+        } catch (Throwable e) {
+            throw unchecked(e);
+        } finally {
+            arguments.end();
+            leave();
+        }
+    }
+
     /** Maps a slab; its segment is shared and dies with {@link #unmapSlab} or {@link #close()}. */
-    public synchronized MemorySegment mapSlab(long bytes) {
+    public MemorySegment mapSlab(long bytes) {
+        return mapSlab(SLAB_MAP, bytes);
+    }
+
+    /** The same on small pages. */
+    public MemorySegment mapSlabOfSmallPages(long bytes) {
+        return mapSlab(SLAB_MAP_SMALL_PAGES, bytes);
+    }
+
+    private synchronized MemorySegment mapSlab(MethodHandle map, long bytes) {
         requireOpen();
         MemorySegment address;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(ADDRESS);
-            int status = (int) SLAB_MAP.invokeExact(context, bytes, out);
+            int status = (int) map.invokeExact(context, bytes, out);
             if (status != 0) {
                 throw failure(status, message(context), bytes);
             }

@@ -166,8 +166,21 @@ public final class NativeTernary implements TernaryOps {
             long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
-        context.call(GEMM, Arguments.begin(GEMM_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).pointer(q).i64(n)
-                .i64(TernaryOps.paddedK(k)).pointer(step).pointer(sum).pointer(bias).pointer(residual).pointer(y).i64(ldy).pointer(acc));
+        context.call(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc));
+    }
+
+    /** Seconds that {@code repeats} calls of {@link #ternaryGemm} take from a loop in C. */
+    public double measureTernaryGemm(long repeats, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step, MemorySegment sum, long n, MemorySegment y, long ldy) {
+        TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null);
+        return context.measureCalls(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null), repeats);
+    }
+
+    private static Arguments gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            @Nullable MemorySegment acc) {
+        return Arguments.begin(GEMM_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).pointer(q).i64(n).i64(TernaryOps.paddedK(k))
+                .pointer(step).pointer(sum).pointer(bias).pointer(residual).pointer(y).i64(ldy).pointer(acc);
     }
 
     @Override

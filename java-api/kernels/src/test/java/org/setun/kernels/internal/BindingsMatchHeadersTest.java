@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.setun.kernels.CpuFeature;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
+import org.setun.kernels.MemoryWalk;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.TernaryFormat;
 
@@ -74,6 +75,9 @@ class BindingsMatchHeadersTest {
         }
         for (MachineLimit limit : MachineLimit.values()) {
             java.put("SETUN_LIMIT_" + limit.name(), (long) limit.code());
+        }
+        for (MemoryWalk walk : MemoryWalk.values()) {
+            java.put("SETUN_WALK_" + walk.name(), (long) walk.code());
         }
         for (TernaryFormat format : TernaryFormat.values()) {
             java.put("SETUN_TERNARY_" + format.name(), (long) format.code());
