@@ -25,6 +25,7 @@
 typedef float vf __attribute__((vector_size(4 * VF_LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * VF_LANES)));
 typedef float vf4 __attribute__((vector_size(16)));
+typedef int32_t vi4 __attribute__((vector_size(16)));
 
 #define VF_INLINE static inline __attribute__((always_inline, unused))
 
@@ -49,7 +50,7 @@ VF_INLINE vf vf_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mas
 
 VF_INLINE vf vf_abs(vf a) { return (vf)((vi)a & 0x7fffffff); }
 
-/* Differing per tier: set1, fma (a*b + c; fused where the tier has it), max and min (the second operand if either is NaN), sqrt,
+/* Differing per tier: set1, fma (a*b + c; fused where the tier has it), max and min (the second operand if either is NaN), vi_max, sqrt,
  * round to the nearest integer, load and store of the first n lanes (0 < n < VF_LANES; memory beyond them is not touched, lanes
  * beyond them are 0). */
 #if defined(__AVX512F__)
@@ -58,6 +59,7 @@ VF_INLINE vf vf_set1(float x) { return _mm512_set1_ps(x); }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 VF_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 VF_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+VF_INLINE vi vi_max(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
 VF_INLINE vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 VF_INLINE vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VF_INLINE vi vi_from_integral(vf a) { return (vi)_mm512_cvtps_epi32(a); }
@@ -70,6 +72,7 @@ VF_INLINE vf vf_set1(float x) { return _mm256_set1_ps(x); }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 VF_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 VF_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+VF_INLINE vi vi_max(vi a, vi b) { return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b); }
 VF_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 VF_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VF_INLINE vi vi_from_integral(vf a) { return (vi)_mm256_cvtps_epi32(a); }
@@ -85,6 +88,10 @@ VF_INLINE void vf_store_n(float *p, int64_t n, vf v) { _mm256_maskstore_ps(p, vf
 VF_INLINE vf vf_set1(float x) { return (vf){x, x, x, x}; }
 VF_INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
 VF_INLINE vf vf_min(vf a, vf b) { return vf_select(a < b, a, b); }
+VF_INLINE vi vi_max(vi a, vi b) {
+    vi higher = a > b;
+    return (higher & a) | (~higher & b);
+}
 
 #if defined(__ARM_NEON) && defined(__aarch64__)
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
@@ -111,6 +118,20 @@ VF_INLINE void vf_store_n(float *p, int64_t n, vf v) { memcpy(p, &v, (size_t)n *
 /* Runs `body` for every vector of [0, count): i is its first index, n its lanes. */
 #define VF_FOR(i, n, count)                                                                                                  \
     for (int64_t i = 0, n; i < (count) && (n = (count) - i < VF_LANES ? (count) - i : VF_LANES, 1); i += VF_LANES)
+
+/* VF_FOR with the whole vectors in an unrolled loop of their own, for short bodies, which appear twice. */
+#define VF_EACH(i, n, count, ...)                                                                                            \
+    do {                                                                                                                     \
+        int64_t i = 0;                                                                                                       \
+        _Pragma("GCC unroll 4") for (; i + VF_LANES <= (count); i += VF_LANES) {                                             \
+            enum { n = VF_LANES };                                                                                           \
+            __VA_ARGS__                                                                                                      \
+        }                                                                                                                    \
+        if (i < (count)) {                                                                                                   \
+            const int64_t n = (count) - i;                                                                                   \
+            __VA_ARGS__                                                                                                      \
+        }                                                                                                                    \
+    } while (0)
 
 /* Loads and stores of n lanes, whole vectors included. */
 VF_INLINE vf vf_get(const float *p, int64_t n) { return n == VF_LANES ? vf_load(p) : vf_load_n(p, n); }
@@ -145,12 +166,23 @@ VF_INLINE vi vi_first(int64_t n) {
 
 VF_INLINE vf4 vf4_add(vf4 a, vf4 b) { return a + b; }
 VF_INLINE vf4 vf4_higher(vf4 a, vf4 b) {
-    typedef int32_t vi4 __attribute__((vector_size(16)));
     vi4 mask = a > b;
     return (vf4)((mask & (vi4)a) | (~mask & (vi4)b));
 }
 
 VF_INLINE vf4 vf_fold_sum(vf v) { return VF_FOLD(v, vf4_add); }
+
+VF_INLINE vi4 vi4_higher(vi4 a, vi4 b) {
+    vi4 mask = a > b;
+    return (mask & a) | (~mask & b);
+}
+
+/* The highest lane. */
+VF_INLINE int32_t vi_highest(vi v) {
+    vi4 s = VF_FOLD(v, vi4_higher);
+    int32_t a = s[0] > s[2] ? s[0] : s[2], b = s[1] > s[3] ? s[1] : s[3];
+    return a > b ? a : b;
+}
 
 /* Sum of the lanes, folded by halves. */
 VF_INLINE float vf_sum(vf v) {

@@ -1,7 +1,8 @@
 /* The network kernels of one tier; included once per tier with NN_KERNELS as the name of its table. */
 #include "simd/common/check.h"
 #include "simd/common/micro.h"
-#include "simd/common/vec_math.h"
+#include "simd/common/rms.h"
+#include "simd/common/vec_glu.h"
 #include "simd/nn/nn.h"
 
 #include "simd/nn/pointwise_body.h"

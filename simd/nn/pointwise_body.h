@@ -1,27 +1,9 @@
 /* Kernels that treat each value alone. */
 
-typedef struct silu {
-    vf sigmoid, rest; /* rest = 1 - sigmoid, without cancellation */
-} silu;
-
-/* e^-|x| never overflows: both tails of the sigmoid keep their relative accuracy. */
-VF_INLINE silu silu_of(vf x) {
-    vf e = vf_exp(-vf_abs(x));
-    vf large = vf_set1(1.0f) / (vf_set1(1.0f) + e), small = e * large;
-    vi positive = x >= vf_set1(0);
-    return (silu){vf_select(positive, large, small), vf_select(positive, small, large)};
-}
-
 static void glu_forward(const setun_glu_args *args, int64_t first, int64_t last) {
     VF_FOR(j, lanes, last - first) {
         int64_t i = first + j;
-        vf gate = vf_get(args->gate + i, lanes), up = vf_get(args->up + i, lanes);
-        if (args->kind == SETUN_GLU_SILU) {
-            vf_put(args->y + i, lanes, gate * silu_of(gate).sigmoid * up);
-        } else {
-            vf positive = vf_max(vf_set1(0), gate);
-            vf_put(args->y + i, lanes, positive * positive * up);
-        }
+        vf_put(args->y + i, lanes, glu_of(args->kind, vf_get(args->gate + i, lanes), vf_get(args->up + i, lanes)));
     }
 }
 

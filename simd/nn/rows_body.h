@@ -1,25 +1,11 @@
 /* Kernels of whole rows: RMSNorm (arXiv 1910.07467), rotary embedding (arXiv 2104.09864), softmax cross-entropy. */
 
-/* mean of x^2. A sum that overflows fp32, or is too small to trust there, is taken again in fp64. */
-static double mean_square(const float *x, int64_t d) {
-    float sum = vf_dot(x, x, d);
-    if (sum > 1e-30f && sum < INFINITY) {
-        return (double)sum / (double)d;
-    }
-    double exact = 0;
-    for (int64_t j = 0; j < d; j++) {
-        exact += (double)x[j] * (double)x[j];
-    }
-    return exact / (double)d;
-}
-
 static void rmsnorm_forward(const setun_rmsnorm_args *args, int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++) {
         const float *x = args->x + i * args->d;
-        float rstd = (float)(1.0 / sqrt(mean_square(x, args->d) + (double)args->eps));
-        vf r = vf_set1(rstd);
+        float rstd = rms_rstd(x, args->d, args->eps);
         VF_FOR(j, lanes, args->d) {
-            vf_put(args->y + i * args->d + j, lanes, vf_get(x + j, lanes) * r * vf_get(args->w + j, lanes));
+            vf_put(args->y + i * args->d + j, lanes, rms_scaled(vf_get(x + j, lanes), vf_get(args->w + j, lanes), rstd));
         }
         if (args->rstd != NULL) {
             args->rstd[i] = rstd;

@@ -3,9 +3,7 @@
 #define SETUN_SIMD_OPTIM_H
 
 #include "setun/optim.h"
-
-/* Values of a sum's chunk, and its lanes. */
-enum { SUM_CHUNK = 4096, SUM_LANES = 16 };
+#include "simd/common/fixed_sums.h"
 
 typedef struct setun_optim_kernels {
     double (*sum)(const float *x, int64_t count); /* one chunk: count <= SUM_CHUNK */

@@ -1,24 +1,14 @@
 /* The elementwise kernels in plain C, compiled once per tier: rows_<tier>.c defines NAME(x) as x_<tier> and includes this file. Each
  * operation is exact, or one IEEE operation in a fixed order, so the compiler's choice of vectors cannot show in the bits. */
-#include <math.h>
 #include <string.h>
 
 #include "kernels.h"
+#include "simd/common/quantize_row.h"
 
-/* Adding it to |v| < 2^22 rounds v to an integer, ties to even, in the low bits of the sum. */
-#define ROUNDER 12582912.0f /* 1.5 * 2^23 */
-enum { ROUNDER_BITS = 0x4B400000, INFINITY_BITS = 0x7F800000, MAGNITUDE = 0x7FFFFFFF, LANES = 16 };
+enum { LANES = 16, MAGNITUDE = 0x7FFFFFFF };
 
 typedef float float_lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t bit_lanes __attribute__((vector_size(4 * LANES)));
-
-static inline int32_t bits_of(float v) {
-    union {
-        float f;
-        int32_t i;
-    } u = {.f = v};
-    return u.i;
-}
 
 static double NAME(sum_abs)(const float *w, int64_t count) {
     union {
@@ -69,35 +59,8 @@ static void NAME(pack_block)(const float *restrict w, float inv, uint8_t *restri
     }
 }
 
-static void NAME(quantize_row)(const float *restrict x, int64_t k, int8_t *restrict q, float *step, int32_t *sum) {
-    int64_t kp = ternary_padded(k);
-    int32_t largest = 0; /* floats without their sign compare like integers, with Inf and NaN above the rest */
-    for (int64_t i = 0; i < k; i++) {
-        int32_t magnitude = bits_of(x[i]) & MAGNITUDE;
-        largest = magnitude > largest ? magnitude : largest;
-    }
-    if (largest >= INFINITY_BITS) {
-        memset(q, 0, (size_t)kp);
-        *step = NAN;
-        *sum = 0;
-        return;
-    }
-    union {
-        int32_t i;
-        float f;
-    } absmax = {.i = largest};
-    float a = absmax.f > TERNARY_FLOOR ? absmax.f : TERNARY_FLOOR;
-    float scale = 127.0f / a;
-    int32_t total = 0;
-    for (int64_t i = 0; i < k; i++) {
-        float rounded = x[i] * scale + ROUNDER;
-        int32_t code = bits_of(rounded) - ROUNDER_BITS;
-        q[i] = (int8_t)code;
-        total += code;
-    }
-    memset(q + k, 0, (size_t)(kp - k));
-    *step = a / 127.0f;
-    *sum = total;
+static void NAME(quantize_row)(const float *x, int64_t k, int8_t *q, float *step, int32_t *sum) {
+    quantize_row(x, k, ternary_padded(k), q, step, sum);
 }
 
 static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale, const float *bias, const float *residual, int64_t count,

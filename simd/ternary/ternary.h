@@ -15,7 +15,7 @@ enum {
     TERNARY_MAX_K = 16000000  /* 127 * k fits int32 */
 };
 
-#define TERNARY_FLOOR 1e-5f /* of gamma and of a row's absmax */
+#define TERNARY_FLOOR 1e-5f /* of gamma */
 
 /* kp of setun/ternary.h, for k in 0 .. INT64_MAX - 255. */
 static inline int64_t ternary_padded(int64_t k) { return (k + TERNARY_BLOCK - 1) / TERNARY_BLOCK * TERNARY_BLOCK; }

@@ -31,6 +31,41 @@ static setun_status rmsnorm_backward(setun_context *context, replay_case *c) {
     return setun_rmsnorm_backward(context, &args);
 }
 
+static setun_status rmsnorm_quantize(setun_context *context, replay_case *c) {
+    setun_rmsnorm_quantize_args args = {.size = sizeof args,
+                                        .n = I(n),
+                                        .d = I(d),
+                                        .x = P(x),
+                                        .residual = P(residual),
+                                        .w = P(w),
+                                        .eps = F(eps),
+                                        .h = replay_flag(c, "h_is_x") ? P(x) : P(h),
+                                        .y = P(y),
+                                        .rstd = P(rstd),
+                                        .q = P(q),
+                                        .ldq = setun_ternary_padded_k(I(d)),
+                                        .step = P(step),
+                                        .sum = P(sum)};
+    return setun_rmsnorm_quantize(context, &args);
+}
+
+static setun_status glu_quantize(setun_context *context, replay_case *c) {
+    setun_glu_quantize_args args = {.size = sizeof args,
+                                    .n = I(n),
+                                    .d = I(d),
+                                    .gate = P(gate),
+                                    .up = P(up),
+                                    .kind = (int32_t)I(kind),
+                                    .eps = F(eps),
+                                    .w = P(w),
+                                    .y = replay_flag(c, "y_is_gate") ? P(gate) : P(y),
+                                    .q = P(q),
+                                    .ldq = setun_ternary_padded_k(I(d)),
+                                    .step = P(step),
+                                    .sum = P(sum)};
+    return setun_glu_quantize(context, &args);
+}
+
 static setun_status rope(setun_context *context, replay_case *c) {
     setun_rope_args args = {.size = sizeof args,
                             .x = P(x),
@@ -137,6 +172,8 @@ const replay_op REPLAY_NN_OPS[] = {{"embedding_forward", embedding_forward},
                                    {"embedding_backward", embedding_backward},
                                    {"rmsnorm_forward", rmsnorm_forward},
                                    {"rmsnorm_backward", rmsnorm_backward},
+                                   {"rmsnorm_quantize", rmsnorm_quantize},
+                                   {"glu_quantize", glu_quantize},
                                    {"rope", rope},
                                    {"attention_forward", attention_forward},
                                    {"attention_backward", attention_backward},

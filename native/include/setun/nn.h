@@ -17,8 +17,9 @@ SETUN_API setun_status setun_embedding_forward(setun_context *context, const int
 SETUN_API setun_status setun_embedding_backward(setun_context *context, const int32_t *ids, int64_t n, const float *dy,
                                                 int64_t vocab, int64_t d, float *dtable);
 
-/* Relative error of rstd and y: (d/16 + 8) u; of dx: (d/4 + 24) u times the sum of its terms' sizes; of dw: (n/8 + d/16 + 80) u
- * times the same. x may be as large as fp32 holds: the mean of squares does not overflow. */
+/* y and rstd: exact, in the fixed order of docs/numerics.md; relative error 4 u and 2 u while x * w is a normal number. The mean of
+ * squares does not overflow, as large as x may be. Error of dx: (d/4 + 24) u times the sum of its terms' sizes; of dw:
+ * (n/8 + d/16 + 80) u times the same. */
 typedef struct setun_rmsnorm_args {
     uint64_t size;
     int64_t n, d;
@@ -26,7 +27,7 @@ typedef struct setun_rmsnorm_args {
     const float *w;  /* [d] */
     float eps;
     int32_t accumulate; /* backward: 1 adds into dx */
-    float *y;           /* forward: [n][d] = x * rstd * w */
+    float *y;           /* forward: [n][d] = (x * w) * rstd; may be x itself */
     float *rstd;        /* [n]: written by forward (may be NULL), read by backward */
     const float *dy;    /* backward */
     float *dx;          /* backward: [n][d] */
@@ -73,7 +74,8 @@ typedef struct setun_attention_args {
 SETUN_API setun_status setun_attention_forward(setun_context *context, const setun_attention_args *args);
 SETUN_API setun_status setun_attention_backward(setun_context *context, const setun_attention_args *args);
 
-/* Relative error: 12 u forward; backward 16 u, of dgate for silu relative to sigmoid(g) * (1 + |g|) * |up dy|. */
+/* Forward: exact, in the fixed order of docs/numerics.md; relative error 12 u. Backward: 16 u, of dgate for silu relative to
+ * sigmoid(g) * (1 + |g|) * |up dy|. */
 enum { SETUN_GLU_SILU = 0, SETUN_GLU_RELU2 = 1 };
 typedef struct setun_glu_args {
     uint64_t size;
@@ -81,7 +83,7 @@ typedef struct setun_glu_args {
     int32_t kind;
     int32_t reserved;
     const float *gate, *up; /* [n][d] */
-    float *y;               /* forward: act(gate) * up */
+    float *y;               /* forward: act(gate) * up; may be gate or up itself */
     const float *dy;        /* backward */
     float *dgate, *dup;     /* backward, written */
 } setun_glu_args;

@@ -2,6 +2,7 @@
 #ifndef SETUN_SETUN_H
 #define SETUN_SETUN_H
 
+#include "setun/activation.h"
 #include "setun/context.h"
 #include "setun/cpu.h"
 #include "setun/gemm.h"

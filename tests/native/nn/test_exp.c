@@ -1,4 +1,5 @@
-/* vf_exp of the tier that this file is compiled for: 2 ulp over the whole range, special values, and the partial loads and stores. */
+/* vf_exp and vf_exp_fixed of the tier that this file is compiled for: 2 ulp over the whole range, special values, and the partial loads
+ * and stores. */
 #include "harness.h"
 
 #include "simd/common/vec_math.h"
@@ -8,7 +9,9 @@ static double ulp(float x) {
     return (double)(nextafterf(size, INFINITY) - size);
 }
 
-static float exp_of(float x) { return vf_exp(vf_set1(x))[VF_LANES - 1]; }
+static bool fixed; /* which of the two functions is tested */
+
+static float exp_of(float x) { return (fixed ? vf_exp_fixed(vf_set1(x)) : vf_exp(vf_set1(x)))[VF_LANES - 1]; }
 
 static void test_accuracy(void) {
     double worst = 0;
@@ -28,7 +31,7 @@ static void test_accuracy(void) {
             }
         }
     }
-    printf("%d lanes: worst error of exp %.3f ulp\n", VF_LANES, worst);
+    printf("%d lanes: worst error of %s %.3f ulp\n", VF_LANES, fixed ? "vf_exp_fixed" : "vf_exp", worst);
 }
 
 static void test_special_values(void) {
@@ -57,6 +60,8 @@ static void test_partial_vectors(void) {
         }
         test_near("sum of lanes", n, vf_sum(value), sum, 16 * UNIT * VF_LANES);
         EXPECT(vf_highest(value) == high, "highest of %d", (int)n);
+        vi order = vi_first(n) & vi_set1((int32_t)n);
+        EXPECT(vi_highest(order) == n && vi_highest(vi_max(order, vi_set1(n / 2))) == n && vi_highest(vi_set1(-7)) == -7, "integers");
     }
     test_release();
 }
@@ -71,8 +76,11 @@ int main(void) {
         return 77;
     }
 #endif
-    test_accuracy();
-    test_special_values();
+    for (int i = 0; i < 2; i++) {
+        fixed = i == 1;
+        test_accuracy();
+        test_special_values();
+    }
     test_partial_vectors();
     return 0;
 }

@@ -43,7 +43,6 @@ public final class InferenceSession implements AutoCloseable {
     private final MemorySegment ids;
     private final MemorySegment positions;
     private final MemorySegment x;
-    private final MemorySegment hidden;
     private final MemorySegment q;
     private final MemorySegment k;
     private final MemorySegment v;
@@ -68,11 +67,10 @@ public final class InferenceSession implements AutoCloseable {
             keys = cache();
             values = cache();
             int widest = Math.max(config.dim(), Math.max(queryWidth, config.ffn()));
-            rows = new Rows(backend, memory, batch, widest);
+            rows = new Rows(backend, memory, batch, widest, config.normEps());
             ids = floats(batch, 1);
             positions = floats(batch, 1);
             x = floats(batch, config.dim());
-            hidden = floats(batch, widest);
             q = floats(batch, queryWidth);
             k = floats(batch, keyWidth);
             v = floats(batch, keyWidth);
@@ -193,53 +191,43 @@ public final class InferenceSession implements AutoCloseable {
     }
 
     private void attention(ModelWeights.Layer layer, int index, int n, NnOps.Attention shape) {
-        norm(x, layer.attnNorm(), n, config.dim(), hidden);
-        rows.of(hidden, n, config.dim());
+        rows.normalized(x, layer.attnNorm(), n, config.dim(), layer.q(), layer.k(), layer.v());
         layer.q().apply(backend, rows, q);
         layer.k().apply(backend, rows, k);
         layer.v().apply(backend, rows, v);
         if (layer.qNorm() != null) {
-            norm(q, layer.qNorm(), n * config.heads(), config.headDim(), q);
+            norm(q, layer.qNorm(), n * config.heads());
         }
         if (layer.kNorm() != null) {
-            norm(k, layer.kNorm(), n * config.kvHeads(), config.headDim(), k);
+            norm(k, layer.kNorm(), n * config.kvHeads());
         }
         backend.rope(q, n, config.heads(), config.headDim(), queryWidth, positions, config.ropeTheta(), config.rope(), false);
         backend.rope(k, n, config.kvHeads(), config.headDim(), keyWidth, positions, config.ropeTheta(), config.rope(), false);
         MemorySegment.copy(k, 0, keys[index], 4L * position * keyWidth, 4L * n * keyWidth);
         MemorySegment.copy(v, 0, values[index], 4L * position * keyWidth, 4L * n * keyWidth);
         backend.attentionForward(shape, q, keys[index], values[index], attended, null);
-        MemorySegment joined = attended;
-        if (layer.attnSubNorm() != null) {
-            norm(attended, layer.attnSubNorm(), n, queryWidth, hidden);
-            joined = hidden;
-        }
-        layer.attnOutput().addTo(backend, rows.of(joined, n, queryWidth), x, gate);
+        rows.normalized(attended, layer.attnSubNorm(), n, queryWidth, layer.attnOutput());
+        layer.attnOutput().addTo(backend, rows, x, gate);
     }
 
     private void feedForward(ModelWeights.Layer layer, int n) {
-        norm(x, layer.ffnNorm(), n, config.dim(), hidden);
-        rows.of(hidden, n, config.dim());
+        rows.normalized(x, layer.ffnNorm(), n, config.dim(), layer.gate(), layer.up());
         layer.gate().apply(backend, rows, gate);
         layer.up().apply(backend, rows, up);
-        backend.gluForward(config.activation(), gate, up, n, config.ffn(), hidden);
-        MemorySegment inner = hidden;
-        if (layer.ffnSubNorm() != null) {
-            norm(hidden, layer.ffnSubNorm(), n, config.ffn(), gate);
-            inner = gate;
-        }
-        layer.down().addTo(backend, rows.of(inner, n, config.ffn()), x, up);
+        rows.gated(config.activation(), gate, up, layer.ffnSubNorm(), n, config.ffn(), layer.down());
+        layer.down().addTo(backend, rows, x, up);
     }
 
     /** Logits of {@code count} rows of {@link #x} from {@code row} on. */
     private void head(int row, int count) {
         long width = 4L * config.dim();
-        norm(x.asSlice(row * width, count * width), weights.outputNorm(), count, config.dim(), hidden);
-        weights.head().apply(backend, rows.of(hidden, count, config.dim()), logits);
+        rows.normalized(x.asSlice(row * width, count * width), weights.outputNorm(), count, config.dim(), weights.head());
+        weights.head().apply(backend, rows, logits);
     }
 
-    private void norm(MemorySegment in, MemorySegment weight, int n, int d, MemorySegment out) {
-        backend.rmsNormForward(in, weight, n, d, config.normEps(), out, null);
+    /** RMSNorm of each head, in place. */
+    private void norm(MemorySegment heads, MemorySegment weight, int n) {
+        backend.rmsNormForward(heads, weight, n, config.headDim(), config.normEps(), heads, null);
     }
 
     private void setToken(int index, int token) {

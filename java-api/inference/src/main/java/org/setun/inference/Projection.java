@@ -14,6 +14,9 @@ sealed interface Projection {
     @Nullable
     MemorySegment bias();
 
+    /** Whether the matrix is multiplied with 8-bit codes of the rows, not with their fp32 values. */
+    boolean takesCodes();
+
     /** {@code y} f32[rows][outputs] = rows * W^T + bias. */
     void apply(Backend backend, Rows rows, MemorySegment y);
 
@@ -27,8 +30,13 @@ sealed interface Projection {
                 Projection {
 
         @Override
+        public boolean takesCodes() {
+            return activations == Activations.INT8;
+        }
+
+        @Override
         public void apply(Backend backend, Rows rows, MemorySegment y) {
-            if (activations == Activations.INT8) {
+            if (takesCodes()) {
                 multiplyQuantized(backend, rows, null, y);
             } else {
                 backend.ternaryGemmF32(packed, outputs, inputs, gamma, rows.values(), rows.count(), inputs, bias, y, outputs);
@@ -37,7 +45,7 @@ sealed interface Projection {
 
         @Override
         public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
-            if (activations == Activations.INT8) {
+            if (takesCodes()) {
                 multiplyQuantized(backend, rows, y, y);
             } else {
                 apply(backend, rows, scratch);
@@ -46,7 +54,6 @@ sealed interface Projection {
         }
 
         private void multiplyQuantized(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
-            rows.quantize();
             backend.ternaryGemm(packed, outputs, inputs, gamma, rows.codes(), rows.steps(), rows.sums(), rows.count(), bias, residual, y,
                     outputs, null);
         }
@@ -54,6 +61,11 @@ sealed interface Projection {
 
     /** fp32 values, whatever the file stored; {@code scale} multiplies the product. */
     record Dense(int outputs, int inputs, MemorySegment weights, float scale, @Nullable MemorySegment bias) implements Projection {
+
+        @Override
+        public boolean takesCodes() {
+            return false;
+        }
 
         @Override
         public void apply(Backend backend, Rows rows, MemorySegment y) {

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Threads: a backend with workers serves one caller at a time; a free-threaded one (0 threads) serves any number at once.
  */
-public interface Backend extends TernaryOps, GemmOps, NnOps, OptimOps, SlabSource, AutoCloseable {
+public interface Backend extends TernaryOps, GemmOps, NnOps, ActivationOps, OptimOps, SlabSource, AutoCloseable {
 
     /** {@code "cpu"} or {@code "reference"}. */
     String name();

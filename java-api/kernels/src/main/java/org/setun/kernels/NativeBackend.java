@@ -4,6 +4,7 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.internal.Checks;
+import org.setun.kernels.internal.NativeActivation;
 import org.setun.kernels.internal.NativeBindings;
 import org.setun.kernels.internal.NativeContext;
 import org.setun.kernels.internal.NativeCpu;
@@ -29,6 +30,7 @@ public final class NativeBackend implements Backend {
     private final NativeTernary ternary;
     private final GemmOps gemm;
     private final NnOps nn;
+    private final ActivationOps activation;
     private final OptimOps optim;
     private final Isa isa;
     private final int threads;
@@ -39,6 +41,7 @@ public final class NativeBackend implements Backend {
         ternary = new NativeTernary(context);
         gemm = new NativeGemm(context);
         nn = new NativeNn(context);
+        activation = new NativeActivation(context);
         optim = new NativeOptim(context);
         isa = Isa.ofCode(context.isa());
         threads = context.threads();
@@ -291,6 +294,19 @@ public final class NativeBackend implements Backend {
     public void gluBackward(Glu kind, MemorySegment gate, MemorySegment up, MemorySegment dy, long n, long d, MemorySegment dgate,
             MemorySegment dup) {
         nn.gluBackward(kind, gate, up, dy, n, d, dgate, dup);
+    }
+
+    @Override
+    public void rmsNormQuantize(MemorySegment x, @Nullable MemorySegment residual, MemorySegment w, long n, long d, float eps,
+            @Nullable MemorySegment h, @Nullable MemorySegment y, @Nullable MemorySegment rstd, MemorySegment q, MemorySegment step,
+            MemorySegment sum) {
+        activation.rmsNormQuantize(x, residual, w, n, d, eps, h, y, rstd, q, step, sum);
+    }
+
+    @Override
+    public void gluQuantize(Glu kind, MemorySegment gate, MemorySegment up, @Nullable MemorySegment w, float eps, long n, long d,
+            @Nullable MemorySegment y, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        activation.gluQuantize(kind, gate, up, w, eps, n, d, y, q, step, sum);
     }
 
     @Override

@@ -99,7 +99,13 @@ public final class TernaryChecks {
 
     public static void quantizeRows(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
         strided("x", x, Type.F32, "n", n, "k", k, "ldx", ldx);
-        matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
+        codes(n, "k", k, q, step, sum);
+    }
+
+    /** Rows of int8 codes with their steps and sums, which are written. */
+    static void codes(long n, String lengthName, long length, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        shortEnough(lengthName, length);
+        matrix("q", q, Type.I8, "n", n, "paddedK", padded(length));
         writable("q", q);
         vector("step", step, Type.F32, "n", n);
         writable("step", step);
@@ -117,7 +123,7 @@ public final class TernaryChecks {
     public static void gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        shortEnough(k);
+        shortEnough("k", k);
         packed(packed, m, k);
         scalar("gamma", gamma);
         matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
@@ -147,7 +153,7 @@ public final class TernaryChecks {
 
     public static void gemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,
             @Nullable MemorySegment bias, MemorySegment y, long ldy) {
-        shortEnough(k);
+        shortEnough("k", k);
         packed(packed, m, k);
         scalar("gamma", gamma);
         strided("x", x, Type.F32, "n", n, "k", k, "ldx", ldx);
@@ -183,9 +189,9 @@ public final class TernaryChecks {
         return TernaryOps.paddedK(k);
     }
 
-    private static void shortEnough(long k) {
+    private static void shortEnough(String name, long k) {
         if (k > MAX_K) {
-            throw new IllegalArgumentException("k = " + k + " must be at most " + MAX_K + ", so that int32 sums cannot overflow");
+            throw new IllegalArgumentException(name + " = " + k + " must be at most " + MAX_K + ", so that int32 sums cannot overflow");
         }
     }
 }

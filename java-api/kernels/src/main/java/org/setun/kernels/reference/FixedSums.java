@@ -48,6 +48,11 @@ final class FixedSums {
         });
     }
 
+    /** The same of an array. */
+    static double squares(float[] x) {
+        return squares(MemorySegment.ofArray(x), x.length);
+    }
+
     private interface ChunkSum {
         double of(float[] chunk);
     }

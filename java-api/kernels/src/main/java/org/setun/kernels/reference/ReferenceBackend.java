@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
 import org.setun.kernels.TernaryFormat;
+import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
 import org.setun.kernels.internal.Checks;
 import org.setun.kernels.internal.TernaryChecks;
@@ -189,6 +190,21 @@ public final class ReferenceBackend implements Backend {
             MemorySegment dup) {
         Checks.gluBackward(gate, up, dy, n, d, dgate, dup);
         ReferenceNn.gluBackward(kind, gate, up, dy, n * d, dgate, dup);
+    }
+
+    @Override
+    public void rmsNormQuantize(MemorySegment x, @Nullable MemorySegment residual, MemorySegment w, long n, long d, float eps,
+            @Nullable MemorySegment h, @Nullable MemorySegment y, @Nullable MemorySegment rstd, MemorySegment q, MemorySegment step,
+            MemorySegment sum) {
+        ActivationChecks.rmsNormQuantize(x, residual, w, n, d, eps, h, y, rstd, q, step, sum);
+        ReferenceActivation.rmsNormQuantize(x, residual, w, n, d, eps, h, y, rstd, q, step, sum);
+    }
+
+    @Override
+    public void gluQuantize(Glu kind, MemorySegment gate, MemorySegment up, @Nullable MemorySegment w, float eps, long n, long d,
+            @Nullable MemorySegment y, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        ActivationChecks.gluQuantize(gate, up, w, eps, n, d, y, q, step, sum);
+        ReferenceActivation.gluQuantize(kind, gate, up, w, eps, n, d, y, q, step, sum);
     }
 
     @Override

@@ -8,7 +8,7 @@ import org.setun.kernels.NnOps.Rope;
 import static org.setun.kernels.reference.Segments.f32;
 import static org.setun.kernels.reference.Segments.i32;
 
-/** Network kernels; sums and transcendental functions in fp64, rounded once. Attention: {@link ReferenceAttention}. */
+/** Network kernels; sums and transcendental functions in fp64, rounded once, but where {@link FixedMath} promises bits. Attention: {@link ReferenceAttention}. */
 final class ReferenceNn {
 
     private ReferenceNn() {
@@ -31,20 +31,15 @@ final class ReferenceNn {
         }
     }
 
-    /** y = x * rstd * w with rstd = 1 / sqrt(mean(x^2) + eps) (arXiv 1910.07467). */
+    /** y = x * w * rstd with rstd = 1 / sqrt(mean(x^2) + eps) (arXiv 1910.07467). */
     static void rmsNormForward(MemorySegment x, MemorySegment w, long n, long d, float eps, MemorySegment y, @Nullable MemorySegment rstd) {
+        float[] gain = Segments.floats(w, 0, d);
         for (long i = 0; i < n; i++) {
-            double squares = 0;
-            for (long j = 0; j < d; j++) {
-                double value = f32(x, i * d + j);
-                squares += value * value;
-            }
-            double r = 1 / Math.sqrt(squares / d + eps);
-            for (long j = 0; j < d; j++) {
-                f32(y, i * d + j, (float) (f32(x, i * d + j) * r * f32(w, j)));
-            }
+            float[] row = Segments.floats(x, i * d, d);
+            float r = FixedMath.rstd(row, eps);
+            Segments.floats(FixedMath.normalized(row, gain, r), y, i * d);
             if (rstd != null) {
-                f32(rstd, i, (float) r);
+                f32(rstd, i, r);
             }
         }
     }
@@ -97,12 +92,7 @@ final class ReferenceNn {
 
     static void gluForward(Glu kind, MemorySegment gate, MemorySegment up, long count, MemorySegment y) {
         for (long i = 0; i < count; i++) {
-            double g = f32(gate, i);
-            double activation = switch (kind) {
-                case SILU -> g * sigmoid(g);
-                case RELU2 -> Math.max(g, 0) * Math.max(g, 0);
-            };
-            f32(y, i, (float) (activation * f32(up, i)));
+            f32(y, i, FixedMath.glu(kind, f32(gate, i), f32(up, i)));
         }
     }
 

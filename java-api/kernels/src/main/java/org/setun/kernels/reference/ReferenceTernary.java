@@ -46,28 +46,31 @@ final class ReferenceTernary {
     }
 
     static void quantizeRows(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
-        long kp = TernaryOps.paddedK(k);
         for (long t = 0; t < n; t++) {
-            float[] row = Segments.floats(x, t * ldx, k);
-            byte[] codes = new byte[Math.toIntExact(kp)];
-            float absmax = FLOOR;
-            for (float value : row) {
-                absmax = Math.max(absmax, Math.abs(value)); // NaN wins
-            }
-            int total = 0;
-            if (Float.isFinite(absmax)) {
-                float scale = 127f / absmax;
-                for (int i = 0; i < row.length; i++) {
-                    codes[i] = (byte) Math.rint(row[i] * scale);
-                    total += codes[i];
-                }
-                f32(step, t, absmax / 127f);
-            } else {
-                f32(step, t, Float.NaN);
-            }
-            Segments.bytes(codes, q, t * kp);
-            i32(sum, t, total);
+            quantizeRow(Segments.floats(x, t * ldx, k), t, q, step, sum);
         }
+    }
+
+    /** The values of row {@code t} to its codes, step and sum. */
+    static void quantizeRow(float[] row, long t, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        byte[] codes = new byte[Math.toIntExact(TernaryOps.paddedK(row.length))];
+        float absmax = FLOOR;
+        for (float value : row) {
+            absmax = Math.max(absmax, Math.abs(value)); // NaN wins
+        }
+        int total = 0;
+        if (Float.isFinite(absmax)) {
+            float scale = 127f / absmax;
+            for (int i = 0; i < row.length; i++) {
+                codes[i] = (byte) Math.rint(row[i] * scale);
+                total += codes[i];
+            }
+            f32(step, t, absmax / 127f);
+        } else {
+            f32(step, t, Float.NaN);
+        }
+        Segments.bytes(codes, q, t * codes.length);
+        i32(sum, t, total);
     }
 
     static void dequantizeRows(MemorySegment q, MemorySegment step, long n, long k, MemorySegment y) {

@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.Isa;
@@ -81,7 +82,7 @@ class ReferenceBackendTest {
     }
 
     static Stream<Method> operations() {
-        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, OptimOps.class)
+        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class)
                 .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class));
     }

@@ -9,7 +9,9 @@ public final class Ops {
     }
 
     public static Stream<Op> all() {
-        return Stream.of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), AttentionCases.ops(), OptimCases.ops())
+        return Stream
+                .of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(), AttentionCases.ops(),
+                        OptimCases.ops())
                 .flatMap(ops -> ops);
     }
 }
