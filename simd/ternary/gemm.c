@@ -40,7 +40,7 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
         if (a->y != NULL) {
             int64_t at = t * a->ldy + row;
             job->kernels->rows->finish(biased, a->sum[t], job->gamma * a->step[t], a->bias == NULL ? NULL : a->bias + row,
-                                       a->residual == NULL ? NULL : a->residual + at, rows, a->y + at);
+                                       a->activation, a->residual == NULL ? NULL : a->residual + at, rows, a->y + at);
         }
     }
 }
@@ -51,6 +51,9 @@ static setun_status check(setun_context *context, const setun_ternary_gemm_args 
     TERNARY_TRY(ternary_check_shape(context, a->m, a->k));
     TERNARY_TRY(ternary_check_rows(context, "ldq", a->n, a->k, a->ldq, ternary_padded(a->k)));
     TERNARY_TRY(ternary_check_rows(context, "m", a->n, a->k, a->m, 0));
+    if (a->activation < SETUN_ACTIVATION_NONE || a->activation > SETUN_ACTIVATION_RELU2) {
+        return setun_fail(context, SETUN_INVALID_ARGUMENT, "activation = %d must be in 0..2", a->activation);
+    }
     if (a->m == 0 || a->n == 0) {
         return SETUN_OK;
     }

@@ -63,8 +63,8 @@ static void NAME(quantize_row)(const float *x, int64_t k, int8_t *q, float *step
     quantize_row(x, k, ternary_padded(k), q, step, sum);
 }
 
-static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale, const float *bias, const float *residual, int64_t count,
-                         float *y) {
+static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale, const float *bias, setun_activation activation,
+                         const float *residual, int64_t count, float *y) {
     enum { STRIP = 64 }; /* residual may be y itself: a strip is read before it is written */
     for (int64_t start = 0; start < count; start += STRIP) {
         int64_t length = count - start < STRIP ? count - start : STRIP;
@@ -74,6 +74,12 @@ static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale,
         }
         for (int64_t i = 0; bias != NULL && i < length; i++) {
             strip[i] += bias[start + i];
+        }
+        for (int64_t i = 0; activation != SETUN_ACTIVATION_NONE && i < length; i++) {
+            strip[i] = strip[i] < 0.0f ? 0.0f : strip[i];
+        }
+        for (int64_t i = 0; activation == SETUN_ACTIVATION_RELU2 && i < length; i++) {
+            strip[i] *= strip[i];
         }
         for (int64_t i = 0; residual != NULL && i < length; i++) {
             strip[i] += residual[start + i];

@@ -38,8 +38,9 @@ typedef struct ternary_rows_kernels {
     void (*pack_block)(const float *w, float inv, uint8_t *packed);
     /* One activation row of k values to q[ldq] (zeros from k to kp), *step, *sum. */
     void (*quantize_row)(const float *x, int64_t k, int8_t *q, float *step, int32_t *sum);
-    /* y[i] = (float)(dots[i] - sum) * scale + bias[i] + residual[i]; bias and residual may be NULL. */
-    void (*finish)(const int32_t *dots, int32_t sum, float scale, const float *bias, const float *residual, int64_t count, float *y);
+    /* y[i] = activation((float)(dots[i] - sum) * scale + bias[i]) + residual[i]; bias and residual may be NULL. */
+    void (*finish)(const int32_t *dots, int32_t sum, float scale, const float *bias, setun_activation activation, const float *residual,
+                   int64_t count, float *y);
 } ternary_rows_kernels;
 
 /* Biased dot products dots[c*rows + r] = sum_i (code[r][i] + 1) * q[c][i] modulo 2^32: the caller takes off the sum of q. w: `rows` packed

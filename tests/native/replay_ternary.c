@@ -77,7 +77,8 @@ static setun_status gemm(setun_context *context, replay_case *c) {
                                     .residual = replay_flag(c, "residual_is_y") ? P(y) : P(residual),
                                     .y = P(y),
                                     .ldy = I(ldy),
-                                    .acc = P(acc)};
+                                    .acc = P(acc),
+                                    .activation = (setun_activation)I(activation)};
     return setun_ternary_gemm(context, &args);
 }
 

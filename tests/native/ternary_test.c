@@ -142,7 +142,8 @@ static void multiply(setun_context *context, const struct product *p, bool extra
                                     .residual = extras ? p->residual : NULL,
                                     .y = y,
                                     .ldy = p->ldy,
-                                    .acc = acc};
+                                    .acc = acc,
+                                    .activation = extras ? (setun_activation)(p->m % 3) : SETUN_ACTIVATION_NONE};
     CHECK(setun_ternary_gemm(context, &args) == SETUN_OK, "%s", setun_context_message(context));
 }
 
@@ -257,6 +258,11 @@ static void refusals(void) {
     args.ldy = 1;
     CHECK(setun_ternary_gemm(tier, &args) == SETUN_INVALID_ARGUMENT, "ldq");
     CHECK(strstr(setun_context_message(tier), "ldq = 255 must be >= 256") != NULL, "%s", setun_context_message(tier));
+    args.ldq = 256;
+    args.activation = 3;
+    CHECK(setun_ternary_gemm(tier, &args) == SETUN_INVALID_ARGUMENT, "activation");
+    CHECK(strstr(setun_context_message(tier), "activation = 3 must be in 0..2") != NULL, "%s", setun_context_message(tier));
+    args.activation = SETUN_ACTIVATION_NONE;
     args.k = 16000001;
     CHECK(setun_ternary_gemm(tier, &args) == SETUN_INVALID_ARGUMENT, "k");
     args.size = 8;

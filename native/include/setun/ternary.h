@@ -81,6 +81,10 @@ SETUN_API setun_status setun_quantize_rows(setun_context *context, const setun_q
 SETUN_API setun_status setun_dequantize_rows(setun_context *context, const int8_t *q, const float *step, int64_t n,
                                              int64_t k, float *y); /* q: [n][padded k] */
 
+/* What happens to a product after its bias: nothing, max(v, 0), or max(v, 0)^2 (squared ReLU, BitNet b1.58 2B4T). NaN stays NaN. */
+typedef int32_t setun_activation;
+enum { SETUN_ACTIVATION_NONE = 0, SETUN_ACTIVATION_RELU = 1, SETUN_ACTIVATION_RELU2 = 2 };
+
 typedef struct setun_ternary_gemm_args {
     uint64_t size;
     const uint8_t *w; /* packed [m][k] */
@@ -91,10 +95,12 @@ typedef struct setun_ternary_gemm_args {
     const float *step;     /* [n] */
     const int32_t *sum;    /* [n] */
     const float *bias;     /* [m] or NULL: added after scaling */
-    const float *residual; /* [n][ldy] or NULL: added last; may be y itself */
+    const float *residual; /* [n][ldy] or NULL: added last, after the activation; may be y itself */
     float *y;              /* [n][ldy], or NULL if only acc is wanted */
     int64_t ldy;
     int32_t *acc; /* [n][m] raw dot products, or NULL */
+    setun_activation activation;
+    int32_t reserved;
 } setun_ternary_gemm_args;
 /* Any m, n, k >= 0; n == 1 is the GEMV. k <= 16,000,000 (the int32 sums cannot overflow). */
 SETUN_API setun_status setun_ternary_gemm(setun_context *context, const setun_ternary_gemm_args *args);

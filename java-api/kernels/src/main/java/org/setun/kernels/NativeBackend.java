@@ -229,9 +229,10 @@ public final class NativeBackend implements Backend {
 
     @Override
     public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
-            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
+            @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        ternary.ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
+        ternary.ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc);
     }
 
     @Override

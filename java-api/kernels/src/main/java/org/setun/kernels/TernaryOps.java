@@ -49,12 +49,19 @@ public interface TernaryOps {
     void dequantizeRows(MemorySegment q, MemorySegment step, long n, long k, MemorySegment y);
 
     /**
-     * {@code y} f32[n][ldy] = x * W^T from quantized rows; {@code bias} f32[m] and {@code residual} f32[n][ldy] are added if given;
-     * {@code acc} i32[n][m] receives the raw dot products if given ({@code y} may then be null).
+     * {@code y} f32[n][ldy] = activation(x * W^T + bias) + residual from quantized rows; {@code bias} f32[m] and {@code residual}
+     * f32[n][ldy] may be null; {@code acc} i32[n][m] receives the raw dot products if given ({@code y} may then be null).
      */
     void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step, MemorySegment sum,
-            long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
-            @Nullable MemorySegment acc);
+            long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y,
+            long ldy, @Nullable MemorySegment acc);
+
+    /** The same without an activation. */
+    default void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            @Nullable MemorySegment acc) {
+        ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, Activation.NONE, residual, y, ldy, acc);
+    }
 
     /** {@code y} f32[n][ldy] = x * W^T with exact weights and fp32 activations {@code x} f32[n][ldx]. */
     void ternaryGemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,

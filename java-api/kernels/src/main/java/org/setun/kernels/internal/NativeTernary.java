@@ -4,6 +4,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Activation;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 
@@ -23,7 +24,8 @@ public final class NativeTernary implements TernaryOps {
     private static final Struct GEMM_ARGS = Downcalls.struct("setun_ternary_gemm_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("q"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldq"), ADDRESS.withName("step"), ADDRESS.withName("sum"), ADDRESS.withName("bias"),
-            ADDRESS.withName("residual"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"), ADDRESS.withName("acc"));
+            ADDRESS.withName("residual"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"), ADDRESS.withName("acc"),
+            JAVA_INT.withName("activation"), JAVA_INT.withName("reserved"));
     private static final Struct GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("x"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldx"), ADDRESS.withName("bias"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"));
@@ -163,24 +165,26 @@ public final class NativeTernary implements TernaryOps {
     @Override
     public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
             MemorySegment sum,
-            long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y,
+            long ldy,
             @Nullable MemorySegment acc) {
         TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
-        context.call(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc));
+        context.call(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc));
     }
 
     /** Seconds that {@code repeats} calls of {@link #ternaryGemm} take from a loop in C. */
     public double measureTernaryGemm(long repeats, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
             MemorySegment step, MemorySegment sum, long n, MemorySegment y, long ldy) {
         TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null);
-        return context.measureCalls(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null), repeats);
+        return context.measureCalls(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, null, Activation.NONE, null, y, ldy, null), repeats);
     }
 
     private static Arguments gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
-            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
-            @Nullable MemorySegment acc) {
+            MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
+            @Nullable MemorySegment y, long ldy, @Nullable MemorySegment acc) {
         return Arguments.begin(GEMM_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).pointer(q).i64(n).i64(TernaryOps.paddedK(k))
-                .pointer(step).pointer(sum).pointer(bias).pointer(residual).pointer(y).i64(ldy).pointer(acc);
+                .pointer(step).pointer(sum).pointer(bias).pointer(residual).pointer(y).i64(ldy).pointer(acc)
+                .i32(activation.code()).i32(0);
     }
 
     @Override

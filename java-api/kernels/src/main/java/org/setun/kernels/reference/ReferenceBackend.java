@@ -3,6 +3,7 @@ package org.setun.kernels.reference;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
 import org.setun.kernels.TernaryFormat;
@@ -113,10 +114,11 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
-            MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
+            @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
-        ReferenceTernary.gemm(packed, m, k, gamma, q, step, n, bias, residual, y, ldy, acc);
+        ReferenceTernary.gemm(packed, m, k, gamma, q, step, n, bias, activation, residual, y, ldy, acc);
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.setun.kernels.reference;
 
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Activation;
 import org.setun.kernels.TernaryOps;
 
 import static org.setun.kernels.reference.Segments.f32;
@@ -83,7 +84,7 @@ final class ReferenceTernary {
     }
 
     static void gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step, long n,
-            @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
+            @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         long kp = TernaryOps.paddedK(k);
         byte[][] rows = new byte[Math.toIntExact(n)][];
@@ -102,7 +103,7 @@ final class ReferenceTernary {
                 }
                 if (y != null) {
                     float value = (float) dot * (f32(gamma, 0) * f32(step, t));
-                    value = bias == null ? value : value + f32(bias, o);
+                    value = activation.apply(bias == null ? value : value + f32(bias, o));
                     value = residual == null ? value : value + f32(residual, t * ldy + o);
                     f32(y, t * ldy + o, value);
                 }

@@ -14,6 +14,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.setun.kernels.Activation;
 import org.setun.kernels.CpuFeature;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
@@ -84,6 +85,9 @@ class BindingsMatchHeadersTest {
         }
         for (NnOps.Rope rope : NnOps.Rope.values()) {
             java.put("SETUN_ROPE_" + rope.name(), (long) rope.ordinal());
+        }
+        for (Activation activation : Activation.values()) {
+            java.put("SETUN_ACTIVATION_" + activation.name(), (long) activation.code());
         }
         for (NnOps.Glu glu : NnOps.Glu.values()) {
             java.put("SETUN_GLU_" + glu.name(), (long) glu.ordinal());

@@ -105,7 +105,7 @@ class AbsmeanTest {
     void packedAndPlainQuantizationAgree() {
         MemorySegment w = OffHeap.gaussian(new SplittableRandom(2), 7 * 300, 1);
         Quantized expected = quantize(7, 300, w);
-        MemorySegment packed = OffHeap.bytes(7 * 512 / 4);
+        MemorySegment packed = OffHeap.bytes(2 * 512);
         MemorySegment gamma = OffHeap.of(0f);
         MemorySegment codes = OffHeap.bytes(7 * 300);
         backend.ternaryQuantizePack(w, 7, 300, packed, gamma);
@@ -116,7 +116,7 @@ class AbsmeanTest {
 
     @Test
     void expandingGivesGammaTimesCode() {
-        MemorySegment packed = OffHeap.bytes(64);
+        MemorySegment packed = OffHeap.bytes(256);
         MemorySegment out = OffHeap.floats(3);
         backend.ternaryPack(OffHeap.of(new byte[]{1, 0, -1}), 1, 3, packed);
         backend.ternaryExpand(packed, 1, 3, OffHeap.of(0.25f), out);

@@ -80,7 +80,7 @@ class CodecsTest {
     @Property(tries = 40)
     void packedLayoutRoundTrips(@ForAll @IntRange(max = 5) int m, @ForAll @IntRange(max = 600) int k, @ForAll long seed) {
         MemorySegment codes = OffHeap.codes(new SplittableRandom(seed), (long) m * k);
-        MemorySegment packed = OffHeap.bytes(m * ((k + 255) / 256 * 64L)).fill((byte) 0xff);
+        MemorySegment packed = OffHeap.bytes((m + 3) / 4 * ((k + 255) / 256 * 256L)).fill((byte) 0xff);
         MemorySegment again = OffHeap.bytes(codes.byteSize());
         backend.ternaryPack(codes, m, k, packed);
         backend.ternaryUnpack(packed, m, k, again);
@@ -89,17 +89,22 @@ class CodecsTest {
 
     @Test
     void packedPlacesAreThoseOfTheHeader() {
-        byte[] codes = new byte[257];
-        codes[64 + 5] = 1; // block 0, plane 1, byte 5
-        codes[3 * 64 + 63] = -1; // block 0, plane 3, byte 63
-        codes[256] = 1; // block 1, plane 0, byte 0
-        MemorySegment packed = OffHeap.bytes(128);
-        backend.ternaryPack(OffHeap.of(codes), 1, 257, packed);
+        byte[] codes = new byte[5 * 257];
+        codes[64 + 5] = 1; // row 0, block 0, plane 1, byte 5
+        codes[3 * 64 + 63] = -1; // row 0, block 0, plane 3, byte 63
+        codes[256] = 1; // row 0, block 1, plane 0, byte 0
+        codes[2 * 257 + 2] = -1; // row 2, block 0, plane 0, byte 2
+        codes[4 * 257] = 1; // row 4 begins the second group
+        MemorySegment packed = OffHeap.bytes(1024);
+        backend.ternaryPack(OffHeap.of(codes), 5, 257, packed);
         byte[] bytes = OffHeap.toBytes(packed);
         assertThat(bytes[5]).isEqualTo((byte) 0b01_01_10_01);
         assertThat(bytes[63]).isEqualTo((byte) 0b00_01_01_01);
-        assertThat(bytes[64]).isEqualTo((byte) 0b01_01_01_10);
-        assertThat(bytes[127]).isEqualTo((byte) 0b01_01_01_01); // padding is code 0
+        assertThat(bytes[256]).isEqualTo((byte) 0b01_01_01_10);
+        assertThat(bytes[2 * 64 + 2]).isEqualTo((byte) 0b01_01_01_00);
+        assertThat(bytes[512]).isEqualTo((byte) 0b01_01_01_10);
+        assertThat(bytes[256 + 63]).isEqualTo((byte) 0b01_01_01_01); // padding of a row is code 0
+        assertThat(bytes[512 + 64]).isEqualTo((byte) 0b01_01_01_01); // as are the rows that fill a group
     }
 
     @Test
@@ -137,7 +142,7 @@ class CodecsTest {
     @Test
     void codesThatAreNotTernaryAreRefused() {
         MemorySegment codes = OffHeap.of(new byte[]{0, 1, 2});
-        assertThatThrownBy(() -> backend.ternaryPack(codes, 1, 3, OffHeap.bytes(64)))
+        assertThatThrownBy(() -> backend.ternaryPack(codes, 1, 3, OffHeap.bytes(256)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessage("codes[2] = 2 must be -1, 0 or 1");
         assertThatThrownBy(() -> backend.ternaryEncode(TernaryFormat.HF_U8, codes, 1, 3, null, OffHeap.bytes(3)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("codes[2] = 2");

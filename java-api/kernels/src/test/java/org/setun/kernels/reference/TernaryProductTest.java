@@ -15,7 +15,7 @@ class TernaryProductTest {
     private final ReferenceBackend backend = new ReferenceBackend();
 
     private MemorySegment pack(int m, int k, MemorySegment codes) {
-        MemorySegment packed = OffHeap.bytes(m * ((k + 255) / 256 * 64L));
+        MemorySegment packed = OffHeap.bytes((m + 3) / 4 * ((k + 255) / 256 * 256L));
         backend.ternaryPack(codes, m, k, packed);
         return packed;
     }
@@ -90,7 +90,7 @@ class TernaryProductTest {
         assertThat(OffHeap.toFloats(y)).containsExactly(0f, 0f);
         y.fill((byte) 1);
         float untouched = OffHeap.toFloats(y)[0];
-        backend.ternaryGemm(OffHeap.bytes(64), 1, 5, OffHeap.of(1f), none, none, none, 0, null, null, y, 1, null);
+        backend.ternaryGemm(OffHeap.bytes(256), 1, 5, OffHeap.of(1f), none, none, none, 0, null, null, y, 1, null);
         assertThat(OffHeap.toFloats(y)).containsOnly(untouched);
     }
 

@@ -3,6 +3,7 @@ package org.setun.conformance.cases;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
+import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
@@ -149,8 +150,10 @@ final class TernaryCases {
         boolean withY = variant != 16;
         boolean inPlace = withY && (variant & 6) == 6;
         long kp = TernaryOps.paddedK(k);
+        Activation activation = Activation.values()[(int) ((m + n) % 3)];
         MemorySegment q = filler.int8Rows(n, k, kp);
         Case made = new Case("ternary_gemm").scalar("m", m).scalar("k", k).scalar("n", n).scalar("ldy", ldy)
+                .scalar("activation", (long) activation.code())
                 .in("packed", Type.I8, packed(filler.codes(m * k), m, k)).in("gamma", Type.F32, filler.floats(1)).in("q", Type.I8, q)
                 .in("step", Type.F32, filler.floats(n)).in("sum", Type.I32, sums(q, n, k, kp));
         if ((variant & 8) != 0) {
@@ -168,7 +171,7 @@ final class TernaryCases {
             made.out("acc", Type.I32, n * m);
         }
         return made.call((b, s) -> b.ternaryGemm(s.get("packed"), m, k, s.get("gamma"), s.get("q"), s.get("step"), s.get("sum"), n,
-                s.get("bias"), inPlace ? s.get("y") : s.get("residual"), s.get("y"), ldy, s.get("acc")));
+                s.get("bias"), activation, inPlace ? s.get("y") : s.get("residual"), s.get("y"), ldy, s.get("acc")));
     }
 
     private static MemorySegment sums(MemorySegment q, long n, long k, long kp) {
