@@ -36,7 +36,7 @@ int main(void) {
         printf("skipped: this machine has no avx512\n");
         return EXIT_SKIPPED;
     }
-    static const int64_t ROWS[] = {1, 15, 16, 17, 31, 32, 33, 64}, COLS[] = {1, 11, 12, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 70};
+    static const int64_t ROWS[] = {1, 15, 16, 17, 31, 32, 33, 64}, COLS[] = {1, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 70};
     rng r = {7};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         for (size_t j = 0; j < sizeof COLS / sizeof *COLS; j++) {
