@@ -1,5 +1,5 @@
-/* bf16: the upper half of an fp32. Rounding is to nearest, ties to even; NaN stays NaN (its top payload bits, made quiet); values beyond the
- * largest bf16 round to infinity. Only hardware conversions (vcvtne2ps2bf16) turn denormals into 0; the ones here keep them. */
+/* bf16: the upper half of an fp32. Rounding is to nearest, ties to even; NaN stays NaN (its top payload bits, made quiet); values beyond
+ * the largest bf16 round to infinity. Only hardware conversions (vcvtne2ps2bf16) turn denormals into 0; the ones here keep them. */
 #ifndef SETUN_BF16_H
 #define SETUN_BF16_H
 

@@ -56,6 +56,35 @@ VF_INLINE void micro_block(int64_t m, int64_t n, int64_t k, const float *a, int6
     }
 }
 
+/* c[rows][columns] (at most a register block of `most` rows): alpha * acc + beta * c + bias, rounded after each step but the one that a
+ * fused multiply-add saves. beta == 0: c is not read; bias: one value per column, or NULL. */
+VF_INLINE void micro_finish(const int64_t most, float *c, int64_t ldc, int64_t rows, int64_t columns, float alpha, float beta,
+                            const float *bias, vf (*acc)[MICRO_VECS]) {
+    vf scale = vf_set1(alpha), keep = vf_set1(beta);
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < most; i++) {
+        if (i >= rows) {
+            break;
+        }
+#pragma GCC unroll 2
+        for (int64_t v = 0; v < MICRO_VECS; v++) {
+            int64_t lanes = columns - v * VF_LANES < VF_LANES ? columns - v * VF_LANES : VF_LANES;
+            if (lanes <= 0) {
+                break;
+            }
+            float *to = c + i * ldc + v * VF_LANES;
+            vf sum = scale * acc[i][v];
+            if (beta != 0.0f) {
+                sum = vf_fma(keep, vf_get(to, lanes), sum);
+            }
+            if (bias != NULL) {
+                sum = sum + vf_get(bias + v * VF_LANES, lanes);
+            }
+            vf_put(to, lanes, sum);
+        }
+    }
+}
+
 VF_INLINE void transpose4(const float *from, int64_t ldf, float *to, int64_t ldt) {
     vf4 r0 = vf4_load(from), r1 = vf4_load(from + ldf), r2 = vf4_load(from + 2 * ldf), r3 = vf4_load(from + 3 * ldf);
     vf4 a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), b = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);

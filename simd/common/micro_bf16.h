@@ -1,16 +1,16 @@
 /* The inner product of bf16 operands with fp32 sums: a register block of BF_ROWS x BF_COLS results over packed operands, and the packing.
  *
- * Operands are rounded to bf16 whatever the tier. Where the tier multiplies bf16 pairs (avx512bf16, amx) the packed elements are bf16, else they
- * are the rounded values as fp32 and the product is that of micro.h. bf_value is the element of packed operands.
+ * Operands are rounded to bf16 whatever the tier. Where the tier multiplies bf16 pairs (avx512bf16, amx) the packed elements are bf16,
+ * else they are the rounded values as fp32 and the product is that of micro.h. bf_value is the element of packed operands.
  *   A: rows, [rows][lda]. lda is best a constant of the caller that is no multiple of 4096 bytes.
- *   B: panels of BF_COLS columns, one after the other. A panel of depth k is [k/2][BF_COLS][2] (pairs) or [k][BF_COLS]: k * BF_COLS elements either
+ *   B: panels of BF_COLS columns, one after the other. A panel of depth k is [k/2][BF_COLS][2] (pairs) or [k][BF_COLS]: k * BF_COLS elements
  *      way. Rows r of a pair panel are the rows of an AMX B tile.
  * The depth is padded to a multiple of BF_DEPTH, rows of A to BF_ROWS, columns of B to BF_COLS, all with zeros, by the packing functions.
  *
  * A tier file of AMX defines BF_TILES; calls of bf_product then stand between bf_tiles_begin and bf_tiles_end of the same thread.
  *
- * Rounding: each term passes through at most k roundings of a sum. Pairs flush denormals: operands, products and sums below 2^-126 may count
- * as 0 there. */
+ * Rounding: each term passes through at most k roundings of a sum. Pairs flush denormals: operands, products and sums below 2^-126 may
+ * count as 0 there. */
 #ifndef SETUN_MICRO_BF16_H
 #define SETUN_MICRO_BF16_H
 
@@ -82,7 +82,8 @@ VF_INLINE void bf_product(int64_t k, const bf_value *a, int64_t lda, const bf_va
 #endif
 
 /* c[m][ldc] = A * B, or c += A * B, over packed operands of depth k; m and n are multiples of BF_ROWS and BF_COLS. */
-VF_INLINE void bf_block(int64_t m, int64_t n, int64_t k, const bf_value *a, int64_t lda, const bf_value *b, float *c, int64_t ldc, int add) {
+VF_INLINE void bf_block(int64_t m, int64_t n, int64_t k, const bf_value *a, int64_t lda, const bf_value *b, float *c, int64_t ldc,
+                        int add) {
     for (int64_t i = 0; i < m; i += BF_ROWS) {
         for (int64_t j = 0; j < n; j += BF_COLS) {
             vf acc[BF_ROWS][BF_VECS];

@@ -1,4 +1,4 @@
-/* The register block of micro_bf16.h on AMX-BF16: 32 rows by 32 columns in four tiles of sums (0..3), two tiles of A (4, 5), two of B (6, 7). */
+/* The register block of micro_bf16.h on AMX-BF16: 32 rows by 32 columns. Tiles: 0..3 sums, 4 and 5 rows of A, 6 and 7 columns of B. */
 #ifndef SETUN_MICRO_BF16_AMX_H
 #define SETUN_MICRO_BF16_AMX_H
 

@@ -6,8 +6,7 @@
 
 enum { BF_BLOCK = 32 };
 
-/* to[c][r] = rounded element (first + c, r0 + r) of a source whose rows are the reduction, or which lies along it (see bf16_source.h): `lines` rows
- * of the source, `length` values of each, into a block [BF_BLOCK][BF_BLOCK]. */
+/* `lines` rows of the source from `row` on, `length` values of each from `column` on, rounded, into a block [BF_BLOCK][BF_BLOCK]. */
 VF_INLINE void bf_read_block(const int type, const int along, const bf_source *from, int64_t row, int64_t lines, int64_t column,
                              int64_t length, float *to) {
     for (int64_t i = 0; i < lines; i++) {

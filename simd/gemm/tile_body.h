@@ -15,35 +15,13 @@ static void pack_b(const gemm_tile *t, int64_t p0, int64_t depth, int64_t j0, in
     }
 }
 
-/* C block of rows x columns (at most a register block): alpha * acc + beta * C. */
-VF_INLINE void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, float alpha, float beta,
-                      vf acc[MICRO_ROWS][MICRO_VECS]) {
-    vf scale = vf_set1(alpha), keep = vf_set1(beta);
-#pragma GCC unroll 8
-    for (int64_t i = 0; i < MICRO_ROWS; i++) {
-        if (i >= rows) {
-            break;
-        }
-#pragma GCC unroll 2
-        for (int64_t v = 0; v < MICRO_VECS; v++) {
-            int64_t lanes = setun_min_i64(VF_LANES, columns - v * VF_LANES);
-            if (lanes <= 0) {
-                break;
-            }
-            float *to = c + i * ldc + v * VF_LANES;
-            vf sum = scale * acc[i][v];
-            vf_put(to, lanes, beta == 0.0f ? sum : vf_fma(keep, vf_get(to, lanes), sum));
-        }
-    }
-}
-
 /* One panel of rows against the packed block of B. row and step are constants of the caller, for the addressing of the inner loop. */
 VF_INLINE void panel(const gemm_tile *t, const float *a, int64_t row, int64_t step, int64_t rows, int64_t depth, const float *b,
                      int64_t width, float *c, float beta) {
     for (int64_t j = 0; j < width; j += MICRO_COLS, b += depth * MICRO_COLS) {
         vf acc[MICRO_ROWS][MICRO_VECS];
         micro_product(depth, a, row, step, b, MICRO_COLS, acc);
-        finish(c + j, t->ldc, rows, setun_min_i64(MICRO_COLS, width - j), t->alpha, beta, acc);
+        micro_finish(MICRO_ROWS, c + j, t->ldc, rows, setun_min_i64(MICRO_COLS, width - j), t->alpha, beta, NULL, acc);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "setun/setun.h"
 
 enum { REPLAY_OPERANDS = 16, REPLAY_SCALARS = 16 };
-enum { REPLAY_F32 = 0, REPLAY_F64 = 1, REPLAY_I32 = 2, REPLAY_I8 = 3 };
+enum { REPLAY_F32 = 0, REPLAY_F64 = 1, REPLAY_I32 = 2, REPLAY_I8 = 3, REPLAY_BF16 = 4 };
 enum { REPLAY_IN = 0, REPLAY_OUT = 1, REPLAY_INOUT = 2 };
 
 typedef struct replay_scalar {

@@ -1,4 +1,4 @@
-/* The fp32 product, the sums and the optimizer by name. */
+/* The dense products, the sums and the optimizer by name. */
 #include <stddef.h>
 
 #include "replay.h"
@@ -19,6 +19,28 @@ static setun_status gemm_f32(setun_context *context, replay_case *c) {
                                 .c = P(c),
                                 .ldc = I(ldc)};
     return setun_gemm_f32(context, &args);
+}
+
+static setun_status gemm_bf16(setun_context *context, replay_case *c) {
+    setun_gemm_bf16_args args = {.size = sizeof args,
+                                 .trans_a = (int32_t)I(trans_a),
+                                 .trans_b = (int32_t)I(trans_b),
+                                 .type_a = (int32_t)I(type_a),
+                                 .type_b = (int32_t)I(type_b),
+                                 .m = I(m),
+                                 .n = I(n),
+                                 .k = I(k),
+                                 .alpha = F(alpha),
+                                 .beta = F(beta),
+                                 .a = P(a),
+                                 .lda = I(lda),
+                                 .b = P(b),
+                                 .ldb = I(ldb),
+                                 .step = P(step),
+                                 .bias = P(bias),
+                                 .c = P(c),
+                                 .ldc = I(ldc)};
+    return setun_gemm_bf16(context, &args);
 }
 
 static setun_status sum(setun_context *context, replay_case *c) { return setun_sum(context, P(x), I(count), P(out)); }
@@ -47,5 +69,6 @@ static setun_status adamw(setun_context *context, replay_case *c) {
     return setun_adamw(context, &args);
 }
 
-const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"sum", sum},     {"sum_squares", sum_squares},
+const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"gemm_bf16", gemm_bf16},
+                                      {"sum", sum},     {"sum_squares", sum_squares},
                                       {"clip_factor", clip_factor}, {"adamw", adamw}, {NULL, NULL}};

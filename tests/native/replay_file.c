@@ -50,7 +50,7 @@ replay_file replay_open(const char *path) {
 }
 
 static void read_operand(replay_file *file, replay_operand *out) {
-    static const int64_t SIZE[] = {4, 8, 4, 1};
+    static const int64_t SIZE[] = {4, 8, 4, 1, 2};
     uint32_t fields[4];
     *out = (replay_operand){0};
     name(file, out->name, sizeof out->name);
@@ -59,7 +59,7 @@ static void read_operand(replay_file *file, replay_operand *out) {
     out->type = fields[0];
     out->role = fields[1];
     bool bounded = fields[2] != 0;
-    if (out->type > REPLAY_I8 || out->role > REPLAY_INOUT || out->count < 0 || out->count > file->bytes ||
+    if (out->type > REPLAY_BF16 || out->role > REPLAY_INOUT || out->count < 0 || out->count > file->bytes ||
         (bounded && out->type != REPLAY_F32)) {
         damaged(file, "an impossible operand");
     }

@@ -97,6 +97,22 @@ static setun_status gemm_f32(setun_context *context, replay_case *c) {
     return setun_ternary_gemm_f32(context, &args);
 }
 
+static setun_status gemm_backward(setun_context *context, replay_case *c) {
+    setun_ternary_gemm_backward_args args = {.size = sizeof args,
+                                             .w = P(packed),
+                                             .m = I(m),
+                                             .k = I(k),
+                                             .gamma = P(gamma),
+                                             .type_dy = (int32_t)I(type_dy),
+                                             .beta = F(beta),
+                                             .dy = P(dy),
+                                             .n = I(n),
+                                             .lddy = I(lddy),
+                                             .dx = P(dx),
+                                             .lddx = I(lddx)};
+    return setun_ternary_gemm_backward(context, &args);
+}
+
 const replay_op REPLAY_TERNARY_OPS[] = {{"ternary_quantize", quantize},
                                         {"ternary_quantize_pack", quantize_pack},
                                         {"ternary_pack", pack},
@@ -108,4 +124,5 @@ const replay_op REPLAY_TERNARY_OPS[] = {{"ternary_quantize", quantize},
                                         {"dequantize_rows", dequantize_rows},
                                         {"ternary_gemm", gemm},
                                         {"ternary_gemm_f32", gemm_f32},
+                                        {"ternary_gemm_backward", gemm_backward},
                                         {NULL, NULL}};

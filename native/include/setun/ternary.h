@@ -18,6 +18,7 @@
 #define SETUN_TERNARY_H
 
 #include "setun/context.h"
+#include "setun/gemm.h"
 
 /* Interchange formats (docs/formats.md). */
 typedef int32_t setun_ternary_format;
@@ -118,5 +119,21 @@ typedef struct setun_ternary_gemm_f32_args {
 } setun_ternary_gemm_f32_args;
 /* The weights stay exact, the activations stay fp32: |error| <= (k+2) * 2^-24 * gamma * sum|x| per output. */
 SETUN_API setun_status setun_ternary_gemm_f32(setun_context *context, const setun_ternary_gemm_f32_args *args);
+
+typedef struct setun_ternary_gemm_backward_args {
+    uint64_t size;
+    const uint8_t *w; /* packed [m][k] */
+    int64_t m, k;
+    const float *gamma;    /* one value */
+    setun_element type_dy; /* SETUN_F32 or SETUN_BF16 */
+    float beta;            /* 0: dx is written without being read */
+    const void *dy;        /* [n][lddy], m values of each row used */
+    int64_t n, lddy;
+    float *dx; /* [n][lddx], k values of each row */
+    int64_t lddx;
+} setun_ternary_gemm_backward_args;
+/* dx = gamma * dy * codes + beta * dx: the gradient of the input. The codes are exact, dy is rounded to bf16 (dy' below), the sums are
+ * fp32: |error| <= (m + 4) * 2^-24 * (gamma sum|dy'| + |beta dx|) + gamma * 2^-126 * sum(3 + |dy'|) per output, see setun/gemm.h. */
+SETUN_API setun_status setun_ternary_gemm_backward(setun_context *context, const setun_ternary_gemm_backward_args *args);
 
 #endif

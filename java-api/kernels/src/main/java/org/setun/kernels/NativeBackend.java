@@ -242,9 +242,21 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
+    public void ternaryGemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, Element element, MemorySegment dy, long n,
+            long lddy, float beta, MemorySegment dx, long lddx) {
+        ternary.ternaryGemmBackward(packed, m, k, gamma, element, dy, n, lddy, beta, dx, lddx);
+    }
+
+    @Override
     public void gemmF32(boolean transA, boolean transB, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b,
             long ldb, float beta, MemorySegment c, long ldc) {
         gemm.gemmF32(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+
+    @Override
+    public void gemmBf16(long m, long n, long k, float alpha, Operand a, Operand b, @Nullable MemorySegment step, float beta,
+            @Nullable MemorySegment bias, MemorySegment c, long ldc) {
+        gemm.gemmBf16(m, n, k, alpha, a, b, step, beta, bias, c, ldc);
     }
 
     @Override

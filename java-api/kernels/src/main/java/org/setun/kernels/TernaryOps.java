@@ -66,4 +66,11 @@ public interface TernaryOps {
     /** {@code y} f32[n][ldy] = x * W^T with exact weights and fp32 activations {@code x} f32[n][ldx]. */
     void ternaryGemmF32(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment x, long n, long ldx,
             @Nullable MemorySegment bias, MemorySegment y, long ldy);
+
+    /**
+     * The gradient of the input: {@code dx} f32[n][lddx] = gamma * dy * W + beta * dx, where {@code dy} holds [n][lddy] {@code element}s
+     * (fp32 or bf16), is rounded to bf16, and the sums are fp32. With {@code beta == 0}, {@code dx} is not read.
+     */
+    void ternaryGemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, GemmOps.Element element, MemorySegment dy, long n,
+            long lddy, float beta, MemorySegment dx, long lddx);
 }

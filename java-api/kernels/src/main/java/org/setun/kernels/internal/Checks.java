@@ -2,6 +2,7 @@ package org.setun.kernels.internal;
 
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
 import org.setun.kernels.internal.Require.Type;
@@ -36,6 +37,33 @@ public final class Checks {
         strided("b", b, Type.F32, transB ? "n" : "k", transB ? n : k, transB ? "k" : "n", transB ? k : n, "ldb", ldb);
         strided("c", c, Type.F32, "m", m, "n", n, "ldc", ldc);
         writable("c", c);
+    }
+
+    public static void gemmBf16(long m, long n, long k, GemmOps.Operand a, GemmOps.Operand b, @Nullable MemorySegment step,
+            @Nullable MemorySegment bias, MemorySegment c, long ldc) {
+        operand("a", a, "m", m, "k", k, "lda");
+        operand("b", b, "k", k, "n", n, "ldb");
+        if (step != null) {
+            vector("step", step, Type.F32, "k", k);
+            if (a.element() == GemmOps.Element.I8 && b.element() == GemmOps.Element.I8) {
+                throw new IllegalArgumentException("step is given but a and b are both int8: one of them must be fp32 or bf16");
+            }
+        }
+        if (bias != null) {
+            vector("bias", bias, Type.F32, "n", n);
+        }
+        strided("c", c, Type.F32, "m", m, "n", n, "ldc", ldc);
+        writable("c", c);
+    }
+
+    private static void operand(String name, GemmOps.Operand operand, String rowsName, long rows, String columnsName, long columns,
+            String ldName) {
+        Type type = Type.of(operand.element());
+        if (operand.transposed()) {
+            strided(name, operand.values(), type, columnsName, columns, rowsName, rows, ldName, operand.ld());
+        } else {
+            strided(name, operand.values(), type, rowsName, rows, columnsName, columns, ldName, operand.ld());
+        }
     }
 
     public static void embeddingForward(MemorySegment ids, long n, MemorySegment table, long vocab, long d, MemorySegment y) {

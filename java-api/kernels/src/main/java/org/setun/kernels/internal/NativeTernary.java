@@ -5,10 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -29,6 +31,12 @@ public final class NativeTernary implements TernaryOps {
     private static final Struct GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("x"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldx"), ADDRESS.withName("bias"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"));
+    private static final Struct GEMM_BACKWARD_ARGS = Downcalls.struct("setun_ternary_gemm_backward_args", JAVA_LONG.withName("size"),
+            ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"),
+            JAVA_INT.withName("type_dy"),
+            JAVA_FLOAT.withName("beta"), ADDRESS.withName("dy"), JAVA_LONG.withName("n"), JAVA_LONG.withName("lddy"),
+            ADDRESS.withName("dx"),
+            JAVA_LONG.withName("lddx"));
     private static final MethodHandle QUANTIZE = Downcalls.operation("setun_ternary_quantize", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS,
             ADDRESS);
     private static final MethodHandle QUANTIZE_PACK = Downcalls.operation("setun_ternary_quantize_pack", ADDRESS, JAVA_LONG, JAVA_LONG,
@@ -43,6 +51,7 @@ public final class NativeTernary implements TernaryOps {
             ADDRESS);
     private static final Operation GEMM = Downcalls.described("setun_ternary_gemm");
     private static final Operation GEMM_F32 = Downcalls.described("setun_ternary_gemm_f32");
+    private static final Operation GEMM_BACKWARD = Downcalls.described("setun_ternary_gemm_backward");
 
     // The sizes are computed in Java (TernaryOps, TernaryFormat); bound so that the native ones can be compared with them.
     private static final MethodHandle PADDED_K = Downcalls.function("setun_ternary_padded_k", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
@@ -193,6 +202,14 @@ public final class NativeTernary implements TernaryOps {
         TernaryChecks.gemmF32(packed, m, k, gamma, x, n, ldx, bias, y, ldy);
         context.call(GEMM_F32, Arguments.begin(GEMM_F32_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).pointer(x).i64(n).i64(ldx)
                 .pointer(bias).pointer(y).i64(ldy));
+    }
+
+    @Override
+    public void ternaryGemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, GemmOps.Element element, MemorySegment dy,
+            long n, long lddy, float beta, MemorySegment dx, long lddx) {
+        TernaryChecks.gemmBackward(packed, m, k, gamma, element, dy, n, lddy, dx, lddx);
+        context.call(GEMM_BACKWARD, Arguments.begin(GEMM_BACKWARD_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).i32(element.ordinal())
+                .f32(beta).pointer(dy).i64(n).i64(lddy).pointer(dx).i64(lddx));
     }
 
     /** {@code setun_ternary_padded_k}. */

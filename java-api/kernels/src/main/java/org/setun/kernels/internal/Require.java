@@ -2,6 +2,7 @@ package org.setun.kernels.internal;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.setun.kernels.GemmOps;
 
 /**
  * Preconditions on shapes and segments. Each failure names the argument, its value and what is allowed. A check that holds creates no
@@ -11,7 +12,16 @@ final class Require {
 
     /** Element types of operands. */
     enum Type {
-        F32(4, "floats"), F64(8, "doubles"), I32(4, "ints"), I8(1, "bytes");
+        F32(4, "floats"), F64(8, "doubles"), I32(4, "ints"), BF16(2, "bf16 values"), I8(1, "bytes");
+
+        /** The type of an element of a product. */
+        static Type of(GemmOps.Element element) {
+            return switch (element) {
+                case F32 -> F32;
+                case BF16 -> BF16;
+                case I8 -> I8;
+            };
+        }
 
         private final int bytes;
         private final String plural;

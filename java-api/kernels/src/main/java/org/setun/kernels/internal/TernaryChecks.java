@@ -2,6 +2,7 @@ package org.setun.kernels.internal;
 
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.internal.Require.Type;
@@ -162,6 +163,19 @@ public final class TernaryChecks {
         }
         strided("y", y, Type.F32, "n", n, "m", m, "ldy", ldy);
         writable("y", y);
+    }
+
+    public static void gemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, GemmOps.Element element, MemorySegment dy,
+            long n, long lddy, MemorySegment dx, long lddx) {
+        shortEnough("k", k);
+        packed(packed, m, k);
+        scalar("gamma", gamma);
+        if (element == GemmOps.Element.I8) {
+            throw new IllegalArgumentException("element = I8 must be F32 or BF16");
+        }
+        strided("dy", dy, Type.of(element), "n", n, "m", m, "lddy", lddy);
+        strided("dx", dx, Type.F32, "n", n, "k", k, "lddx", lddx);
+        writable("dx", dx);
     }
 
     private static void scalar(String name, MemorySegment segment) {

@@ -129,10 +129,24 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void ternaryGemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, Element element, MemorySegment dy, long n,
+            long lddy, float beta, MemorySegment dx, long lddx) {
+        TernaryChecks.gemmBackward(packed, m, k, gamma, element, dy, n, lddy, dx, lddx);
+        ReferenceTernary.gemmBackward(packed, m, k, gamma, element, dy, n, lddy, beta, dx, lddx);
+    }
+
+    @Override
     public void gemmF32(boolean transA, boolean transB, long m, long n, long k, float alpha, MemorySegment a, long lda, MemorySegment b,
             long ldb, float beta, MemorySegment c, long ldc) {
         Checks.gemmF32(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
         ReferenceGemm.gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+
+    @Override
+    public void gemmBf16(long m, long n, long k, float alpha, Operand a, Operand b, @Nullable MemorySegment step, float beta,
+            @Nullable MemorySegment bias, MemorySegment c, long ldc) {
+        Checks.gemmBf16(m, n, k, a, b, step, bias, c, ldc);
+        ReferenceGemm.gemmBf16(m, n, k, alpha, a, b, step, beta, bias, c, ldc);
     }
 
     @Override

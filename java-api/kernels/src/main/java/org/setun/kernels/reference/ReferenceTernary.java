@@ -3,6 +3,7 @@ package org.setun.kernels.reference;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.TernaryOps;
 
 import static org.setun.kernels.reference.Segments.f32;
@@ -126,6 +127,27 @@ final class ReferenceTernary {
                 }
                 double value = dot * f32(gamma, 0);
                 f32(y, t * ldy + o, (float) (bias == null ? value : value + f32(bias, o)));
+            }
+        }
+    }
+
+    static void gemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, GemmOps.Element element, MemorySegment dy, long n,
+            long lddy, float beta, MemorySegment dx, long lddx) {
+        double[][] sums = new double[Math.toIntExact(n)][Math.toIntExact(k)];
+        for (long o = 0; o < m; o++) {
+            byte[] codes = codes(packed, o, k);
+            for (int t = 0; t < n; t++) {
+                double gradient = Bf16.round(ReferenceGemm.element(element, dy, t * lddy + o));
+                for (int i = 0; i < codes.length; i++) {
+                    sums[t][i] += gradient * codes[i];
+                }
+            }
+        }
+        for (int t = 0; t < n; t++) {
+            for (int i = 0; i < k; i++) {
+                long at = t * lddx + i;
+                double value = m == 0 ? 0 : sums[t][i] * f32(gamma, 0);
+                f32(dx, at, (float) (beta == 0 ? value : value + (double) beta * f32(dx, at)));
             }
         }
     }

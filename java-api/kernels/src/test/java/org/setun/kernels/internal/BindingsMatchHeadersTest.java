@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.Activation;
 import org.setun.kernels.CpuFeature;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.MemoryWalk;
@@ -79,6 +80,9 @@ class BindingsMatchHeadersTest {
         }
         for (MemoryWalk walk : MemoryWalk.values()) {
             java.put("SETUN_WALK_" + walk.name(), (long) walk.code());
+        }
+        for (GemmOps.Element element : GemmOps.Element.values()) {
+            java.put("SETUN_" + element.name(), (long) element.ordinal());
         }
         for (TernaryFormat format : TernaryFormat.values()) {
             java.put("SETUN_TERNARY_" + format.name(), (long) format.code());

@@ -9,6 +9,9 @@ final class Bounds {
     /** Roundings of one exp, cos or sin, and of what is done with it. */
     static final double FUNCTION = 12;
 
+    /** Below it, kernels that multiply bf16 count values as 0. */
+    static final double FLUSHED = 0x1p-126;
+
     /** What underflow may cost: far below any normal float. */
     private static final double UNDERFLOW = 1e-41;
 

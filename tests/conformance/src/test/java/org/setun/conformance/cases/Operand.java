@@ -13,7 +13,7 @@ public record Operand(String name, Type type, Role role, MemorySegment content, 
 
     /** Element types, in the numbering of the replay vectors. */
     public enum Type {
-        F32(4), F64(8), I32(4), I8(1);
+        F32(4), F64(8), I32(4), I8(1), BF16(2);
 
         private final int bytes;
 

@@ -2,9 +2,11 @@ package org.setun.conformance.cases;
 
 import java.lang.foreign.MemorySegment;
 import java.util.stream.Stream;
+import org.setun.conformance.cases.Operand.Bound;
 import org.setun.conformance.cases.Operand.Type;
 import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps.Element;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
@@ -29,7 +31,8 @@ final class TernaryCases {
                 new Op("quantize_rows", e(3, 20, 1), e(70, 9000, 9), TernaryCases::quantizeRows),
                 new Op("dequantize_rows", e(3, 20), e(70, 4097), TernaryCases::dequantizeRows),
                 new Op("ternary_gemm", e(5, 300, 2, 1), e(130, 4097, 70, 17), TernaryCases::gemm),
-                new Op("ternary_gemm_f32", e(5, 300, 2, 1), e(130, 4097, 33, 9), TernaryCases::gemmF32));
+                new Op("ternary_gemm_f32", e(5, 300, 2, 1), e(130, 4097, 33, 9), TernaryCases::gemmF32),
+                new Op("ternary_gemm_backward", e(5, 300, 2, 1), e(1100, 700, 33, 15), TernaryCases::gemmBackward));
         Stream<Op> codecs = Stream.of(TernaryFormat.values()).flatMap(format -> Stream.of(
                 new Op("ternary_encode:" + format, e(3, 1), e(33, 9), (extents, filler) -> encode(format, extents, filler)),
                 new Op("ternary_decode:" + format, e(3, 1), e(33, 9), (extents, filler) -> decode(format, extents, filler))));
@@ -183,6 +186,37 @@ final class TernaryCases {
             }
         }
         return OffHeap.of(sums);
+    }
+
+    /** The last extent chooses gaps between rows (bits 0, 1), bf16 gradients (2), and whether they are added to (3). */
+    private static Case gemmBackward(int[] e, Filler filler) {
+        int m = e[0];
+        int k = e[1];
+        int n = e[2];
+        float beta = (e[3] & 8) != 0 ? 1 : 0;
+        int lddx = k + (e[3] >> 1 & 1);
+        Stored dy = Stored.of((e[3] & 4) != 0 ? Element.BF16 : Element.F32, false, n, m, e[3] & 1, filler);
+        MemorySegment dx = filler.floats((long) n * lddx);
+        MemorySegment gamma = filler.floats(1);
+        float[] before = OffHeap.toFloats(dx);
+        float scale = Math.abs(OffHeap.toFloats(gamma)[0]);
+        Bound bound = (i, expected) -> {
+            if (i % lddx >= k) {
+                return 0;
+            }
+            double magnitude = 0;
+            for (int o = 0; o < m; o++) {
+                magnitude += Math.abs(dy.rounded(i / lddx, o, 1));
+            }
+            return Bounds.sum(m + 4, scale * magnitude + (beta == 0 ? 0 : Math.abs(before[i])))
+                    + scale * Bounds.FLUSHED * (3 * m + magnitude);
+        };
+        return matrix("ternary_gemm_backward", m, k).scalar("n", (long) n).scalar("type_dy", (long) dy.element.ordinal())
+                .scalar("beta", beta)
+                .scalar("lddy", (long) dy.ld).scalar("lddx", (long) lddx)
+                .in("packed", Type.I8, packed(filler.codes((long) m * k), m, k)).in("gamma", Type.F32, gamma).in("dy", dy.type(), dy.values)
+                .inout("dx", dx, bound).call((b, s) -> b.ternaryGemmBackward(s.get("packed"), m, k, s.get("gamma"), dy.element, s.get("dy"),
+                        n, dy.ld, beta, s.get("dx"), lddx));
     }
 
     private static Case gemmF32(int[] e, Filler filler) {
