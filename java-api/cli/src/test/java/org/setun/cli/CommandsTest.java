@@ -38,7 +38,7 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels", "bench figures",
             "data",
             "data get"})
     void everyCommandExplainsItself(String command) {
@@ -68,20 +68,44 @@ class CommandsTest {
 
     @Test
     void benchPrintsOneCheckedRowPerMeasurement() {
-        Outcome outcome = setun("bench", "kernels", "--shape", "64x300", "--n", "1,3", "--threads", "1", "--seconds", "0.01", "--cold-mb",
-                "1",
-                "--tier", "portable", "--json");
-        assertThat(outcome.exit).isZero();
-        assertThat(outcome.json()).hasSize(6).allSatisfy(row -> {
-            assertThat(row.fieldNames()).toIterable().containsExactly("kernel", "format", "m", "k", "n", "threads", "tier",
-                    "working_set_mb",
-                    "us_median", "gmac_s", "weight_gb_s", "peak_share", "bandwidth_share", "check");
+        Outcome outcome = setun("bench", "kernels", "--kernel", "ternary_gemm,ternary_gemm_f32,ternary_quantize_pack", "--shape", "64x300",
+                "--n", "1,3", "--threads", "1", "--seconds", "0.01", "--cold-mb", "1", "--tier", "portable", "--json", "--chart",
+                folder.resolve("roofline.svg").toString());
+        assertThat(outcome.err).contains("roofline.svg");
+        assertThat(outcome.json().getFirst().get("limits").get("ways_gb_s")).isNotEmpty();
+        List<JsonNode> rows = outcome.json().subList(1, outcome.json().size());
+        assertThat(rows).hasSize(10).allSatisfy(row -> {
+            assertThat(row.fieldNames()).toIterable().containsExactly("kernel", "format", "m", "k", "n", "threads", "tier", "cold",
+                    "working_set_mb", "us_median", "gmac_s", "gb_s", "macs_per_byte", "peak_gmac_s", "bandwidth_gb_s", "ceiling_gb_s",
+                    "bandwidth_way", "peak_share", "bandwidth_share", "check");
             assertThat(row.get("tier").asText()).isEqualTo("portable");
             assertThat(row.get("us_median").asDouble()).isPositive();
         });
-        Outcome refused = setun("bench", "kernels", "--shape", "64");
+        boolean impossible = rows.stream().anyMatch(
+                row -> row.get("peak_share").asDouble() > 1.03 || row.get("gb_s").asDouble() > 1.03 * row.get("ceiling_gb_s").asDouble(1e9));
+        assertThat(outcome.exit).as(outcome.err).isEqualTo(impossible ? 1 : 0);
+        assertThat(outcome.err.contains("more than 100 %")).isEqualTo(impossible);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--shape 64", "--kernel ternary", "--tier amx9", "--n 0", "--threads -1", "--seconds 0", "--chart roof.gif"})
+    void benchRefusesWhatItCannotMeasure(String options) {
+        Outcome refused = setun(("bench kernels " + options).split(" "));
         assertThat(refused.exit).isEqualTo(2);
         assertThat(refused.out).isEmpty();
+        assertThat(refused.err).contains(options.split(" ")[1]);
+    }
+
+    @Test
+    void benchFiguresPrintsEveryCaseWithItsVerdict() {
+        Outcome outcome = setun("bench", "figures", "--seconds", "0.01", "--cold-mb", "2", "--json");
+        assertThat(outcome.exit).as(outcome.err).isIn(0, 1);
+        JsonNode figures = outcome.json().getFirst().get("figures");
+        assertThat(figures).hasSizeGreaterThan(15).allSatisfy(figure -> {
+            assertThat(figure.fieldNames()).toIterable().containsExactlyInAnyOrder("case", "must", "aim", "measured", "unit", "note", "verdict");
+            assertThat(figure.get("measured").isNull()).isEqualTo(figure.get("verdict").asText().equals("NOT_RUN"));
+        });
+        assertThat(figures.findValuesAsText("case")).anyMatch(name -> name.contains("amx")).anyMatch(name -> name.contains("Java adds"));
     }
 
     @Test

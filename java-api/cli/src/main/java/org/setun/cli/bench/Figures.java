@@ -1,0 +1,215 @@
+package org.setun.cli.bench;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import org.setun.cli.bench.Figure.Unit;
+import org.setun.cli.bench.Interleaved.Timed;
+import org.setun.kernels.Isa;
+import org.setun.kernels.MachineLimit;
+import org.setun.kernels.NativeBackend;
+
+/**
+ * {@code setun bench figures}: the figures that the CPU kernels are to reach, each measured beside its limit in the same span of time.
+ * Comparisons with other libraries need those libraries and are another program's job.
+ */
+public final class Figures {
+
+    private static final double NONE = Double.NaN;
+    private static final Shape SQUARE = new Shape(2560, 2560);
+    private static final List<Shape> SHAPES = List.of(SQUARE, new Shape(6912, 2560), new Shape(2560, 6912));
+    private static final List<Long> WIDTHS = List.of(512L, 1024L, 2560L);
+    private static final int TOKENS = 4096;
+    private static final double COMPARED = 4; // times as long as a row: ratios and differences need more samples
+
+    private final double seconds;
+    private final long coldBytes;
+    private final Consumer<String> progress;
+    private final List<Figure> figures = new ArrayList<>();
+    private final List<Row> rows = new ArrayList<>();
+    private final List<Limits> limits = new ArrayList<>();
+
+    /**
+     * @param seconds   for each measurement
+     * @param coldBytes what cold calls walk through
+     * @param progress  told what is measured next
+     */
+    public Figures(double seconds, long coldBytes, Consumer<String> progress) {
+        this.seconds = seconds;
+        this.coldBytes = coldBytes;
+        this.progress = progress;
+    }
+
+    /** The rows behind the figures. */
+    public List<Row> rows() {
+        return rows;
+    }
+
+    /** The limits of one thread, then of all. */
+    public List<Limits> limits() {
+        return limits;
+    }
+
+    /** Measures everything. */
+    public List<Figure> measure() {
+        int all = Runtime.getRuntime().availableProcessors();
+        try (Machine one = new Machine(1, null)) {
+            limitsOf(one);
+            if (all > 1) {
+                try (Machine many = new Machine(all, null)) {
+                    limitsOf(many);
+                    SHAPES.forEach(shape -> coldGemv(one, shape));
+                    SHAPES.forEach(shape -> coldGemv(many, shape));
+                    scaling(one, many);
+                }
+            } else {
+                SHAPES.forEach(shape -> coldGemv(one, shape));
+            }
+            hotGemv(one);
+            smallBatches(one);
+            weightsToBytes(one);
+            training(one);
+            javaOverhead(one);
+        }
+        gemm(Isa.AMX, 512, 0.60, 0.75);
+        gemm(Isa.AMX, 32, 0.40, 0.55);
+        gemm(Isa.AVX512, 512, 0.75, 0.85);
+        gemm(Isa.AVX2, 512, NONE, NONE);
+        return figures;
+    }
+
+    private void limitsOf(Machine machine) {
+        progress.accept("limits, " + threads(machine));
+        limits.add(Limits.of(machine));
+    }
+
+    private Row row(Machine machine, Kernel kernel, Shape shape, long n, long setBytes) {
+        progress.accept(kernel.name() + " " + shape + ", N = " + n + ", " + (setBytes > 0 ? "cold, " : "hot, ") + threads(machine) + ", "
+                + machine.backend().isa().label());
+        Row row = new Measurement(machine, seconds).row(kernel, shape, n, setBytes);
+        rows.add(row);
+        return row;
+    }
+
+    private void coldGemv(Machine machine, Shape shape) {
+        Row row = row(machine, new TernaryGemm(), shape, 1, coldBytes);
+        figures.add(Figure.atLeast("cold GEMV " + shape + ", " + threads(machine) + ", of read bandwidth", 0.90, NONE, row.bandwidthShare(),
+                Unit.PERCENT, bandwidth(row) + format(", %.0f GMAC/s", row.gmacS())));
+    }
+
+    private void hotGemv(Machine machine) {
+        Row row = row(machine, new TernaryGemm(), SQUARE, 1, 0);
+        figures.add(Figure.atLeast("hot GEMV " + SQUARE + ", 1 thread", 160, 220, row.gmacS(), Unit.GMAC_S,
+                format("%.0f %% of the int8 peak of %.0f", 100 * row.peakShare(), row.peakGmacS())));
+    }
+
+    private void smallBatches(Machine machine) {
+        boolean amx = machine.backend().isa() == Isa.AMX;
+        smallBatch(machine, amx, "AMX", 8, 1.10, NONE);
+        smallBatch(machine, amx, "AMX", 16, NONE, 1.10);
+        boolean vnni = machine.backend().isa() == Isa.AVX512 || machine.backend().isa() == Isa.AVX512BF16
+                || machine.backend().isa() == Isa.AVXVNNI;
+        smallBatch(machine, vnni, "VNNI", 2, 1.15, NONE);
+        smallBatch(machine, vnni, "VNNI", 4, 1.15, NONE);
+    }
+
+    private void smallBatch(Machine machine, boolean here, String tier, int n, double must, double aim) {
+        String name = "cold N = " + n + " over N = 1, " + SQUARE + ", 1 thread, " + tier;
+        if (!here) {
+            figures.add(Figure.notRun(name, must, aim, Unit.TIMES, "no " + tier + " tier here"));
+            return;
+        }
+        progress.accept(name);
+        try (Operands operands = new Operands(machine.backend())) {
+            Work single = new TernaryGemm().prepare(operands, SQUARE, 1, coldBytes);
+            Work batch = new TernaryGemm().prepare(operands, SQUARE, n, coldBytes);
+            double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(timed(single), timed(batch)));
+            double bytesTime = single.traffic().bytes() / (limits.getFirst().readGbS());
+            double macTime = single.multiplyAdds() / (machine.peak(MachineLimit.DOT_INT8) / 1e9);
+            double allowed = Math.max(bytesTime, n * macTime) / Math.max(bytesTime, macTime);
+            figures.add(Figure.atMost(name, must, aim, nanos[1] / nanos[0], Unit.TIMES,
+                    format("the roofline here allows %.2f ×; %.0f and %.0f µs", allowed, nanos[0] / 1e3, nanos[1] / 1e3)));
+        }
+    }
+
+    private Timed timed(Work work) {
+        return new Timed(work.call(), (int) Math.clamp((32L << 20) / work.traffic().bytes(), 1, 1000));
+    }
+
+    private void gemm(Isa tier, int n, double must, double aim) {
+        String name = "GEMM " + SQUARE + ", N = " + n + ", 1 thread, " + tier.label() + ", of its int8 peak";
+        if (!NativeBackend.supports(tier)) {
+            figures.add(Figure.notRun(name, must, aim, Unit.PERCENT, "no " + tier.label().toUpperCase(Locale.ROOT) + " here"));
+            return;
+        }
+        try (Machine machine = new Machine(1, tier)) {
+            Row row = row(machine, new TernaryGemm(), SQUARE, n, 0);
+            figures.add(Figure.atLeast(name, must, aim, row.peakShare(), Unit.PERCENT,
+                    format("%.0f of %.0f GMAC/s", row.gmacS(), row.peakGmacS())));
+        }
+    }
+
+    private void scaling(Machine one, Machine many) {
+        String name = threads(many) + " over 1, GEMM " + SQUARE + ", N = 512";
+        progress.accept(name);
+        try (Operands first = new Operands(one.backend()); Operands second = new Operands(many.backend())) {
+            Work single = new TernaryGemm().prepare(first, SQUARE, 512, 0);
+            Work parallel = new TernaryGemm().prepare(second, SQUARE, 512, 0);
+            double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(Timed.of(single), Timed.of(parallel)));
+            boolean two = many.backend().threads() == 2;
+            figures.add(Figure.atLeast(name, two ? 1.9 : NONE, two ? 1.97 : NONE, nanos[0] / nanos[1], Unit.TIMES,
+                    format("%.0f over %.0f GMAC/s; the int8 peaks: %.2f ×", parallel.multiplyAdds() / nanos[1],
+                            single.multiplyAdds() / nanos[0], many.peak(MachineLimit.DOT_INT8) / one.peak(MachineLimit.DOT_INT8))));
+        }
+    }
+
+    private void weightsToBytes(Machine machine) {
+        Row row = row(machine, new QuantizePack(), SQUARE, 1, coldBytes);
+        figures.add(Figure.atLeast("quantize + pack " + SQUARE + ", cold, 1 thread, of reading twice", 0.70, NONE, row.bandwidthShare(),
+                Unit.PERCENT, bandwidth(row)));
+    }
+
+    private void training(Machine machine) {
+        String tier = machine.backend().isa().label();
+        List<Kernel> gradients = List.of(new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false));
+        List<String> names = List.of("dX, ternary W", "dW, int8 X", "dW, fp32 X");
+        for (int i = 0; i < gradients.size(); i++) {
+            for (long width : WIDTHS) {
+                if (machine.backend().isa() != Isa.AMX) {
+                    figures.add(Figure.notRun(gradient(names.get(i), width, Isa.AMX.label()), 0.55, 0.70, Unit.PERCENT, "no AMX here"));
+                }
+                Row row = row(machine, gradients.get(i), new Shape(width, width), TOKENS, 0);
+                figures.add(Figure.atLeast(gradient(names.get(i), width, tier), 0.55, 0.70, row.peakShare(), Unit.PERCENT,
+                        format("%.0f of %.0f GMAC/s", row.gmacS(), row.peakGmacS())));
+            }
+        }
+    }
+
+    private static String gradient(String name, long width, String tier) {
+        return name + " " + new Shape(width, width) + ", " + TOKENS + " tokens, " + tier + ", of its bf16 peak";
+    }
+
+    private void javaOverhead(Machine machine) {
+        progress.accept("what Java adds to a call");
+        try (Operands operands = new Operands(machine.backend())) {
+            for (JavaOverhead.Result result : new JavaOverhead(operands).measure(2 * COMPARED * seconds)) {
+                figures.add(Figure.atMost(format("what Java adds to a call of %.0f µs", result.micros()), 50, 10, result.addedNanos(),
+                        Unit.NANOS, "GEMV from Java less the same from a loop in C, in turn"));
+            }
+        }
+    }
+
+    private static String bandwidth(Row row) {
+        return format("%.1f of %.1f GB/s (%s)", row.gbS(), row.bandwidthGbS(), row.bandwidthWay());
+    }
+
+    private static String threads(Machine machine) {
+        int threads = machine.backend().threads();
+        return threads == 1 ? "1 thread" : threads + " threads";
+    }
+
+    private static String format(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
+    }
+}

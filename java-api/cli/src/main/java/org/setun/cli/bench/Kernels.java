@@ -1,0 +1,29 @@
+package org.setun.cli.bench;
+
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The kernels of {@code setun bench kernels}. */
+public final class Kernels {
+
+    static final List<Kernel> ALL = List.of(new TernaryGemm(), new TernaryGemmF32(), new QuantizePack(), new QuantizeRows(),
+            new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16());
+
+    private Kernels() {
+    }
+
+    /** Their names. */
+    public static List<String> names() {
+        return ALL.stream().map(Kernel::name).toList();
+    }
+
+    /** The kernels of these names; all of them if there is none. */
+    static List<Kernel> named(List<String> names) {
+        for (String name : names) {
+            if (!names().contains(name)) {
+                throw new IllegalArgumentException("kernel '" + name + "' must be one of " + String.join(", ", names()));
+            }
+        }
+        return names.isEmpty() ? ALL : ALL.stream().filter(kernel -> names.contains(kernel.name())).collect(Collectors.toList());
+    }
+}
