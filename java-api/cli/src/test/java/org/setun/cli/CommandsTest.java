@@ -38,7 +38,8 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels", "bench figures",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
+            "bench figures",
             "data",
             "data get"})
     void everyCommandExplainsItself(String command) {
@@ -82,7 +83,8 @@ class CommandsTest {
             assertThat(row.get("us_median").asDouble()).isPositive();
         });
         boolean impossible = rows.stream().anyMatch(
-                row -> row.get("peak_share").asDouble() > 1.03 || row.get("gb_s").asDouble() > 1.03 * row.get("ceiling_gb_s").asDouble(1e9));
+                row -> row.get("peak_share").asDouble() > 1.03
+                        || row.get("gb_s").asDouble() > 1.03 * row.get("ceiling_gb_s").asDouble(1e9));
         assertThat(outcome.exit).as(outcome.err).isEqualTo(impossible ? 1 : 0);
         assertThat(outcome.err.contains("more than 100 %")).isEqualTo(impossible);
     }
@@ -102,7 +104,8 @@ class CommandsTest {
         assertThat(outcome.exit).as(outcome.err).isIn(0, 1);
         JsonNode figures = outcome.json().getFirst().get("figures");
         assertThat(figures).hasSizeGreaterThan(15).allSatisfy(figure -> {
-            assertThat(figure.fieldNames()).toIterable().containsExactlyInAnyOrder("case", "must", "aim", "measured", "unit", "note", "verdict");
+            assertThat(figure.fieldNames()).toIterable().containsExactlyInAnyOrder("case", "must", "aim", "measured", "unit", "note",
+                    "verdict");
             assertThat(figure.get("measured").isNull()).isEqualTo(figure.get("verdict").asText().equals("NOT_RUN"));
         });
         assertThat(figures.findValuesAsText("case")).anyMatch(name -> name.contains("amx")).anyMatch(name -> name.contains("Java adds"));

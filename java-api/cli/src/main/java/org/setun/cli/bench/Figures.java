@@ -69,6 +69,7 @@ public final class Figures {
             hotGemv(one);
             smallBatches(one);
             weightsToBytes(one);
+            normQuantize(one);
             training(one);
             javaOverhead(one);
         }
@@ -168,6 +169,12 @@ public final class Figures {
         Row row = row(machine, new QuantizePack(), SQUARE, 1, coldBytes);
         figures.add(Figure.atLeast("quantize + pack " + SQUARE + ", cold, 1 thread, of reading twice", 0.70, NONE, row.bandwidthShare(),
                 Unit.PERCENT, bandwidth(row)));
+    }
+
+    private void normQuantize(Machine machine) {
+        Row row = row(machine, new NormQuantize(false), SQUARE, TOKENS, coldBytes);
+        figures.add(Figure.atLeast("RMSNorm + int8 in one pass, " + TOKENS + "x" + SQUARE.k() + ", 1 thread, of copy bandwidth", 0.70, 0.85,
+                row.bandwidthShare(), Unit.PERCENT, bandwidth(row)));
     }
 
     private void training(Machine machine) {

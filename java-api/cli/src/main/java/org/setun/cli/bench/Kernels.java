@@ -7,6 +7,7 @@ import java.util.stream.Collectors;
 public final class Kernels {
 
     static final List<Kernel> ALL = List.of(new TernaryGemm(), new TernaryGemmF32(), new QuantizePack(), new QuantizeRows(),
+            new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
             new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16());
 
     private Kernels() {

@@ -26,10 +26,12 @@ public final class Roofline {
      * @throws IllegalArgumentException if there are none
      */
     public static void write(Path file, Limits limits, List<Row> rows) throws IOException {
-        List<Row> shown = rows.stream().filter(row -> row.gmacS() > 0 && row.threads() == limits.threads() && row.tier().equals(limits.tier()))
+        List<Row> shown = rows.stream()
+                .filter(row -> row.gmacS() > 0 && row.threads() == limits.threads() && row.tier().equals(limits.tier()))
                 .toList();
         if (shown.isEmpty()) {
-            throw new IllegalArgumentException("no row with multiply-adds on " + limits.threads() + " threads was measured: nothing to chart");
+            throw new IllegalArgumentException(
+                    "no row with multiply-adds on " + limits.threads() + " threads was measured: nothing to chart");
         }
         double low = shown.stream().mapToDouble(Row::macsPerByte).min().orElseThrow() / 2;
         double high = Math.max(shown.stream().mapToDouble(Row::macsPerByte).max().orElseThrow() * 4,

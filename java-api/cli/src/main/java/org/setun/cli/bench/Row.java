@@ -32,7 +32,8 @@ public record Row(String kernel, String format, long m, long k, long n, int thre
         @JsonProperty("working_set_mb") double workingSetMb, @JsonProperty("us_median") double usMedian,
         @JsonProperty("gmac_s") double gmacS, @JsonProperty("gb_s") double gbS, @JsonProperty("macs_per_byte") double macsPerByte,
         @JsonProperty("peak_gmac_s") double peakGmacS, @JsonProperty("bandwidth_gb_s") double bandwidthGbS,
-        @JsonProperty("ceiling_gb_s") double ceilingGbS,        @JsonProperty("bandwidth_way") String bandwidthWay, @JsonProperty("peak_share") double peakShare,
+        @JsonProperty("ceiling_gb_s") double ceilingGbS, @JsonProperty("bandwidth_way") String bandwidthWay,
+        @JsonProperty("peak_share") double peakShare,
         @JsonProperty("bandwidth_share") double bandwidthShare, String check) {
 
     /** What timer and scheduler may add to a share: beyond 1 + this, the limit or the kernel was measured wrongly. */

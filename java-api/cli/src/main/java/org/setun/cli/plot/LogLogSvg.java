@@ -127,7 +127,8 @@ public final class LogLogSvg {
     private void draw(StringBuilder svg, Series kind, int index) {
         String color = COLORS[index % COLORS.length];
         for (Point point : kind.points) {
-            svg.append(String.format(Locale.ROOT, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>%n", x(point.x), y(point.y), color));
+            svg.append(
+                    String.format(Locale.ROOT, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>%n", x(point.x), y(point.y), color));
             text(svg, x(point.x) + 6, y(point.y) + (index % 2 == 0 ? -5 : 14), "start", 11, color, point.label);
         }
         double row = HEIGHT + 4 + LEGEND_LINE * (index / 2.0 - index % 2 / 2.0);
@@ -145,13 +146,16 @@ public final class LogLogSvg {
     }
 
     private static void segment(StringBuilder svg, double x1, double y1, double x2, double y2, String color, double width) {
-        svg.append(String.format(Locale.ROOT, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"%.1f\"/>%n",
-                x1, y1, x2, y2, color, width));
+        svg.append(
+                String.format(Locale.ROOT, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"%.1f\"/>%n",
+                        x1, y1, x2, y2, color, width));
     }
 
     private static void text(StringBuilder svg, double x, double y, String anchor, int size, String color, String words) {
         String escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
-        svg.append(String.format(Locale.ROOT, "<text x=\"%.1f\" y=\"%.1f\" paint-order=\"stroke\" stroke=\"white\" stroke-width=\"3\" text-anchor=\"%s\" font-size=\"%d\" fill=\"%s\">%s</text>%n", x, y,
+        svg.append(String.format(Locale.ROOT,
+                "<text x=\"%.1f\" y=\"%.1f\" paint-order=\"stroke\" stroke=\"white\" stroke-width=\"3\" text-anchor=\"%s\" font-size=\"%d\" fill=\"%s\">%s</text>%n",
+                x, y,
                 anchor, size, color, escaped));
     }
 

@@ -26,7 +26,8 @@ class BenchTest {
     private static final Limits LIMITS = new Limits(1, "avx512", 236, 59, 59, 30, 40, Map.of("read_near", 30.0, "copy_cached", 40.0));
 
     private static Row row(int n, double gmacS, double peakShare, double gbS, double ceilingGbS) {
-        return new Row("ternary_gemm", "planes2", 2560, 2560, n, 1, "avx512", false, 1.6, 40, gmacS, gbS, 4.0 * n, 236, ceilingGbS, ceilingGbS,
+        return new Row("ternary_gemm", "planes2", 2560, 2560, n, 1, "avx512", false, 1.6, 40, gmacS, gbS, 4.0 * n, 236, ceilingGbS,
+                ceilingGbS,
                 "read_near", peakShare, gbS / ceilingGbS, "exact");
     }
 
@@ -95,7 +96,8 @@ class BenchTest {
 
     @Test
     void aWrongResultIsNotTimed() {
-        assertThatIllegalStateException().isThrownBy(() -> Operands.require(false, "ternary_gemm 2x3")).withMessageContaining("ternary_gemm 2x3")
+        assertThatIllegalStateException().isThrownBy(() -> Operands.require(false, "ternary_gemm 2x3"))
+                .withMessageContaining("ternary_gemm 2x3")
                 .withMessageContaining("nothing was timed");
         try (NativeBackend backend = NativeBackend.create(); Operands operands = new Operands(backend)) {
             assertThatIllegalStateException().isThrownBy(
@@ -108,7 +110,7 @@ class BenchTest {
     void kernelsAreMeasuredBesideTheirLimits() {
         List<Row> told = new ArrayList<>();
         KernelBench bench = new KernelBench(
-                new KernelBench.Plan(List.of("ternary_gemm", "ternary_quantize_pack"), List.of(new Shape(256, 512)), List.of(1, 32),
+                new KernelBench.Plan(List.of("ternary_gemm", "ternary_quantize_pack"), List.of(new Shape(512, 1024)), List.of(1, 32),
                         List.of(1, 1), Isa.PORTABLE, 4_000_000, 0.02));
         List<Row> rows = bench.run(new KernelBench.Listener() {
             @Override
@@ -127,7 +129,8 @@ class BenchTest {
             }
         });
         assertThat(rows).isEqualTo(told).extracting(Row::kernel, Row::n, Row::cold).containsExactly(
-                org.assertj.core.groups.Tuple.tuple("ternary_gemm", 1L, false), org.assertj.core.groups.Tuple.tuple("ternary_gemm", 1L, true),
+                org.assertj.core.groups.Tuple.tuple("ternary_gemm", 1L, false),
+                org.assertj.core.groups.Tuple.tuple("ternary_gemm", 1L, true),
                 org.assertj.core.groups.Tuple.tuple("ternary_gemm", 32L, false),
                 org.assertj.core.groups.Tuple.tuple("ternary_quantize_pack", 0L, false),
                 org.assertj.core.groups.Tuple.tuple("ternary_quantize_pack", 0L, true));
@@ -182,6 +185,7 @@ class BenchTest {
         assertThat(svg.getElementsByTagName("circle").getLength()).as("points and legend").isEqualTo(3);
         assertThat(Files.readString(file)).contains(">N = 1<", ">N = 512<", "int8: 236 GMAC/s", "avx512, 1 thread");
         assertThat(Files.size(file)).isLessThan(20_000);
-        assertThatIllegalArgumentException().isThrownBy(() -> Roofline.write(file, LIMITS, List.of())).withMessageContaining("nothing to chart");
+        assertThatIllegalArgumentException().isThrownBy(() -> Roofline.write(file, LIMITS, List.of()))
+                .withMessageContaining("nothing to chart");
     }
 }
