@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps.Operand;
 
 /** A backend that passes all calls on and sums their times by operation. For one caller thread. */
 final class TimedBackend {
@@ -37,6 +38,9 @@ final class TimedBackend {
 
     /** Tells the three products of a linear layer apart. */
     private static String label(String method, Object[] arguments) {
+        if (method.equals("gemmBf16")) {
+            return method + (((Operand) arguments[4]).transposed() ? " dW" : ((Operand) arguments[5]).transposed() ? " forward" : " dX");
+        }
         if (!method.equals("gemmF32")) {
             return method;
         }

@@ -22,13 +22,15 @@ import org.setun.nn.DecoderInit;
 import org.setun.nn.Mlp;
 import org.setun.nn.Model;
 import org.setun.nn.Parameter;
+import org.setun.nn.Precision;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.quant.QuantPresets;
 
 /**
- * Speed of whole training steps (forward, backward, AdamW), ternary and full precision in turn, and where the time goes. Arguments:
+ * Speed of whole training steps (forward, backward, AdamW), ternary and full precision in turn, each with products in fp32 and in bf16, and
+ * where the time goes. Arguments:
  * {@code decoder [dim layers heads ffn vocab context batch steps]} or {@code mlp [batch steps]}.
  */
 public final class TrainingStep {
@@ -58,9 +60,11 @@ public final class TrainingStep {
             System.out.printf("%s, %d threads, %s%n", inner.isa().label(), inner.threads(), decoder ? "decoder" : "mlp");
             TrainingStep run = new TrainingStep(new TimedBackend(inner), values[values.length - 1]);
             for (QuantPresets.Preset preset : List.of(QuantPresets.bitnetSwiglu(), QuantPresets.fullPrecision())) {
-                try (MemoryPool pool = new MemoryPool(inner)) {
-                    run.run(preset.name(),
-                            decoder ? decoder(pool, preset.quantization(), values) : mlp(pool, preset.quantization(), values[0]), pool);
+                for (Precision precision : Precision.values()) {
+                    try (MemoryPool pool = new MemoryPool(inner)) {
+                        run.run(preset.name() + ", " + precision, precision,
+                                decoder ? decoder(pool, preset.quantization(), values) : mlp(pool, preset.quantization(), values[0]), pool);
+                    }
                 }
             }
         }
@@ -89,10 +93,10 @@ public final class TrainingStep {
         return new Workload(mlp, tape -> mlp.loss(tape, images, labels, batch), batch);
     }
 
-    private void run(String name, Workload workload, MemoryPool pool) {
+    private void run(String name, Precision precision, Workload workload, MemoryPool pool) {
         try (Workspace workspace = new Workspace(backend)) {
             Map<Parameter, Tensor[]> moments = new HashMap<>();
-            Tape tape = Tape.recording(backend, workspace);
+            Tape tape = Tape.recording(backend, workspace, precision);
             long[] nanos = new long[steps];
             long cpu = 0;
             int warmUp = Math.max(2, steps / 5);

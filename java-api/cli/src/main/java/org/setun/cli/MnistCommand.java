@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.nn.Precision;
 import org.setun.training.TrainingResult;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.mnist.MnistTraining;
@@ -28,6 +29,9 @@ final class MnistCommand implements Callable<Integer> {
     @Option(names = "--seeds", description = "Models of each kind, with seeds 1, 2, ... (default: ${DEFAULT-VALUE}).", defaultValue = "3")
     int seeds;
 
+    @Option(names = "--precision", description = "Of matrix products: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). bf16 where weights are fp32, and in backward.", defaultValue = "fp32")
+    Precision precision = Precision.FP32;
+
     @Option(names = "--json", description = "Print one JSON object per model.")
     boolean json;
 
@@ -41,7 +45,7 @@ final class MnistCommand implements Callable<Integer> {
             MnistTraining mnist = MnistTraining.open(backend, folder);
             for (int seed = 1; seed <= seeds; seed++) {
                 for (WeightQuantizer weights : WeightQuantizer.values()) {
-                    TrainingResult result = mnist.train(weights, epochs, seed);
+                    TrainingResult result = mnist.train(weights, precision, epochs, seed);
                     sums[weights.ordinal()] += result.finalValue();
                     print(seed, result);
                 }
@@ -50,7 +54,7 @@ final class MnistCommand implements Callable<Integer> {
         if (!json) {
             double ternary = 100 * sums[WeightQuantizer.TERNARY.ordinal()] / seeds;
             double twin = 100 * sums[WeightQuantizer.NONE.ordinal()] / seeds;
-            System.out.printf(Locale.ROOT, "mean of %d: ternary %.2f %%, fp32 %.2f %%, gap %.2f points%n", seeds, ternary, twin,
+            System.out.printf(Locale.ROOT, "mean of %d: ternary %.2f %%, full precision %.2f %%, gap %.2f points%n", seeds, ternary, twin,
                     twin - ternary);
         }
         return 0;
@@ -65,7 +69,7 @@ final class MnistCommand implements Callable<Integer> {
             line.put("samples_s", result.unitsPerSecond());
             System.out.println(Json.line(line));
         } else {
-            System.out.printf(Locale.ROOT, "seed %d  %-7s  accuracy %.2f %%  %,.0f samples/s of training, optimizer included%n", seed,
+            System.out.printf(Locale.ROOT, "seed %d  %-12s  accuracy %.2f %%  %,.0f samples/s of training, optimizer included%n", seed,
                     result.run(),
                     100 * result.finalValue(), result.unitsPerSecond());
         }

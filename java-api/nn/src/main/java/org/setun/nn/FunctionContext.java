@@ -41,6 +41,11 @@ public final class FunctionContext {
         return tape.backend();
     }
 
+    /** Of the function's matrix products. */
+    public Precision precision() {
+        return tape.precision();
+    }
+
     /** True if a backward pass may follow: only then is there a reason to save anything. */
     public boolean recording() {
         return recording;

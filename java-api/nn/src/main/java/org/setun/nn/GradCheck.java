@@ -47,14 +47,17 @@ public final class GradCheck {
 
     private final Backend backend;
     private final Workspace workspace;
+    private final Precision precision;
     private final Function function;
     private final Tensor[] inputs;
     private final float step;
     private final long seed;
 
-    private GradCheck(Backend backend, Workspace workspace, Function function, Tensor[] inputs, float step, long seed) {
+    private GradCheck(Backend backend, Workspace workspace, Precision precision, Function function, Tensor[] inputs, float step,
+            long seed) {
         this.workspace = workspace;
         this.backend = backend;
+        this.precision = precision;
         this.function = function;
         this.inputs = inputs;
         this.step = step;
@@ -68,8 +71,16 @@ public final class GradCheck {
      * @param inputs of the function, not on any workspace that ends; restored after use
      */
     public static Result run(Backend backend, Function function, float step, Tensor... inputs) {
+        return run(backend, Precision.FP32, function, step, inputs);
+    }
+
+    /**
+     * The same for the backward pass of a precision. The differences are of fp32 products whatever it is: rounding operands to bf16 would drown
+     * them.
+     */
+    public static Result run(Backend backend, Precision precision, Function function, float step, Tensor... inputs) {
         try (Workspace workspace = new Workspace(backend, 1 << 20)) {
-            return new GradCheck(backend, workspace, function, inputs, step, 17).run();
+            return new GradCheck(backend, workspace, precision, function, inputs, step, 17).run();
         }
     }
 
@@ -80,7 +91,7 @@ public final class GradCheck {
     /** By the tape; empty for inputs that are not F32. */
     private List<float[]> gradients() {
         List<float[]> gradients = new ArrayList<>();
-        Tape recording = Tape.recording(backend, workspace);
+        Tape recording = Tape.recording(backend, workspace, precision);
         for (Tensor input : inputs) {
             if (input.type() == DType.F32 && input.parameter() == null) {
                 recording.watch(input);

@@ -33,6 +33,16 @@ public interface QuantizedWeight {
     /** The product with {@code x} F32[n][inputs]. */
     void multiply(Backend backend, Tensor x, @Nullable Tensor bias, Tensor y);
 
+    /**
+     * The gradient of a product's input, {@code dx} F32[n][inputs] {@code = dy * W + beta * dx} with {@code dy} F32[n][outputs] rounded to
+     * bf16, straight from the codes.
+     *
+     * @return false, and nothing is written, if there is no such kernel: the weight is expanded then
+     */
+    default boolean inputGradient(Backend backend, Tensor dy, float beta, Tensor dx) {
+        return false;
+    }
+
     /** Writes the values that the codes stand for to {@code out} F32[outputs][inputs]. */
     void expand(Backend backend, Tensor out);
 }

@@ -18,28 +18,40 @@ public final class Tape {
     private final Backend backend;
     private final Workspace workspace;
     private final boolean recording;
+    private final Precision precision;
     private final long mark;
     private final Recycler recycler;
     private final List<FunctionContext> applications = new ArrayList<>();
     private final Gradients gradients;
 
-    private Tape(Backend backend, Workspace workspace, boolean recording) {
+    private Tape(Backend backend, Workspace workspace, boolean recording, Precision precision) {
         this.backend = backend;
         this.workspace = workspace;
         this.recording = recording;
+        this.precision = precision;
         mark = workspace.mark();
         recycler = new Recycler(workspace);
         gradients = new Gradients(backend, recycler);
     }
 
-    /** A tape for training. */
+    /** A tape for training in fp32. */
     public static Tape recording(Backend backend, Workspace workspace) {
-        return new Tape(backend, workspace, true);
+        return recording(backend, workspace, Precision.FP32);
+    }
+
+    /** A tape for training. */
+    public static Tape recording(Backend backend, Workspace workspace, Precision precision) {
+        return new Tape(backend, workspace, true, precision);
+    }
+
+    /** A tape for forward passes alone, in fp32. */
+    public static Tape evaluating(Backend backend, Workspace workspace) {
+        return evaluating(backend, workspace, Precision.FP32);
     }
 
     /** A tape for forward passes alone. */
-    public static Tape evaluating(Backend backend, Workspace workspace) {
-        return new Tape(backend, workspace, false);
+    public static Tape evaluating(Backend backend, Workspace workspace, Precision precision) {
+        return new Tape(backend, workspace, false, precision);
     }
 
     public Backend backend() {
@@ -52,6 +64,11 @@ public final class Tape {
 
     public boolean isRecording() {
         return recording;
+    }
+
+    /** Of matrix products. */
+    public Precision precision() {
+        return precision;
     }
 
     /** Applies a function with one output. */

@@ -1,7 +1,9 @@
 package org.setun.nn;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -9,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps;
+import org.setun.kernels.Workspace;
 import org.setun.nn.function.Add;
 import org.setun.nn.function.Attention;
 import org.setun.nn.function.CrossEntropy;
@@ -98,6 +101,59 @@ class FunctionGradientsTest extends NetTest {
         check(new LinearFunction(List.of(plain), null, true, true), normal(4, 6), normal(5, 6), normal(5), normal(4, 5));
         check(new LinearFunction(List.of(plain, plain, plain), null, true, false), normal(4, 6), normal(5, 6), normal(2, 6), normal(1, 6),
                 normal(5), normal(2), normal(1));
+    }
+
+    /** Gradients of one term each, so that rounding is all there is: two operands lose at most 2^-8 each. */
+    @Test
+    void linearInBf16() {
+        LinearFunction function = new LinearFunction(List.of(LinearFunction.Weight.PLAIN), null, false, false);
+        GradCheck.run(backend, Precision.BF16, function, H, normal(1, 40), normal(1, 40)).requireWithin(2.1 / 256 + TOLERANCE);
+    }
+
+    /** Against fp32, each product within 2^-7 of itself; and the rounding shows. */
+    @Test
+    void bf16DiffersFromFp32ByTheRoundingOfOperands() {
+        LinearFunction.Weight plain = LinearFunction.Weight.PLAIN;
+        LinearFunction function = new LinearFunction(List.of(plain, plain), null, true, false);
+        Tensor[] inputs = {normal(7, 33), normal(20, 33), normal(9, 33), normal(20), normal(9)};
+        Tensor[] weights = {normal(7, 20), normal(7, 9)};
+        List<float[]> fp32 = outputsAndGradients(Precision.FP32, function, inputs, weights);
+        List<float[]> bf16 = outputsAndGradients(Precision.BF16, function, inputs, weights);
+        Tensor[] sizes = Stream.of(inputs).map(this::absolute).toArray(Tensor[]::new);
+        List<float[]> bounds = outputsAndGradients(Precision.FP32, function, sizes, absolute(weights[0]), absolute(weights[1]));
+        boolean rounded = false;
+        for (int i = 0; i < fp32.size(); i++) {
+            for (int j = 0; j < fp32.get(i).length; j++) {
+                double difference = Math.abs(fp32.get(i)[j] - bf16.get(i)[j]);
+                assertThat(difference).as("result %d, element %d", i, j).isLessThanOrEqualTo(bounds.get(i)[j] * (2.02 / 256));
+                rounded |= difference > bounds.get(i)[j] * 1e-5;
+            }
+        }
+        assertThat(rounded).isTrue();
+    }
+
+    private Tensor absolute(Tensor tensor) {
+        float[] values = tensor.toArray();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Math.abs(values[i]);
+        }
+        Tensor result = Tensor.allocate(pool, DType.F32, tensor.shape());
+        result.copyFrom(values);
+        return result;
+    }
+
+    private List<float[]> outputsAndGradients(Precision precision, Function function, Tensor[] inputs, Tensor... outputGradients) {
+        List<float[]> results = new ArrayList<>();
+        try (Workspace workspace = new Workspace(backend, 1 << 20)) {
+            Tape tape = Tape.recording(backend, workspace, precision);
+            Stream.of(inputs).forEach(tape::watch);
+            Tensor[] outputs = tape.applyAll(function, inputs);
+            Stream.of(outputs).forEach(output -> results.add(output.toArray()));
+            tape.backward(List.of(outputs), List.of(outputGradients));
+            Stream.of(inputs).forEach(input -> results.add(Objects.requireNonNull(tape.gradient(input)).toArray()));
+            tape.reset();
+        }
+        return results;
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.setun.quant;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps;
 import org.setun.nn.DType;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.QuantizedWeight;
@@ -55,6 +56,13 @@ public record TernaryWeight(Tensor codes, Tensor scales) implements QuantizedWei
     public void multiply(Backend backend, Tensor x, @Nullable Tensor bias, Tensor y) {
         backend.ternaryGemmF32(codes.segment(), outputs(), inputs(), scales.segment(), x.segment(), x.rows(), inputs(),
                 bias == null ? null : bias.segment(), y.segment(), outputs());
+    }
+
+    @Override
+    public boolean inputGradient(Backend backend, Tensor dy, float beta, Tensor dx) {
+        backend.ternaryGemmBackward(codes.segment(), outputs(), inputs(), scales.segment(), GemmOps.Element.F32, dy.segment(), dy.rows(),
+                outputs(), beta, dx.segment(), inputs());
+        return true;
     }
 
     @Override

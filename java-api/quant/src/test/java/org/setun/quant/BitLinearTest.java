@@ -9,6 +9,7 @@ import org.setun.kernels.Backend;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
+import org.setun.nn.Precision;
 import org.setun.nn.Quantization;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.Tape;
@@ -99,6 +100,46 @@ class BitLinearTest extends QuantTest {
         for (int i = 0; i < values.length; i++) {
             assertThat(outputs[i]).isCloseTo(values[i], org.assertj.core.data.Offset.offset(1e-4f));
         }
+    }
+
+    /** The codes stay exact: dx errs by what rounding dy costs (nothing here), dW by one rounding of dy times a step. */
+    @Test
+    void bf16GradientsRoundTheOutputGradientAlone() {
+        Tensor x = normal(1, N, K);
+        Parameter w = parameter("w", normal(0.02, M, K));
+        float[] exact = normal(1, N, M).toArray();
+        for (int i = 0; i < exact.length; i++) {
+            exact[i] = Math.round(exact[i] * 16) / 16f;
+        }
+        Tensor dy = Tensor.of(pool, exact, N, M);
+        List<float[]> fp32 = outputAndGradients(Precision.FP32, x, w, dy);
+        List<float[]> bf16 = outputAndGradients(Precision.BF16, x, w, dy);
+        assertThat(bf16.get(0)).containsExactly(fp32.get(0)); // an integer product
+        assertThat(bf16.get(1)).containsExactly(fp32.get(1), org.assertj.core.data.Offset.offset(1e-5f));
+        float[] values = x.toArray();
+        for (int o = 0; o < M; o++) {
+            for (int i = 0; i < K; i++) {
+                double size = 0;
+                for (int t = 0; t < N; t++) {
+                    size += Math.abs(exact[t * M + o] * values[t * K + i]) + 0.02 * Math.abs(exact[t * M + o]); // a code is half a step off
+                }
+                assertThat((double) bf16.get(2)[o * K + i]).isCloseTo(fp32.get(2)[o * K + i],
+                        org.assertj.core.data.Offset.offset(size / 255));
+            }
+        }
+        assertThat(bf16.get(2)).isNotEqualTo(fp32.get(2));
+    }
+
+    private List<float[]> outputAndGradients(Precision precision, Tensor x, Parameter w, Tensor dy) {
+        Tape tape = Tape.recording(backend, workspace, precision);
+        tape.watch(x);
+        w.clearGradient();
+        Tensor y = Linear.of(w, null, TERNARY).forward(tape, x);
+        float[] output = y.toArray();
+        tape.backward(y, dy);
+        List<float[]> results = List.of(output, Objects.requireNonNull(tape.gradient(x)).toArray(), w.gradient().toArray());
+        tape.reset();
+        return results;
     }
 
     /** Which tensors are quantized, for all four settings. */

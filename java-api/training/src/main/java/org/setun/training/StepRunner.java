@@ -4,6 +4,7 @@ import java.util.function.Consumer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.PoolExhaustedException;
 import org.setun.kernels.Workspace;
+import org.setun.nn.Precision;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 
@@ -21,13 +22,16 @@ final class StepRunner {
     private final AdamWOptimizer optimizer;
     private final Workspace workspace;
     private final Backend backend;
+    private final Precision precision;
     private int microBatch;
 
-    StepRunner(TrainingTask task, AdamWOptimizer optimizer, Backend backend, Workspace workspace, int microBatch) {
+    StepRunner(TrainingTask task, AdamWOptimizer optimizer, Backend backend, Workspace workspace, Precision precision,
+            int microBatch) {
         this.task = task;
         this.optimizer = optimizer;
         this.backend = backend;
         this.workspace = workspace;
+        this.precision = precision;
         this.microBatch = microBatch;
     }
 
@@ -43,7 +47,7 @@ final class StepRunner {
     }
 
     private double gradients(long first, int count, Consumer<String> shrunk) {
-        Tape tape = Tape.recording(backend, workspace);
+        Tape tape = Tape.recording(backend, workspace, precision);
         while (true) {
             try {
                 task.model().clearGradients();

@@ -66,7 +66,8 @@ public final class Trainer {
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
         optimizer = new AdamWOptimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
-        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.memoryEfficient() ? 1 : settings.batchSize());
+        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
+                settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
         listeners = new ArrayList<>(options.listeners);
         if (options.resume != null) {
@@ -147,7 +148,8 @@ public final class Trainer {
 
     /** Evaluates and reports; returns whether the result is a number and no evaluation before was as good. */
     private boolean evaluate() {
-        TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace), settings.evalSteps());
+        TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()),
+                settings.evalSteps());
         Point point = new Point(step, result.loss(), result.value());
         evaluations.add(point);
         boolean better = keepBest(point);
@@ -171,7 +173,7 @@ public final class Trainer {
 
     /** Evaluates the whole held-out data with the present weights, without a report. */
     public TrainingTask.Evaluation evaluateAll() {
-        return task.evaluate(Tape.evaluating(options.backend, workspace), 0);
+        return task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()), 0);
     }
 
     private void checkLimits() {

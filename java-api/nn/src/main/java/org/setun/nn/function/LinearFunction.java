@@ -4,10 +4,12 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps.Operand;
 import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.DType;
 import org.setun.nn.Function;
 import org.setun.nn.FunctionContext;
+import org.setun.nn.Precision;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
@@ -20,6 +22,9 @@ import org.setun.nn.WeightQuantizer;
  * <p>Backward (BitNet b1.58, arXiv 2402.17764): {@code dx = dy * W~} and {@code dW = dy^T * x~}, where {@code W~} and {@code x~} are the
  * values that the codes stand for; the quantizers' own estimators apply to {@code dW}. Between the passes a quantized input is kept as its
  * 8-bit codes.
+ *
+ * <p>Under {@link Precision#BF16} the products with fp32 weights, dx and dW run on operands rounded to bf16; dW reads the codes of a quantized
+ * input as they are, and dx those of a ternary weight.
  *
  * <p>Inputs: {@code x} F32[n][k]; a weight F32[m_i][k] per projection; a bias F32[m_i] per projection if {@code bias}; {@code residual}
  * F32[n][m_0] if {@code residual} (one projection only). Outputs: F32[n][m_i].
@@ -71,7 +76,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         Tensor[] outputs = new Tensor[weights.size()];
         for (int i = 0; i < outputs.length; i++) {
             outputs[i] = context.allocate(DType.F32, x.rows(), inputs[1 + i].rows());
-            project(backend, i, inputs, values, rows, outputs[i]);
+            project(context, i, inputs, values, rows, outputs[i]);
         }
         if (values != x) {
             context.giveBack(values);
@@ -79,7 +84,8 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         return outputs;
     }
 
-    private void project(Backend backend, int i, Tensor[] inputs, Tensor values, @Nullable QuantizedRows rows, Tensor y) {
+    private void project(FunctionContext context, int i, Tensor[] inputs, Tensor values, @Nullable QuantizedRows rows, Tensor y) {
+        Backend backend = context.backend();
         QuantizedWeight quantized = weights.get(i).quantized;
         Tensor added = bias ? inputs[1 + weights.size() + i] : null;
         Tensor carried = residual ? inputs[inputs.length - 1] : null;
@@ -99,6 +105,11 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         }
         Tensor w = inputs[1 + i];
         long k = w.columns();
+        if (context.precision() == Precision.BF16) {
+            backend.gemmBf16(y.rows(), w.rows(), k, 1, Operand.f32(values.segment(), k), Operand.f32(w.segment(), k).transpose(), null,
+                    carried == null ? 0 : 1, added == null ? null : added.segment(), y.segment(), w.rows());
+            return;
+        }
         backend.gemmF32(false, true, y.rows(), w.rows(), k, 1, values.segment(), k, w.segment(), k, carried == null ? 0 : 1, y.segment(),
                 w.rows());
         if (added != null) {
@@ -121,7 +132,6 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
     }
 
     private void inputGradient(FunctionContext context, @Nullable Tensor[] outputGradients) {
-        Backend backend = context.backend();
         FunctionContext.Sink sink = context.sink(0);
         float beta = sink.beta();
         for (int i = 0; i < weights.size(); i++) {
@@ -129,25 +139,40 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
             if (dy == null) {
                 continue;
             }
-            Tensor latent = context.input(1 + i);
-            QuantizedWeight quantized = weights.get(i).quantized;
-            Tensor w = latent;
-            if (quantized != null) {
-                w = context.borrow(DType.F32, latent.shape());
-                quantized.expand(backend, w);
-            }
-            long m = w.rows();
-            long k = w.columns();
-            backend.gemmF32(false, false, dy.rows(), k, m, 1, dy.segment(), m, w.segment(), k, beta, sink.tensor().segment(), k);
+            inputGradient(context, i, dy, beta, sink.tensor());
             beta = 1;
-            if (w != latent) {
-                context.giveBack(w);
-            }
+        }
+    }
+
+    private void inputGradient(FunctionContext context, int i, Tensor dy, float beta, Tensor dx) {
+        Backend backend = context.backend();
+        boolean bf16 = context.precision() == Precision.BF16;
+        Tensor latent = context.input(1 + i);
+        QuantizedWeight quantized = weights.get(i).quantized;
+        if (bf16 && quantized != null && quantized.inputGradient(backend, dy, beta, dx)) {
+            return;
+        }
+        Tensor w = latent;
+        if (quantized != null) {
+            w = context.borrow(DType.F32, latent.shape());
+            quantized.expand(backend, w);
+        }
+        long m = w.rows();
+        long k = w.columns();
+        if (bf16) {
+            backend.gemmBf16(dy.rows(), k, m, 1, Operand.f32(dy.segment(), m), Operand.f32(w.segment(), k), null, beta, null, dx.segment(),
+                    k);
+        } else {
+            backend.gemmF32(false, false, dy.rows(), k, m, 1, dy.segment(), m, w.segment(), k, beta, dx.segment(), k);
+        }
+        if (w != latent) {
+            context.giveBack(w);
         }
     }
 
     private void weightGradients(FunctionContext context, @Nullable Tensor[] outputGradients) {
         Tensor x = context.input(0);
+        boolean readsCodes = activations != null && context.precision() == Precision.BF16;
         Tensor values = null;
         for (int i = 0; i < weights.size(); i++) {
             Tensor dy = outputGradients[i];
@@ -155,7 +180,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
                 continue;
             }
             if (context.needsGradient(1 + i)) {
-                if (values == null) {
+                if (values == null && !readsCodes) {
                     values = activations == null ? x : dequantized(context, activations, x);
                 }
                 weightGradient(context, i, dy, values);
@@ -170,23 +195,39 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         }
     }
 
-    private void weightGradient(FunctionContext context, int i, Tensor dy, Tensor values) {
+    private void weightGradient(FunctionContext context, int i, Tensor dy, @Nullable Tensor values) {
         Backend backend = context.backend();
         Tensor latent = context.input(1 + i);
         FunctionContext.Sink sink = context.sink(1 + i);
         QuantizedWeight quantized = weights.get(i).quantized;
         WeightQuantizer quantizer = weights.get(i).quantizer;
-        long m = latent.rows();
-        long k = latent.columns();
         if (quantized == null || quantizer == null || quantizer.isStraightThrough()) {
-            backend.gemmF32(true, false, m, k, dy.rows(), 1, dy.segment(), m, values.segment(), k, sink.beta(), sink.tensor().segment(), k);
+            weightGradient(context, dy, values, sink.beta(), sink.tensor());
             return;
         }
         Tensor dw = context.borrow(DType.F32, latent.shape());
-        backend.gemmF32(true, false, m, k, dy.rows(), 1, dy.segment(), m, values.segment(), k, 0, dw.segment(), k);
+        weightGradient(context, dy, values, 0, dw);
         quantizer.backward(backend, latent, quantized, dw);
         backend.axpby(1, dw.segment(), sink.beta(), sink.tensor().segment(), dw.size());
         context.giveBack(dw);
+    }
+
+    /** {@code dw = dy^T * values + beta * dw}; without values, they are the saved codes. */
+    private static void weightGradient(FunctionContext context, Tensor dy, @Nullable Tensor values, float beta, Tensor dw) {
+        Backend backend = context.backend();
+        long m = dw.rows();
+        long k = dw.columns();
+        Operand left = Operand.f32(dy.segment(), m).transpose();
+        if (values == null) {
+            QuantizedRows rows = context.saved(0, QuantizedRows.class);
+            backend.gemmBf16(m, k, dy.rows(), 1, left, Operand.i8(rows.codes().segment(), rows.codes().columns()), rows.step().segment(),
+                    beta,
+                    null, dw.segment(), k);
+        } else if (context.precision() == Precision.BF16) {
+            backend.gemmBf16(m, k, dy.rows(), 1, left, Operand.f32(values.segment(), k), null, beta, null, dw.segment(), k);
+        } else {
+            backend.gemmF32(true, false, m, k, dy.rows(), 1, dy.segment(), m, values.segment(), k, beta, dw.segment(), k);
+        }
     }
 
     private static Tensor dequantized(FunctionContext context, ActivationQuantizer quantizer, Tensor x) {

@@ -3,6 +3,7 @@ package org.setun.training.config;
 import java.util.List;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
+import org.setun.nn.Precision;
 
 /**
  * Everything that a training run is told, one record per section of the TOML file. Every key has a default; {@link ConfigReader} reads,
@@ -73,6 +74,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "stop after this many evaluations without a better one; 0 = never", min = 0) int patience,
             @Setting(value = "how much lower counts as better", min = 0) double minDelta,
             @Setting("also train a full-precision twin on the same batches") boolean twin,
+            @Setting("operands of matrix products: fp32, or bf16 with fp32 sums where weights are fp32 and in backward") Precision precision,
             @Setting("run one window at a time and accumulate: less memory for activations, the same update") boolean memoryEfficient,
             @Setting(value = "give up after this many steps in a row whose gradient is not finite", min = 1) int maxSkippedSteps,
             @Setting("what the model completes at each evaluation; empty = nothing") String samplePrompt,
@@ -153,7 +155,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
                 new Tokenizer("", 4096, 0),
-                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, false, 10, "", 48),
+                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
                 new Optimizer(0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY),

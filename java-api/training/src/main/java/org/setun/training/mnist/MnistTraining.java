@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
+import org.setun.nn.Precision;
 import org.setun.nn.Quantization;
 import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryAbsmean;
@@ -47,24 +49,30 @@ public final class MnistTraining {
                 MnistDataset.read(file(folder, "t10k-images-idx3-ubyte"), file(folder, "t10k-labels-idx1-ubyte"), CLASSES));
     }
 
+    private static String name(boolean ternary, Precision precision) {
+        boolean bf16 = precision == Precision.BF16;
+        return ternary ? bf16 ? "ternary-bf16" : "ternary" : bf16 ? "bf16" : "fp32";
+    }
+
     private static Path file(Path folder, String name) {
         Path plain = folder.resolve(name);
         return Files.exists(plain) ? plain : folder.resolve(name + ".gz");
     }
 
-    /** Trains one model for {@code epochs}; the result's values are accuracies on the test images, one per epoch. */
-    public TrainingResult train(WeightQuantizer weights, int epochs, long seed) throws IOException {
+    /** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
+    public TrainingResult train(WeightQuantizer weights, Precision precision, int epochs, long seed) throws IOException {
         long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
         boolean ternary = weights == WeightQuantizer.TERNARY;
         TrainingConfig config = ConfigReader.override(TrainingConfig.defaults(),
-                List.of("training.seed=" + seed, "training.batch_size=" + BATCH, "training.max_steps=" + epochs * stepsPerEpoch,
+                List.of("training.seed=" + seed, "training.batch_size=" + BATCH,
+                        "training.precision=" + precision.name().toLowerCase(Locale.ROOT), "training.max_steps=" + epochs * stepsPerEpoch,
                         "training.eval_every=" + stepsPerEpoch, "training.eval_steps=0", "training.log_every=" + stepsPerEpoch,
                         "optimizer.beta2=0.999", "optimizer.weight_decay=0", "schedule.warmup_steps=" + Math.min(100, stepsPerEpoch),
                         "schedule.min_learning_rate=0", "schedule.learning_rate=" + (ternary ? TERNARY_RATE : FULL_PRECISION_RATE)));
         Quantization quantization = ternary ? new Quantization(new TernaryAbsmean(), new Int8Absmax()) : Quantization.NONE;
         try (MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend)) {
             MnistTask task = new MnistTask(training, test, HIDDEN, quantization, pool, seed);
-            return Trainer.builder(backend, task, config).run(ternary ? "ternary" : "fp32").build(pool, workspace).train();
+            return Trainer.builder(backend, task, config).run(name(ternary, precision)).build(pool, workspace).train();
         }
     }
 }

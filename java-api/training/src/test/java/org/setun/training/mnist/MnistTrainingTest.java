@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.NativeBackend;
+import org.setun.nn.Precision;
 import org.setun.testsupport.TestData;
 import org.setun.training.TrainingResult;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
@@ -36,14 +37,30 @@ class MnistTrainingTest {
         try (Backend backend = Backends.open()) {
             Assumptions.assumeTrue(backend instanceof NativeBackend, "the reference backend is too slow for 180,000 images");
             MnistTraining mnist = new MnistTraining(backend, training, test);
-            TrainingResult ternary = mnist.train(WeightQuantizer.TERNARY, EPOCHS, 1);
-            TrainingResult twin = mnist.train(WeightQuantizer.NONE, EPOCHS, 1);
+            TrainingResult ternary = mnist.train(WeightQuantizer.TERNARY, Precision.FP32, EPOCHS, 1);
+            TrainingResult twin = mnist.train(WeightQuantizer.NONE, Precision.FP32, EPOCHS, 1);
             System.out.printf("MNIST, %d epochs: ternary %.4f (%.0f samples/s), fp32 %.4f (%.0f samples/s)%n", EPOCHS, ternary.finalValue(),
                     ternary.unitsPerSecond(), twin.finalValue(), twin.unitsPerSecond());
             assertThat(twin.finalValue()).isGreaterThan(0.975);
             assertThat(ternary.finalValue()).isEqualTo(twin.finalValue(), within(0.015));
             assertThat(ternary.accuracyRetention(twin, true)).isGreaterThan(0.98);
             assertThat(ternary.evaluations()).hasSize(EPOCHS);
+        }
+    }
+
+    /** Rounding the operands to bf16 costs less than another seed does. */
+    @Test
+    void bf16TrainsToTheSameAccuracy() throws IOException {
+        try (Backend backend = Backends.open()) {
+            Assumptions.assumeTrue(backend instanceof NativeBackend, "the reference backend is too slow for 240,000 images");
+            MnistTraining mnist = new MnistTraining(backend, training, test);
+            for (WeightQuantizer weights : WeightQuantizer.values()) {
+                TrainingResult fp32 = mnist.train(weights, Precision.FP32, 1, 1);
+                TrainingResult bf16 = mnist.train(weights, Precision.BF16, 1, 1);
+                System.out.printf("MNIST, 1 epoch: %s %.4f, %s %.4f%n", fp32.run(), fp32.finalValue(), bf16.run(), bf16.finalValue());
+                assertThat(fp32.finalValue()).isGreaterThan(0.93);
+                assertThat(bf16.finalValue()).isEqualTo(fp32.finalValue(), within(0.01));
+            }
         }
     }
 }
