@@ -2,9 +2,11 @@
 #include <inttypes.h>
 
 #include "check.h"
+#include "dense.h"
 
 enum {
     CHUNK_ROWS = 64,         /* a multiple of every tier's tile */
+    DENSE_CHUNK_ROWS = 96,   /* likewise, and of the rows of a dense tile */
     CHUNK_COLS = 192,        /* likewise; many columns share one unpacking of the rows */
     GEMV_CHUNK_BYTES = 32768 /* of packed weights: large against the hand-out, small against a matrix */
 };
@@ -27,7 +29,12 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
     int64_t rows = smaller(job->chunk_rows, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
     char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
     int32_t *dots = (int32_t *)scratch;
-    job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, a->q + col * a->ldq, a->ldq, cols, dots, scratch + job->dots_bytes);
+    const int8_t *q = a->q + col * a->ldq;
+    if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
+        ternary_dense_dots(job->kernels, a->w, a->k, row, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
+    } else {
+        job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
+    }
     for (int64_t c = 0; c < cols; c++) {
         int64_t t = col + c;
         const int32_t *biased = dots + c * rows;
@@ -54,6 +61,9 @@ static setun_status check(setun_context *context, const setun_ternary_gemm_args 
     if (a->activation < SETUN_ACTIVATION_NONE || a->activation > SETUN_ACTIVATION_RELU2) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "activation = %d must be in 0..2", a->activation);
     }
+    if (a->layout != SETUN_TERNARY_LAYOUT_PLANES && a->layout != SETUN_TERNARY_LAYOUT_DENSE) {
+        return setun_fail(context, SETUN_INVALID_ARGUMENT, "layout = %d must be 0 (planes) or 1 (dense)", a->layout);
+    }
     if (a->m == 0 || a->n == 0) {
         return SETUN_OK;
     }
@@ -76,15 +86,21 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
         return SETUN_OK;
     }
     struct gemm_job job = {.kernels = ternary_kernels_of(context), .args = a, .kp = ternary_padded(a->k), .chunk_rows = CHUNK_ROWS};
+    bool dense = a->layout == SETUN_TERNARY_LAYOUT_DENSE;
     if (a->n == 1 && job.kp > 0) {
-        int64_t rows = 4 * GEMV_CHUNK_BYTES / job.kp / 16 * 16;
-        job.chunk_rows = rows < 16 ? 16 : rows > 1024 ? 1024 : rows;
+        int64_t unit = dense ? DENSE_ROWS : 16, rows = 4 * GEMV_CHUNK_BYTES / job.kp / unit * unit;
+        job.chunk_rows = rows < unit ? unit : rows > 64 * unit ? 64 * unit : rows;
+    } else if (dense) {
+        job.chunk_rows = DENSE_CHUNK_ROWS;
     }
     job.row_chunks = (a->m - 1) / job.chunk_rows + 1;
     job.gamma = a->y == NULL ? 0 : *a->gamma;
     int64_t workers = setun_context_threads(context) > 0 ? setun_context_threads(context) : 1;
     job.dots_bytes = (size_t)(job.chunk_rows * smaller(a->n, CHUNK_COLS) * 4 + 63) / 64 * 64;
     job.worker_bytes = job.dots_bytes + (size_t)(job.kernels->scratch_rows * job.kp);
+    if (dense && !dense_by_column(job.kernels, a->k, smaller(a->n, CHUNK_COLS))) {
+        job.worker_bytes += (size_t)dense_scratch(a->k, job.chunk_rows);
+    }
     job.scratch = setun_scratch(context, (size_t)workers * job.worker_bytes);
     if (job.scratch == NULL) {
         return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory for %" PRId64 " workers of %zu bytes", workers, job.worker_bytes);

@@ -58,6 +58,8 @@ typedef struct ternary_kernels {
     ternary_dots dots;
     int64_t scratch_rows;
     ternary_dots_f32 dots_f32;
+    void (*dense_planes)(const uint8_t *w, int64_t k, int64_t rows, uint8_t *planes);                         /* dense.h */
+    void (*dense_gemv)(const uint8_t *w, int64_t k, int64_t rows, const int8_t *q, int32_t *dots); /* dense.h, or NULL */
 } ternary_kernels;
 
 /* The kernels of a context's tier. */

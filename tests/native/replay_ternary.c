@@ -19,6 +19,14 @@ static setun_status unpack(setun_context *context, replay_case *c) {
     return setun_ternary_unpack(context, P(packed), I(m), I(k), P(codes));
 }
 
+static setun_status dense_pack(setun_context *context, replay_case *c) {
+    return setun_ternary_dense_pack(context, P(codes), I(m), I(k), P(dense));
+}
+
+static setun_status dense_unpack(setun_context *context, replay_case *c) {
+    return setun_ternary_dense_unpack(context, P(dense), I(m), I(k), P(codes));
+}
+
 static setun_status expand(setun_context *context, replay_case *c) {
     return setun_ternary_expand(context, P(packed), I(m), I(k), P(gamma), P(out));
 }
@@ -78,7 +86,8 @@ static setun_status gemm(setun_context *context, replay_case *c) {
                                     .y = P(y),
                                     .ldy = I(ldy),
                                     .acc = P(acc),
-                                    .activation = (setun_activation)I(activation)};
+                                    .activation = (setun_activation)I(activation),
+                                    .layout = (setun_ternary_layout)I(layout)};
     return setun_ternary_gemm(context, &args);
 }
 
@@ -117,6 +126,8 @@ const replay_op REPLAY_TERNARY_OPS[] = {{"ternary_quantize", quantize},
                                         {"ternary_quantize_pack", quantize_pack},
                                         {"ternary_pack", pack},
                                         {"ternary_unpack", unpack},
+                                        {"ternary_dense_pack", dense_pack},
+                                        {"ternary_dense_unpack", dense_unpack},
                                         {"ternary_expand", expand},
                                         {"ternary_encode", encode},
                                         {"ternary_decode", decode},

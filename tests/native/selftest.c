@@ -6,5 +6,6 @@ int main(void) {
     runtime_tests();
     ternary_tests();
     codec_tests();
+    dense_tests();
     return check_report(setun_isa_name(setun_cpu_best_isa()));
 }

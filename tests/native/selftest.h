@@ -6,5 +6,6 @@
 void runtime_tests(void);
 void ternary_tests(void);
 void codec_tests(void);
+void dense_tests(void);
 
 #endif

@@ -13,7 +13,15 @@
  * (256 values) of row o takes the 64 bytes at (o/4)*kp + 256*b + 64*(o%4), and bits (2i+1:2i) of its byte j hold code + 1 of value
  * 256b + 64i + j. So a kernel that takes four rows at a time, to load each activation once for all of them, still reads memory in order.
  * Padding, in k and in m, holds the value 1 (code 0). Activation rows are padded to kp with zeros. No alignment is required; 64 bytes
- * is fastest. */
+ * is fastest.
+ *
+ * Dense layout (1.67 bits per weight, for products that wait for memory: one column, or few). Rows come in groups of 12, values in tiles of
+ * 128; the tile of group g and values 128b .. 128b + 127 takes the 320 bytes at 320*(g*ceil(k/128) + b). The codes of three rows at one
+ * value make an index, (c0 + 1) + 3*(c1 + 1) + 9*(c2 + 1); position j of a tile has eight of them: i(h,t) of rows 12g + 3t .. 12g + 3t + 2 at
+ * value 128b + 64h + j. They are the 40 bits of the tile's bytes j, 64 + j, ... 256 + j (v0 .. v4):
+ *     i(0,t) = bits 4:0 of vt for each t;  i(1,0) = bits 4:0 of v4;  and from the lowest bit up
+ *     i(1,1) = v0[7:5], v3[6:5];  i(1,2) = v1[7:5], v4[6:5];  i(1,3) = v2[7:5], v4[7], v3[7].
+ * Padding, in rows and in values, is code 0. Indices 27 .. 31 are not ternary: products of them mean nothing, but are computed safely. */
 #ifndef SETUN_TERNARY_H
 #define SETUN_TERNARY_H
 
@@ -29,6 +37,10 @@ enum {
     SETUN_TERNARY_HF_U8 = 4  /* Hugging Face uint8 [ceil(m/4)][k], packed along m (bits of rows beyond m are 0, ignored when read);
                               * the scale lives outside */
 };
+
+/* Layouts of weights in memory (above). */
+typedef int32_t setun_ternary_layout;
+enum { SETUN_TERNARY_LAYOUT_PLANES = 0, SETUN_TERNARY_LAYOUT_DENSE = 1 };
 
 /* k rounded up to 256: the length of a padded activation row, in values. */
 SETUN_API int64_t setun_ternary_padded_k(int64_t k);
@@ -48,6 +60,11 @@ SETUN_API setun_status setun_ternary_pack(setun_context *context, const int8_t *
                                           uint8_t *packed);
 SETUN_API setun_status setun_ternary_unpack(setun_context *context, const uint8_t *packed, int64_t m, int64_t k,
                                             int8_t *codes);
+/* Bytes of a dense [m][k] matrix; -1 if m or k is negative or the size overflows. */
+SETUN_API int64_t setun_ternary_dense_bytes(int64_t m, int64_t k);
+/* codes [m][k] <-> dense. Codes outside {-1,0,1} and indices above 26 are SETUN_INVALID_ARGUMENT; nothing is written then. */
+SETUN_API setun_status setun_ternary_dense_pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *dense);
+SETUN_API setun_status setun_ternary_dense_unpack(setun_context *context, const uint8_t *dense, int64_t m, int64_t k, int8_t *codes);
 /* out[m][k] = *gamma * code, fp32. */
 SETUN_API setun_status setun_ternary_expand(setun_context *context, const uint8_t *packed, int64_t m, int64_t k,
                                             const float *gamma, float *out);
@@ -88,7 +105,7 @@ enum { SETUN_ACTIVATION_NONE = 0, SETUN_ACTIVATION_RELU = 1, SETUN_ACTIVATION_RE
 
 typedef struct setun_ternary_gemm_args {
     uint64_t size;
-    const uint8_t *w; /* packed [m][k] */
+    const uint8_t *w; /* [m][k] in one of the layouts */
     int64_t m, k;
     const float *gamma; /* one value */
     const int8_t *q;    /* [n][ldq] */
@@ -101,7 +118,7 @@ typedef struct setun_ternary_gemm_args {
     int64_t ldy;
     int32_t *acc; /* [n][m] raw dot products, or NULL */
     setun_activation activation;
-    int32_t reserved;
+    setun_ternary_layout layout; /* of w */
 } setun_ternary_gemm_args;
 /* Any m, n, k >= 0; n == 1 is the GEMV. k <= 16,000,000 (the int32 sums cannot overflow). */
 SETUN_API setun_status setun_ternary_gemm(setun_context *context, const setun_ternary_gemm_args *args);

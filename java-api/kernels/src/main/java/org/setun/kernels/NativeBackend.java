@@ -201,6 +201,16 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
+    public void ternaryDensePack(MemorySegment codes, long m, long k, MemorySegment dense) {
+        ternary.ternaryDensePack(codes, m, k, dense);
+    }
+
+    @Override
+    public void ternaryDenseUnpack(MemorySegment dense, long m, long k, MemorySegment codes) {
+        ternary.ternaryDenseUnpack(dense, m, k, codes);
+    }
+
+    @Override
     public void ternaryExpand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out) {
         ternary.ternaryExpand(packed, m, k, gamma, out);
     }
@@ -228,11 +238,12 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
-    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+    public void ternaryGemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
             @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        ternary.ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc);
+        ternary.ternaryGemm(layout, packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc);
     }
 
     @Override

@@ -31,6 +31,12 @@ public interface TernaryOps {
     /** {@code packed} to {@code codes} i8[m][k]. */
     void ternaryUnpack(MemorySegment packed, long m, long k, MemorySegment codes);
 
+    /** {@code codes} i8[m][k] in {-1,0,1} to {@code dense}, {@link PackedLayout#DENSE}. */
+    void ternaryDensePack(MemorySegment codes, long m, long k, MemorySegment dense);
+
+    /** {@code dense} to {@code codes} i8[m][k]; an {@link IllegalArgumentException} if it is not ternary. */
+    void ternaryDenseUnpack(MemorySegment dense, long m, long k, MemorySegment codes);
+
     /** {@code out} f32[m][k] = gamma * code. */
     void ternaryExpand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out);
 
@@ -51,16 +57,19 @@ public interface TernaryOps {
     /**
      * {@code y} f32[n][ldy] = activation(x * W^T + bias) + residual from quantized rows; {@code bias} f32[m] and {@code residual}
      * f32[n][ldy] may be null; {@code acc} i32[n][m] receives the raw dot products if given ({@code y} may then be null).
+     *
+     * @param layout of {@code packed}
      */
-    void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step, MemorySegment sum,
+    void ternaryGemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            MemorySegment sum,
             long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y,
             long ldy, @Nullable MemorySegment acc);
 
-    /** The same without an activation. */
+    /** The same of {@link PackedLayout#PLANES} without an activation. */
     default void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        ternaryGemm(packed, m, k, gamma, q, step, sum, n, bias, Activation.NONE, residual, y, ldy, acc);
+        ternaryGemm(PackedLayout.PLANES, packed, m, k, gamma, q, step, sum, n, bias, Activation.NONE, residual, y, ldy, acc);
     }
 
     /** {@code y} f32[n][ldy] = x * W^T with exact weights and fp32 activations {@code x} f32[n][ldx]. */

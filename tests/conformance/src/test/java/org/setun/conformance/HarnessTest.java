@@ -17,6 +17,7 @@ import org.setun.conformance.cases.Filler.Values;
 import org.setun.conformance.cases.Op;
 import org.setun.conformance.cases.Operand.Type;
 import org.setun.conformance.cases.Ops;
+import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.NnOps;
@@ -40,7 +41,7 @@ class HarnessTest {
     @Test
     void everyOperationOfTheBackendHasCases() {
         Set<String> covered = Ops.all().map(op -> plain(op.name().replaceAll(":.*", ""))).collect(Collectors.toCollection(TreeSet::new));
-        Set<String> offered = Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, OptimOps.class)
+        Set<String> offered = Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class)
                 .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class)).map(Method::getName)
                 .map(HarnessTest::plain).collect(Collectors.toCollection(TreeSet::new));

@@ -6,6 +6,7 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
 import org.setun.kernels.GemmOps;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 
@@ -27,7 +28,7 @@ public final class NativeTernary implements TernaryOps {
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("q"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldq"), ADDRESS.withName("step"), ADDRESS.withName("sum"), ADDRESS.withName("bias"),
             ADDRESS.withName("residual"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"), ADDRESS.withName("acc"),
-            JAVA_INT.withName("activation"), JAVA_INT.withName("reserved"));
+            JAVA_INT.withName("activation"), JAVA_INT.withName("layout"));
     private static final Struct GEMM_F32_ARGS = Downcalls.struct("setun_ternary_gemm_f32_args", JAVA_LONG.withName("size"),
             ADDRESS.withName("w"), JAVA_LONG.withName("m"), JAVA_LONG.withName("k"), ADDRESS.withName("gamma"), ADDRESS.withName("x"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("ldx"), ADDRESS.withName("bias"), ADDRESS.withName("y"), JAVA_LONG.withName("ldy"));
@@ -43,6 +44,9 @@ public final class NativeTernary implements TernaryOps {
             ADDRESS, ADDRESS);
     private static final MethodHandle PACK = Downcalls.operation("setun_ternary_pack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle UNPACK = Downcalls.operation("setun_ternary_unpack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+    private static final MethodHandle DENSE_PACK = Downcalls.operation("setun_ternary_dense_pack", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
+    private static final MethodHandle DENSE_UNPACK = Downcalls.operation("setun_ternary_dense_unpack", ADDRESS, JAVA_LONG, JAVA_LONG,
+            ADDRESS);
     private static final MethodHandle EXPAND = Downcalls.operation("setun_ternary_expand", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
     private static final Operation ENCODE = Downcalls.described("setun_ternary_encode");
     private static final Operation DECODE = Downcalls.described("setun_ternary_decode");
@@ -56,6 +60,8 @@ public final class NativeTernary implements TernaryOps {
     // The sizes are computed in Java (TernaryOps, TernaryFormat); bound so that the native ones can be compared with them.
     private static final MethodHandle PADDED_K = Downcalls.function("setun_ternary_padded_k", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
     private static final MethodHandle PACKED_BYTES = Downcalls.function("setun_ternary_packed_bytes",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle DENSE_BYTES = Downcalls.function("setun_ternary_dense_bytes",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle FORMAT_BYTES = Downcalls.function("setun_ternary_format_bytes",
             FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
@@ -119,6 +125,32 @@ public final class NativeTernary implements TernaryOps {
     }
 
     @Override
+    public void ternaryDensePack(MemorySegment codes, long m, long k, MemorySegment dense) {
+        TernaryChecks.densePack(codes, m, k, dense);
+        context.enter();
+        try {
+            context.done((int) DENSE_PACK.invokeExact(context.pointer(), codes, m, k, dense));
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        } finally {
+            context.leave();
+        }
+    }
+
+    @Override
+    public void ternaryDenseUnpack(MemorySegment dense, long m, long k, MemorySegment codes) {
+        TernaryChecks.denseUnpack(dense, m, k, codes);
+        context.enter();
+        try {
+            context.done((int) DENSE_UNPACK.invokeExact(context.pointer(), dense, m, k, codes));
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        } finally {
+            context.leave();
+        }
+    }
+
+    @Override
     public void ternaryExpand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out) {
         TernaryChecks.expand(packed, m, k, gamma, out);
         context.enter();
@@ -172,28 +204,31 @@ public final class NativeTernary implements TernaryOps {
     }
 
     @Override
-    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+    public void ternaryGemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step,
             MemorySegment sum,
             long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y,
             long ldy,
             @Nullable MemorySegment acc) {
-        TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
-        context.call(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc));
+        TernaryChecks.gemm(layout, packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
+        context.call(GEMM, gemm(layout, packed, m, k, gamma, q, step, sum, n, bias, activation, residual, y, ldy, acc));
     }
 
     /** Seconds that {@code repeats} calls of {@link #ternaryGemm} take from a loop in C. */
     public double measureTernaryGemm(long repeats, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
             MemorySegment step, MemorySegment sum, long n, MemorySegment y, long ldy) {
-        TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null);
-        return context.measureCalls(GEMM, gemm(packed, m, k, gamma, q, step, sum, n, null, Activation.NONE, null, y, ldy, null), repeats);
+        TernaryChecks.gemm(PackedLayout.PLANES, packed, m, k, gamma, q, step, sum, n, null, null, y, ldy, null);
+        return context.measureCalls(GEMM,
+                gemm(PackedLayout.PLANES, packed, m, k, gamma, q, step, sum, n, null, Activation.NONE, null, y, ldy, null), repeats);
     }
 
-    private static Arguments gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+    private static Arguments gemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
             @Nullable MemorySegment y, long ldy, @Nullable MemorySegment acc) {
         return Arguments.begin(GEMM_ARGS).pointer(packed).i64(m).i64(k).pointer(gamma).pointer(q).i64(n).i64(TernaryOps.paddedK(k))
                 .pointer(step).pointer(sum).pointer(bias).pointer(residual).pointer(y).i64(ldy).pointer(acc)
-                .i32(activation.code()).i32(0);
+                .i32(activation.code()).i32(layout.code());
     }
 
     @Override
@@ -225,6 +260,15 @@ public final class NativeTernary implements TernaryOps {
     static long nativePackedBytes(long m, long k) {
         try {
             return (long) PACKED_BYTES.invokeExact(m, k);
+        } catch (Throwable e) {
+            throw NativeContext.unchecked(e);
+        }
+    }
+
+    /** {@code setun_ternary_dense_bytes}: -1 if the shape is not allowed. */
+    static long nativeDenseBytes(long m, long k) {
+        try {
+            return (long) DENSE_BYTES.invokeExact(m, k);
         } catch (Throwable e) {
             throw NativeContext.unchecked(e);
         }

@@ -3,6 +3,7 @@ package org.setun.kernels.internal;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.GemmOps;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.internal.Require.Type;
@@ -121,11 +122,24 @@ public final class TernaryChecks {
         writable("y", y);
     }
 
-    public static void gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+    public static void densePack(MemorySegment codes, long m, long k, MemorySegment dense) {
+        codes(codes, m, k);
+        laidOut(PackedLayout.DENSE, "dense", dense, m, k);
+        writable("dense", dense);
+    }
+
+    public static void denseUnpack(MemorySegment dense, long m, long k, MemorySegment codes) {
+        laidOut(PackedLayout.DENSE, "dense", dense, m, k);
+        codes(codes, m, k);
+        writable("codes", codes);
+    }
+
+    public static void gemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         shortEnough("k", k);
-        packed(packed, m, k);
+        laidOut(layout, "packed", packed, m, k);
         scalar("gamma", gamma);
         matrix("q", q, Type.I8, "n", n, "paddedK", padded(k));
         vector("step", step, Type.F32, "n", n);
@@ -187,11 +201,20 @@ public final class TernaryChecks {
     }
 
     private static void packed(MemorySegment packed, long m, long k) {
+        laidOut(PackedLayout.PLANES, "packed", packed, m, k);
+    }
+
+    private static void laidOut(PackedLayout layout, String name, MemorySegment packed, long m, long k) {
         dim("m", m);
-        dim("k", k);
-        long bytes = Require.values(m / 4 + (m % 4 == 0 ? 0 : 1), padded(k), 0);
-        if (!Require.fits("packed", packed, Type.I8, bytes)) {
-            throw Require.misfit("packed", packed, Type.I8, bytes, "m = " + m + " packed rows of k = " + k + " values");
+        padded(k);
+        long bytes;
+        try {
+            bytes = layout.bytes(m, k);
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException("m = " + m + ", k = " + k + " overflows 64 bits", e);
+        }
+        if (!Require.fits(name, packed, Type.I8, bytes)) {
+            throw Require.misfit(name, packed, Type.I8, bytes, "m = " + m + " packed rows of k = " + k + " values");
         }
     }
 

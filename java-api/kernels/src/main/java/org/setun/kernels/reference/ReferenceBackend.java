@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
@@ -81,6 +82,18 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void ternaryDensePack(MemorySegment codes, long m, long k, MemorySegment dense) {
+        TernaryChecks.densePack(codes, m, k, dense);
+        DenseTiles.pack(codes, m, k, dense);
+    }
+
+    @Override
+    public void ternaryDenseUnpack(MemorySegment dense, long m, long k, MemorySegment codes) {
+        TernaryChecks.denseUnpack(dense, m, k, codes);
+        DenseTiles.unpack(dense, m, k, codes);
+    }
+
+    @Override
     public void ternaryExpand(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment out) {
         TernaryChecks.expand(packed, m, k, gamma, out);
         ReferenceTernary.expand(packed, m, k, gamma, out);
@@ -113,12 +126,13 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
-    public void ternaryGemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+    public void ternaryGemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q,
+            MemorySegment step,
             MemorySegment sum, long n, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
             @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
-        TernaryChecks.gemm(packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
-        ReferenceTernary.gemm(packed, m, k, gamma, q, step, n, bias, activation, residual, y, ldy, acc);
+        TernaryChecks.gemm(layout, packed, m, k, gamma, q, step, sum, n, bias, residual, y, ldy, acc);
+        ReferenceTernary.gemm(layout, packed, m, k, gamma, q, step, n, bias, activation, residual, y, ldy, acc);
     }
 
     @Override

@@ -98,7 +98,7 @@ final class ReferenceCodecs {
         read(layout, data, m, k, codes);
     }
 
-    private static void requireTernary(MemorySegment codes, long m, long k) {
+    static void requireTernary(MemorySegment codes, long m, long k) {
         for (long i = 0; i < m * k; i++) {
             if (Math.abs(i8(codes, i)) > 1) {
                 throw new IllegalArgumentException("codes[" + i + "] = " + i8(codes, i) + " must be -1, 0 or 1");

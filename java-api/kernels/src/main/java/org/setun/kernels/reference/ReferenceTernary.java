@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
 import org.setun.kernels.GemmOps;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryOps;
 
 import static org.setun.kernels.reference.Segments.f32;
@@ -84,7 +85,8 @@ final class ReferenceTernary {
         }
     }
 
-    static void gemm(MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step, long n,
+    static void gemm(PackedLayout layout, MemorySegment packed, long m, long k, MemorySegment gamma, MemorySegment q, MemorySegment step,
+            long n,
             @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, @Nullable MemorySegment y, long ldy,
             @Nullable MemorySegment acc) {
         long kp = TernaryOps.paddedK(k);
@@ -93,7 +95,7 @@ final class ReferenceTernary {
             rows[t] = Segments.bytes(q, t * kp, k);
         }
         for (long o = 0; o < m; o++) {
-            byte[] codes = codes(packed, o, k);
+            byte[] codes = codes(layout, packed, o, k);
             for (int t = 0; t < n; t++) {
                 int dot = 0;
                 for (int i = 0; i < codes.length; i++) {
@@ -119,7 +121,7 @@ final class ReferenceTernary {
             rows[t] = Segments.floats(x, t * ldx, k);
         }
         for (long o = 0; o < m; o++) {
-            byte[] codes = codes(packed, o, k);
+            byte[] codes = codes(PackedLayout.PLANES, packed, o, k);
             for (int t = 0; t < n; t++) {
                 double dot = 0;
                 for (int i = 0; i < codes.length; i++) {
@@ -135,7 +137,7 @@ final class ReferenceTernary {
             long lddy, float beta, MemorySegment dx, long lddx) {
         double[][] sums = new double[Math.toIntExact(n)][Math.toIntExact(k)];
         for (long o = 0; o < m; o++) {
-            byte[] codes = codes(packed, o, k);
+            byte[] codes = codes(PackedLayout.PLANES, packed, o, k);
             for (int t = 0; t < n; t++) {
                 double gradient = Bf16.round(ReferenceGemm.element(element, dy, t * lddy + o));
                 for (int i = 0; i < codes.length; i++) {
@@ -152,11 +154,11 @@ final class ReferenceTernary {
         }
     }
 
-    private static byte[] codes(MemorySegment packed, long row, long k) {
-        TernaryLayout layout = TernaryLayout.planesOf64(k);
+    private static byte[] codes(PackedLayout layout, MemorySegment packed, long row, long k) {
+        TernaryLayout planes = TernaryLayout.planesOf64(k);
         byte[] codes = new byte[Math.toIntExact(k)];
         for (int i = 0; i < codes.length; i++) {
-            codes[i] = (byte) layout.code(packed, row, i);
+            codes[i] = (byte) (layout == PackedLayout.DENSE ? DenseTiles.code(packed, k, row, i) : planes.code(packed, row, i));
         }
         return codes;
     }

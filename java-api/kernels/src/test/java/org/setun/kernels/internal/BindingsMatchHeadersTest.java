@@ -21,6 +21,7 @@ import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.MemoryWalk;
 import org.setun.kernels.NnOps;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryFormat;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -87,6 +88,9 @@ class BindingsMatchHeadersTest {
         for (TernaryFormat format : TernaryFormat.values()) {
             java.put("SETUN_TERNARY_" + format.name(), (long) format.code());
         }
+        for (PackedLayout layout : PackedLayout.values()) {
+            java.put("SETUN_TERNARY_LAYOUT_" + layout.name(), (long) layout.code());
+        }
         for (NnOps.Rope rope : NnOps.Rope.values()) {
             java.put("SETUN_ROPE_" + rope.name(), (long) rope.ordinal());
         }
@@ -109,6 +113,7 @@ class BindingsMatchHeadersTest {
             assertThat(NativeTernary.nativePaddedK(k)).isEqualTo(org.setun.kernels.TernaryOps.paddedK(k));
             for (long m : new long[]{0, 1, 3, 4, 5, 4096}) {
                 assertThat(NativeTernary.nativePackedBytes(m, k)).isEqualTo(org.setun.kernels.TernaryOps.packedBytes(m, k));
+                assertThat(NativeTernary.nativeDenseBytes(m, k)).isEqualTo(PackedLayout.DENSE.bytes(m, k));
                 for (TernaryFormat format : TernaryFormat.values()) {
                     long expected;
                     try {

@@ -7,6 +7,7 @@ import org.setun.conformance.cases.Operand.Type;
 import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.GemmOps.Element;
+import org.setun.kernels.PackedLayout;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
@@ -30,7 +31,12 @@ final class TernaryCases {
                 new Op("ternary_expand", e(3, 20), e(70, 4097), TernaryCases::expand),
                 new Op("quantize_rows", e(3, 20, 1), e(70, 9000, 9), TernaryCases::quantizeRows),
                 new Op("dequantize_rows", e(3, 20), e(70, 4097), TernaryCases::dequantizeRows),
-                new Op("ternary_gemm", e(5, 300, 2, 1), e(130, 4097, 70, 17), TernaryCases::gemm),
+                new Op("ternary_dense_pack", e(3, 20), e(70, 4097), TernaryCases::densePack),
+                new Op("ternary_dense_unpack", e(3, 20), e(70, 4097), TernaryCases::denseUnpack),
+                new Op("ternary_gemm", e(5, 300, 2, 1), e(130, 4097, 70, 17),
+                        (extents, filler) -> gemm(PackedLayout.PLANES, extents, filler)),
+                new Op("ternary_gemm:DENSE", e(5, 300, 2, 1), e(130, 4097, 70, 17),
+                        (extents, filler) -> gemm(PackedLayout.DENSE, extents, filler)),
                 new Op("ternary_gemm_f32", e(5, 300, 2, 1), e(130, 4097, 33, 9), TernaryCases::gemmF32),
                 new Op("ternary_gemm_backward", e(5, 300, 2, 1), e(1100, 700, 33, 15), TernaryCases::gemmBackward));
         Stream<Op> codecs = Stream.of(TernaryFormat.values()).flatMap(format -> Stream.of(
@@ -48,8 +54,16 @@ final class TernaryCases {
     }
 
     private static MemorySegment packed(MemorySegment codes, long m, long k) {
-        MemorySegment packed = OffHeap.bytes(TernaryOps.packedBytes(m, k));
-        REFERENCE.ternaryPack(codes, m, k, packed);
+        return packed(PackedLayout.PLANES, codes, m, k);
+    }
+
+    private static MemorySegment packed(PackedLayout layout, MemorySegment codes, long m, long k) {
+        MemorySegment packed = OffHeap.bytes(layout.bytes(m, k));
+        if (layout == PackedLayout.DENSE) {
+            REFERENCE.ternaryDensePack(codes, m, k, packed);
+        } else {
+            REFERENCE.ternaryPack(codes, m, k, packed);
+        }
         return packed;
     }
 
@@ -80,6 +94,21 @@ final class TernaryCases {
         long k = e[1];
         return matrix("ternary_unpack", m, k).in("packed", Type.I8, packed(filler.codes(m * k), m, k)).out("codes", Type.I8, m * k)
                 .call((b, s) -> b.ternaryUnpack(s.get("packed"), m, k, s.get("codes")));
+    }
+
+    private static Case densePack(int[] e, Filler filler) {
+        long m = e[0];
+        long k = e[1];
+        return matrix("ternary_dense_pack", m, k).in("codes", Type.I8, filler.codes(m * k))
+                .out("dense", Type.I8, PackedLayout.DENSE.bytes(m, k))
+                .call((b, s) -> b.ternaryDensePack(s.get("codes"), m, k, s.get("dense")));
+    }
+
+    private static Case denseUnpack(int[] e, Filler filler) {
+        long m = e[0];
+        long k = e[1];
+        return matrix("ternary_dense_unpack", m, k).in("dense", Type.I8, packed(PackedLayout.DENSE, filler.codes(m * k), m, k))
+                .out("codes", Type.I8, m * k).call((b, s) -> b.ternaryDenseUnpack(s.get("dense"), m, k, s.get("codes")));
     }
 
     private static Case expand(int[] e, Filler filler) {
@@ -144,7 +173,7 @@ final class TernaryCases {
     }
 
     /** The last extent chooses among bias, residual (a segment of its own, or y), raw sums, and gaps between rows. */
-    private static Case gemm(int[] e, Filler filler) {
+    private static Case gemm(PackedLayout layout, int[] e, Filler filler) {
         long m = e[0];
         long k = e[1];
         long n = e[2];
@@ -156,8 +185,9 @@ final class TernaryCases {
         Activation activation = Activation.values()[(int) ((m + n) % 3)];
         MemorySegment q = filler.int8Rows(n, k, kp);
         Case made = new Case("ternary_gemm").scalar("m", m).scalar("k", k).scalar("n", n).scalar("ldy", ldy)
-                .scalar("activation", (long) activation.code())
-                .in("packed", Type.I8, packed(filler.codes(m * k), m, k)).in("gamma", Type.F32, filler.floats(1)).in("q", Type.I8, q)
+                .scalar("activation", (long) activation.code()).scalar("layout", (long) layout.code())
+                .in("packed", Type.I8, packed(layout, filler.codes(m * k), m, k)).in("gamma", Type.F32, filler.floats(1))
+                .in("q", Type.I8, q)
                 .in("step", Type.F32, filler.floats(n)).in("sum", Type.I32, sums(q, n, k, kp));
         if ((variant & 8) != 0) {
             made.in("bias", Type.F32, filler.floats(m));
@@ -173,7 +203,7 @@ final class TernaryCases {
         if (!withY || (variant & 6) == 4) {
             made.out("acc", Type.I32, n * m);
         }
-        return made.call((b, s) -> b.ternaryGemm(s.get("packed"), m, k, s.get("gamma"), s.get("q"), s.get("step"), s.get("sum"), n,
+        return made.call((b, s) -> b.ternaryGemm(layout, s.get("packed"), m, k, s.get("gamma"), s.get("q"), s.get("step"), s.get("sum"), n,
                 s.get("bias"), activation, inPlace ? s.get("y") : s.get("residual"), s.get("y"), ldy, s.get("acc")));
     }
 
