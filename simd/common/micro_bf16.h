@@ -36,18 +36,18 @@ typedef bf16 bf_value;
 VF_INLINE void bf_tiles_begin(void) {}
 VF_INLINE void bf_tiles_end(void) {}
 
-/* acc[i][*] = sum over p < k of a[i*lda + p] * B[p][*]. The values of acc before do not matter. */
-VF_INLINE void bf_product(int64_t k, const bf_value *a, int64_t lda, const bf_value *b, vf acc[BF_ROWS][BF_VECS]) {
+/* acc[i][*] = sum over p < k of a[i*lda + p] * B[p][*]. The values of acc before do not matter. rows: a constant up to BF_ROWS. */
+VF_INLINE void bf_product_rows(const int rows, int64_t k, const bf_value *a, int64_t lda, const bf_value *b, vf (*acc)[BF_VECS]) {
     __m512 sum[BF_ROWS][BF_VECS];
 #pragma GCC unroll 16
-    for (int i = 0; i < BF_ROWS; i++) {
+    for (int i = 0; i < rows; i++) {
         sum[i][0] = _mm512_setzero_ps();
         sum[i][1] = _mm512_setzero_ps();
     }
     for (int64_t p = 0; p < k; p += 2, a += 2, b += 2 * BF_COLS) {
         __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + BF_COLS);
 #pragma GCC unroll 16
-        for (int i = 0; i < BF_ROWS; i++) {
+        for (int i = 0; i < rows; i++) {
             int32_t pair;
             memcpy(&pair, a + i * lda, sizeof pair);
             __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
@@ -56,10 +56,14 @@ VF_INLINE void bf_product(int64_t k, const bf_value *a, int64_t lda, const bf_va
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < BF_ROWS; i++) {
+    for (int i = 0; i < rows; i++) {
         acc[i][0] = sum[i][0];
         acc[i][1] = sum[i][1];
     }
+}
+
+VF_INLINE void bf_product(int64_t k, const bf_value *a, int64_t lda, const bf_value *b, vf acc[BF_ROWS][BF_VECS]) {
+    bf_product_rows(BF_ROWS, k, a, lda, b, acc);
 }
 
 #endif

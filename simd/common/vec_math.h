@@ -46,6 +46,31 @@ VF_INLINE vf vf_exp_fixed(vf x) {
     return p * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
 }
 
+/* 2^x with a relative error below 2^-18, for what is rounded to bf16 afterwards; denormal results within 2 of the smallest denormals; +inf
+ * gives +inf (so does x >= 128), -inf gives 0, NaN gives NaN. With f = x - floor(x), 2^f is the polynomial of degree 4 whose largest
+ * relative error on [0, 1] is least (2^-18.5). */
+VF_INLINE vf vf_exp2_near(vf x) {
+#if defined(__AVX512F__)
+    vf f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); /* 0 for infinities, which scalef then knows */
+#else
+    x = vf_min(vf_set1(129.0f), vf_max(vf_set1(-152.0f), x)); /* the second operand is kept if it is NaN */
+    vf n = vf_round(x - vf_set1(0.5f));
+    vf f = x - n;
+#endif
+    vf p = vf_set1(0x1.bb7cd4p-7f);
+    p = vf_fma(p, f, vf_set1(0x1.aa13fp-5f));
+    p = vf_fma(p, f, vf_set1(0x1.ee798ap-3f));
+    p = vf_fma(p, f, vf_set1(0x1.62d166p-1f));
+    p = vf_fma(p, f, vf_set1(0x1.00002cp+0f));
+#if defined(__AVX512F__)
+    return _mm512_scalef_ps(p, x);
+#else
+    vi whole = vi_from_integral(n);
+    vi half = whole >> 1;
+    return p * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
+#endif
+}
+
 /* sum of a[i] * b[i] in 4 * VF_LANES running sums: |error| <= (n / (4 * VF_LANES) + 8) * 2^-24 * sum|a b|. */
 VF_INLINE float vf_dot(const float *a, const float *b, int64_t n) {
     vf s0 = vf_set1(0), s1 = s0, s2 = s0, s3 = s0;

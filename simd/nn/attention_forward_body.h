@@ -1,9 +1,6 @@
 /* Attention forward: blocks of queries meet blocks of keys; the softmax is kept running per query (Milakov & Gimelshein, arXiv
  * 1805.02867; Dao et al., arXiv 2205.14135). */
 
-/* With fewer queries than this (decoding), keys and values are read once, in place, instead of being packed. */
-enum { FEW_QUERIES = 4 };
-
 typedef struct softmax_state {
     float *highest, *shift, *sum, *decay; /* of each query: running maximum and sum; the new maximum and e^(old - new) */
 } softmax_state;

@@ -8,6 +8,9 @@
 /* Blocks of queries and keys that attention works on. The long side is the one that stays while the other is packed again and again. */
 enum { FORWARD_QUERIES = 128, FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, ATTENTION_MAX_HEAD_DIM = 1 << 16 };
 
+/* With fewer queries than this (decoding), keys and values are read once, in place, instead of being packed. */
+enum { FEW_QUERIES = 4 };
+
 /* fp32 values that a row of head_dim values takes in scratch: whole register blocks of every tier. */
 static inline int64_t attention_width(int64_t head_dim) { return (head_dim + 31) / 32 * 32; }
 

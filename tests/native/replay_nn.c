@@ -89,6 +89,7 @@ static setun_attention_args attention_of(replay_case *c) {
                                   .kv_heads = I(kv_heads),
                                   .head_dim = I(head_dim),
                                   .scale = F(scale),
+                                  .precision = (int32_t)I(precision),
                                   .q = P(q),
                                   .ldq = I(ldq),
                                   .k = P(k),

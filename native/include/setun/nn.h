@@ -51,12 +51,13 @@ typedef struct setun_rope_args {
 } setun_rope_args;
 SETUN_API setun_status setun_rope(setun_context *context, const setun_rope_args *args);
 
+enum { SETUN_PRECISION_F32 = 0, SETUN_PRECISION_BF16 = 1 };
 typedef struct setun_attention_args {
     uint64_t size;
     int64_t batch, t, s;               /* t queries attend to s keys each; query i sees keys 0 .. i + s - t (causal); s >= t */
     int64_t heads, kv_heads, head_dim; /* heads % kv_heads == 0; kv head of head h is h / (heads / kv_heads) */
     float scale;                       /* usually 1/sqrt(head_dim) */
-    int32_t reserved;
+    int32_t precision;                 /* SETUN_PRECISION_F32 or SETUN_PRECISION_BF16 */
     const float *q; /* [batch][t][ldq]: head h at h*head_dim */
     int64_t ldq;
     const float *k, *v; /* [batch][s][ldkv] */
@@ -68,9 +69,16 @@ typedef struct setun_attention_args {
     float *dq;               /* backward: [batch][t][ldq], written */
     float *dk, *dv;          /* backward: laid out as k and v, written */
 } setun_attention_args;
-/* No t*s matrix is stored: scores live in blocks. lse: error e = (head_dim + 4) u * scale * sum|q k| + (s/16 + 16) u; out: 2 e times the
+/* SETUN_PRECISION_F32, with u = 2^-24. No t*s matrix is stored: scores live in blocks. lse: error e = (head_dim + 4) u * scale * sum|q k| + (s/16 + 16) u; out: 2 e times the
  * largest |v|; gradients: about 8 e times the sum of their terms' sizes. A NaN or Inf in a value row may also reach earlier queries of
- * its block. */
+ * its block.
+ *
+ * SETUN_PRECISION_BF16, with r = 2^-8: scale * q, k, v, dout, the weights p and their gradients ds are rounded to bf16 where a product
+ * reads them; everything else is fp32 as above, e^x within 2^-18. A score errs by E = (2.01 r + (head_dim + 6) u) * scale * sum|q k|, so
+ * lse: E + e; a weight, relatively, by w = exp(2 E) - 1 + 2^-17 + e; out: (w + 2.01 r (1 + w)) * sum(p |v|); gradients: docs/numerics.md.
+ * Operands, products and sums below 2^-126 may count as 0. Fewer than 4 queries (decoding) are computed in fp32. The memory it takes
+ * besides: forward one bf16 copy of k and v; backward four of q, and up to four of q in fp32 (twice the bf16 copies on tiers that cannot
+ * multiply bf16). */
 SETUN_API setun_status setun_attention_forward(setun_context *context, const setun_attention_args *args);
 SETUN_API setun_status setun_attention_backward(setun_context *context, const setun_attention_args *args);
 

@@ -1,5 +1,5 @@
-/* vf_exp and vf_exp_fixed of the tier that this file is compiled for: 2 ulp over the whole range, special values, and the partial loads
- * and stores. */
+/* vf_exp, vf_exp_fixed and vf_exp2_near of the tier that this file is compiled for: their errors over the whole range, special values; and
+ * the partial loads and stores. */
 #include "harness.h"
 
 #include "simd/common/vec_math.h"
@@ -32,6 +32,33 @@ static void test_accuracy(void) {
         }
     }
     printf("%d lanes: worst error of %s %.3f ulp\n", VF_LANES, fixed ? "vf_exp_fixed" : "vf_exp", worst);
+}
+
+static float exp2_of(float x) { return vf_exp2_near(vf_set1(x))[VF_LANES - 1]; }
+
+static void test_exp2(void) {
+    double worst = 0;
+    for (uint32_t bits = 0; bits < 0x43180000u; bits += 487) { /* 0 .. 152 */
+        uint32_t pair[2] = {bits, bits | 0x80000000u};
+        for (int sign = 0; sign < 2; sign++) {
+            float x;
+            memcpy(&x, &pair[sign], sizeof x);
+            double exact = exp2((double)x);
+            float actual = exp2_of(x);
+            if (x >= 128) {
+                EXPECT(isinf(actual) && actual > 0, "exp2(%g) = %g", (double)x, (double)actual);
+            } else if (exact < 0x1p-126) {
+                EXPECT(fabs((double)actual - exact) <= 0x1p-148 + exact * 0x1p-18, "exp2(%.9g) = %.9g", (double)x, (double)actual);
+            } else {
+                double error = fabs((double)actual / exact - 1);
+                EXPECT(error < 0x1p-18, "exp2(%.9g) = %.9g is off by %g", (double)x, (double)actual, error);
+                worst = fmax(worst, error);
+            }
+        }
+    }
+    printf("%d lanes: worst relative error of exp2 %.3g\n", VF_LANES, worst);
+    EXPECT(isinf(exp2_of(INFINITY)) && exp2_of(-INFINITY) == 0 && isnan(exp2_of(NAN)), "special values of exp2");
+    EXPECT(exp2_of(3e38f) == INFINITY && exp2_of(-3e38f) == 0, "exp2 far out");
 }
 
 static void test_special_values(void) {
@@ -81,6 +108,7 @@ int main(void) {
         test_accuracy();
         test_special_values();
     }
+    test_exp2();
     test_partial_vectors();
     return 0;
 }

@@ -23,7 +23,7 @@ public final class NativeNn implements NnOps {
             JAVA_INT.withName("inverse"), JAVA_INT.withName("reserved"));
     private static final Struct ATTENTION_ARGS = Downcalls.struct("setun_attention_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("batch"), JAVA_LONG.withName("t"), JAVA_LONG.withName("s"), JAVA_LONG.withName("heads"),
-            JAVA_LONG.withName("kv_heads"), JAVA_LONG.withName("head_dim"), JAVA_FLOAT.withName("scale"), JAVA_INT.withName("reserved"),
+            JAVA_LONG.withName("kv_heads"), JAVA_LONG.withName("head_dim"), JAVA_FLOAT.withName("scale"), JAVA_INT.withName("precision"),
             ADDRESS.withName("q"), JAVA_LONG.withName("ldq"), ADDRESS.withName("k"), ADDRESS.withName("v"), JAVA_LONG.withName("ldkv"),
             JAVA_LONG.withName("kv_batch_stride"), ADDRESS.withName("out"), ADDRESS.withName("lse"), ADDRESS.withName("dout"),
             ADDRESS.withName("dq"), ADDRESS.withName("dk"), ADDRESS.withName("dv"));
@@ -128,8 +128,9 @@ public final class NativeNn implements NnOps {
             @Nullable MemorySegment lse, @Nullable MemorySegment dout, @Nullable MemorySegment dq, @Nullable MemorySegment dk,
             @Nullable MemorySegment dv) {
         return Arguments.begin(ATTENTION_ARGS).i64(shape.batch()).i64(shape.queries()).i64(shape.keys()).i64(shape.heads())
-                .i64(shape.kvHeads()).i64(shape.headDim()).f32(shape.scale()).i32(0).pointer(q).i64(shape.ldq()).pointer(k).pointer(v)
-                .i64(shape.ldkv()).i64(shape.kvBatchStride()).pointer(out).pointer(lse).pointer(dout).pointer(dq).pointer(dk).pointer(dv);
+                .i64(shape.kvHeads()).i64(shape.headDim()).f32(shape.scale()).i32(shape.precision().ordinal()).pointer(q)
+                .i64(shape.ldq()).pointer(k).pointer(v).i64(shape.ldkv()).i64(shape.kvBatchStride()).pointer(out).pointer(lse)
+                .pointer(dout).pointer(dq).pointer(dk).pointer(dv);
     }
 
     @Override

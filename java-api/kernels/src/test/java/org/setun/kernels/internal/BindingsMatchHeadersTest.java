@@ -97,6 +97,9 @@ class BindingsMatchHeadersTest {
         for (Activation activation : Activation.values()) {
             java.put("SETUN_ACTIVATION_" + activation.name(), (long) activation.code());
         }
+        for (NnOps.Precision precision : NnOps.Precision.values()) {
+            java.put("SETUN_PRECISION_" + precision.name(), (long) precision.ordinal());
+        }
         for (NnOps.Glu glu : NnOps.Glu.values()) {
             java.put("SETUN_GLU_" + glu.name(), (long) glu.ordinal());
         }

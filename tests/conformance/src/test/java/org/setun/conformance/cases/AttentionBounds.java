@@ -3,12 +3,13 @@ package org.setun.conformance.cases;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.setun.kernels.NnOps.Attention;
+import org.setun.kernels.NnOps.Precision;
 import org.setun.testsupport.OffHeap;
 
 /**
  * Error bounds of attention, following the roundings from the scores to each output (docs/numerics.md). With d the head size, s the keys
  * that a query sees, u = 2^-24: a score errs by e = (d+2) u scale sum|q k|; a weight p relatively by w = 2 max e + (s + 12) u; the rest
- * are sums of such terms. Where an input is not finite, results that do not depend on it are unbounded too: kernels multiply whole blocks,
+ * are sums of such terms. In bf16 two operands of a product bring 2r + r^2, r = 2^-8, and an exponential 2^-18. Where an input is not finite, results that do not depend on it are unbounded too: kernels multiply whole blocks,
  * masked weights of 0 included, so that a NaN may spread in its block.
  */
 final class AttentionBounds {
@@ -18,13 +19,18 @@ final class AttentionBounds {
     }
 
     private static final double U = Bounds.U;
-    private static final double TINY = 1e-38;
+
+    /** What underflow may cost a term: bf16 products flush denormals. */
+    private static final double TINY = 0x1p-124;
 
     private final Attention a;
     private final float[] q;
     private final float[] k;
     private final float[] v;
     private final int d;
+    /** Relative error of a product of two rounded operands. */
+    private final double rounding;
+    private final double exponential;
     private final double[] out;
     private final double[] lse;
 
@@ -34,6 +40,9 @@ final class AttentionBounds {
         this.k = OffHeap.toFloats(k);
         this.v = OffHeap.toFloats(v);
         this.d = (int) a.headDim();
+        boolean bf16 = a.precision() == Precision.BF16;
+        this.rounding = bf16 ? 2 * 0x1p-8 + 0x1p-16 + 4 * U : 0;
+        this.exponential = bf16 ? 0x1p-18 : 0;
         this.out = new double[(int) (a.batch() * a.queries() * a.heads() * d)];
         this.lse = new double[(int) (a.batch() * a.heads() * a.queries())];
         forEachQuery(this::forward);
@@ -88,7 +97,7 @@ final class AttentionBounds {
             double weight = Math.exp(row.scores[j] - max) / sum;
             for (int i = 0; i < d; i++) {
                 double term = weight * Math.abs(v[row.key(j) + i]);
-                out[row.output + i] += term * (2 * row.weightError() + (row.scores.length + 4) * U) + TINY;
+                out[row.output + i] += term * (2 * row.weightError() * (1 + rounding) + rounding + (row.scores.length + 4) * U) + TINY;
             }
         }
         lse[row.logSum] = row.weightError() + 4 * U * (Math.abs(max) + Math.log(sum)) + TINY;
@@ -114,12 +123,13 @@ final class AttentionBounds {
             double weight = Math.exp(row.scores[j] - l[row.logSum]);
             double weightError = 2 * row.weightError() + 2 * U * Math.abs(l[row.logSum]) + U * Math.abs(row.scores[j]);
             double score = Math.abs(weight * (product - dot));
-            double scoreError = score * weightError + weight * (d + 4) * U * (productMagnitude + magnitude);
-            double total = a.scale() * (scoreError + score * terms * U);
+            double factorError = (d + 4) * U * (productMagnitude + magnitude) + rounding * productMagnitude;
+            double scoreError = score * weightError + weight * (1 + weightError) * factorError;
+            double total = a.scale() * (scoreError + (score + scoreError) * (rounding + terms * U));
             for (int i = 0; i < d; i++) {
                 bounds.dq[row.query + i] += total * Math.abs(k[key + i]) + TINY;
                 bounds.dk[key + i] += total * Math.abs(q[row.query + i]) + TINY;
-                bounds.dv[key + i] += weight * Math.abs(g[row.output + i]) * (weightError + terms * U) + TINY;
+                bounds.dv[key + i] += weight * Math.abs(g[row.output + i]) * (weightError + (1 + weightError) * (rounding + terms * U)) + TINY;
             }
         }
     }
@@ -162,7 +172,7 @@ final class AttentionBounds {
                     scores[j] += term;
                     magnitude += Math.abs(term);
                 }
-                scoreError = Math.max(scoreError, (d + 3) * U * magnitude);
+                scoreError = Math.max(scoreError, ((d + 3) * U + rounding) * magnitude);
             }
         }
 
@@ -172,7 +182,7 @@ final class AttentionBounds {
 
         /** Relative error of a softmax weight. */
         double weightError() {
-            return 2 * scoreError + (scores.length + Bounds.FUNCTION) * U;
+            return Math.expm1(2 * scoreError) + (scores.length + Bounds.FUNCTION) * U + 2 * exponential;
         }
     }
 }

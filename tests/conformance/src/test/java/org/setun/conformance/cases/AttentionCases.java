@@ -5,6 +5,7 @@ import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
 import org.setun.kernels.Backend;
 import org.setun.kernels.NnOps.Attention;
+import org.setun.kernels.NnOps.Precision;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
 
@@ -16,11 +17,16 @@ final class AttentionCases {
     private AttentionCases() {
     }
 
-    /** Extents: batch, queries, keys beyond the queries, kv heads, heads per kv head, head size, and whether rows have gaps. */
+    /** Extents: batch, queries, keys beyond the queries, kv heads, heads per kv head, head size, whether rows have gaps, and the precision. */
     static Stream<Op> ops() {
-        int[] small = {1, 5, 0, 1, 2, 8, 0};
-        return Stream.of(new Op("attention_forward", small, new int[]{3, 129, 257, 3, 4, 128, 1}, AttentionCases::forward),
-                new Op("attention_backward", small, new int[]{2, 65, 65, 2, 3, 64, 1}, AttentionCases::backward));
+int[] f32 = {1, 5, 0, 1, 2, 8, 0, 0};
+int[] bf16 = {1, 5, 0, 1, 2, 8, 0, 1};
+int[] mostForward = {3, 129, 257, 3, 4, 128, 1, 1};
+int[] mostBackward = {2, 65, 65, 2, 3, 64, 1, 1};
+return Stream.of(new Op("attention_forward", f32, mostForward, AttentionCases::forward),
+        new Op("attention_forward:bf16", bf16, mostForward, AttentionCases::forward),
+        new Op("attention_backward", f32, mostBackward, AttentionCases::backward),
+        new Op("attention_backward:bf16", bf16, mostBackward, AttentionCases::backward));
     }
 
     private static Attention shape(int[] e) {
@@ -30,13 +36,13 @@ final class AttentionCases {
         long keys = (long) e[1] + e[2];
         long ldkv = kvHeads * headDim + e[6];
         return new Attention(e[0], e[1], keys, heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim)), heads * headDim + e[6], ldkv,
-                e[6] == 0 ? 0 : keys * ldkv + 5);
+                e[6] == 0 ? 0 : keys * ldkv + 5, Precision.values()[e[7]]);
     }
 
     private static Case scalars(String op, Attention a) {
         return new Case(op).scalar("batch", a.batch()).scalar("t", a.queries()).scalar("s", a.keys()).scalar("heads", a.heads())
                 .scalar("kv_heads", a.kvHeads()).scalar("head_dim", a.headDim()).scalar("scale", a.scale()).scalar("ldq", a.ldq())
-                .scalar("ldkv", a.ldkv()).scalar("kv_batch_stride", a.kvBatchStride());
+                .scalar("ldkv", a.ldkv()).scalar("kv_batch_stride", a.kvBatchStride()).scalar("precision", a.precision().ordinal());
     }
 
     private static long keyValues(Attention a) {

@@ -1,0 +1,2 @@
+#define ATTENTION_BF16 setun_attention_bf16_avx512bf16
+#include "simd/nn/attention_bf16_body.h"
