@@ -50,11 +50,17 @@ static setun_status check(setun_context *context, const setun_attention_args *ar
     return SETUN_OK;
 }
 
-/* Late blocks of queries see more keys: they go first, so that threads end together. */
+/* 0, n-1, 1, n-2, ...: where work grows or falls along n items, neighbours in this order hold the same work together. Threads have contiguous
+ * shares of the tasks, and tasks of one head lie together because they read the same keys. */
+static int64_t folded(int64_t i, int64_t n) { return i % 2 == 0 ? i / 2 : n - 1 - i / 2; }
+
+/* Late blocks of queries see more keys. */
+static int64_t forward_block(const attention_job *job, int64_t task) { return job->blocks - 1 - folded(task % job->blocks, job->blocks); }
+
 static void forward_task(void *arg, int64_t task, int32_t worker) {
     const attention_job *job = arg;
     const setun_attention_args *args = job->args;
-    int64_t sequences = args->batch * args->heads, block = job->blocks - 1 - task / sequences, sequence = task % sequences;
+    int64_t sequence = task / job->blocks, block = forward_block(job, task);
     job->kernels->attention_forward(args, sequence / args->heads, sequence % args->heads, block * FORWARD_QUERIES,
                                     job->scratch + worker * job->scratch_each);
 }
@@ -71,7 +77,7 @@ static void pack_keys_task(void *arg, int64_t task, int32_t worker) {
 static void forward_bf16_task(void *arg, int64_t task, int32_t worker) {
     const attention_job *job = arg;
     const setun_attention_args *args = job->args;
-    int64_t sequences = args->batch * args->heads, block = job->blocks - 1 - task / sequences, sequence = task % sequences;
+    int64_t sequence = task / job->blocks, block = forward_block(job, task);
     int64_t keys = sequence / (args->heads / args->kv_heads);
     job->bf16->forward(args, sequence / args->heads, sequence % args->heads, block * BF16_FORWARD_QUERIES,
                        job->packed + keys * job->packed_blocks * job->packed_values, job->scratch + worker * job->scratch_each);
@@ -127,7 +133,7 @@ static void pack_queries_task(void *arg, int64_t task, int32_t worker) {
 static void backward_task(void *arg, int64_t task, int32_t worker) {
     const attention_job *job = arg;
     const setun_attention_args *args = job->args;
-    int64_t sequences = args->batch * args->kv_heads, number = task / sequences, sequence = task % sequences;
+    int64_t sequence = task / job->parts, number = folded(task % job->parts, job->parts); /* early keys are seen by more queries */
     attention_part part = {.batch = sequence / args->kv_heads,
                            .kv_head = sequence % args->kv_heads,
                            .first_key = number * job->part_keys,
