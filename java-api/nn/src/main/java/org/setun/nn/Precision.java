@@ -5,7 +5,7 @@ public enum Precision {
     /** As they are. */
     FP32,
     /**
-     * Rounded to bf16, 8 significant bits: products of fp32 weights, and the gradients of all linear layers. Products of quantized weights are
+     * Rounded to bf16, 8 significant bits: products of fp32 weights, the gradients of all linear layers, and attention. Products of quantized weights are
      * what they are in fp32.
      */
     BF16

@@ -74,7 +74,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "stop after this many evaluations without a better one; 0 = never", min = 0) int patience,
             @Setting(value = "how much lower counts as better", min = 0) double minDelta,
             @Setting("also train a full-precision twin on the same batches") boolean twin,
-            @Setting("operands of matrix products: fp32, or bf16 with fp32 sums where weights are fp32 and in backward") Precision precision,
+            @Setting("operands of matrix products: fp32, or bf16 with fp32 sums where weights are fp32, in attention and in backward") Precision precision,
             @Setting("run one window at a time and accumulate: less memory for activations, the same update") boolean memoryEfficient,
             @Setting(value = "give up after this many steps in a row whose gradient is not finite", min = 1) int maxSkippedSteps,
             @Setting("what the model completes at each evaluation; empty = nothing") String samplePrompt,
