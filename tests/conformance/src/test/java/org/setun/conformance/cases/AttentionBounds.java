@@ -129,7 +129,8 @@ final class AttentionBounds {
             for (int i = 0; i < d; i++) {
                 bounds.dq[row.query + i] += total * Math.abs(k[key + i]) + TINY;
                 bounds.dk[key + i] += total * Math.abs(q[row.query + i]) + TINY;
-                bounds.dv[key + i] += weight * Math.abs(g[row.output + i]) * (weightError + (1 + weightError) * (rounding + terms * U)) + TINY;
+                bounds.dv[key + i] += weight * Math.abs(g[row.output + i]) * (weightError + (1 + weightError) * (rounding + terms * U))
+                        + TINY;
             }
         }
     }

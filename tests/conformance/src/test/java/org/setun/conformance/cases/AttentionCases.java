@@ -19,14 +19,14 @@ final class AttentionCases {
 
     /** Extents: batch, queries, keys beyond the queries, kv heads, heads per kv head, head size, whether rows have gaps, and the precision. */
     static Stream<Op> ops() {
-int[] f32 = {1, 5, 0, 1, 2, 8, 0, 0};
-int[] bf16 = {1, 5, 0, 1, 2, 8, 0, 1};
-int[] mostForward = {3, 129, 257, 3, 4, 128, 1, 1};
-int[] mostBackward = {2, 65, 65, 2, 3, 64, 1, 1};
-return Stream.of(new Op("attention_forward", f32, mostForward, AttentionCases::forward),
-        new Op("attention_forward:bf16", bf16, mostForward, AttentionCases::forward),
-        new Op("attention_backward", f32, mostBackward, AttentionCases::backward),
-        new Op("attention_backward:bf16", bf16, mostBackward, AttentionCases::backward));
+        int[] f32 = {1, 5, 0, 1, 2, 8, 0, 0};
+        int[] bf16 = {1, 5, 0, 1, 2, 8, 0, 1};
+        int[] mostForward = {3, 129, 257, 3, 4, 128, 1, 1};
+        int[] mostBackward = {2, 65, 65, 2, 3, 64, 1, 1};
+        return Stream.of(new Op("attention_forward", f32, mostForward, AttentionCases::forward),
+                new Op("attention_forward:bf16", bf16, mostForward, AttentionCases::forward),
+                new Op("attention_backward", f32, mostBackward, AttentionCases::backward),
+                new Op("attention_backward:bf16", bf16, mostBackward, AttentionCases::backward));
     }
 
     private static Attention shape(int[] e) {
