@@ -180,6 +180,11 @@ final class GgmlLibrary {
         invoke(set, tensor, source, 0L, byteCount);
     }
 
+    /** Tells the lookup-table kernels of bitnet.cpp about a weight whose data is in place, as its model loader does. */
+    void prepareTables(MemorySegment tensor) {
+        invoke(require("ggml_bitnet_transform_tensor", FunctionDescriptor.ofVoid(ADDRESS)), tensor);
+    }
+
     void freeBuffer(MemorySegment buffer) {
         invoke(freeBuffer, buffer);
     }

@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 final class GgmlProduct implements AutoCloseable {
 
     private static final int F32 = 0;
+    private static final int I8 = 24;
     private static final long NODES = 8;
     private static final long ROOM_PER_COPY = 16 << 10;
 
@@ -40,9 +41,14 @@ final class GgmlProduct implements AutoCloseable {
         for (int i = 0; i < weights.length; i++) {
             weights[i] = library.newTensor(weightContext, format.type(), shape.k(), shape.m());
         }
-        weightBuffer = library.allocate(weightContext, bufferType());
+        weightBuffer = format.packedHere() ? place(weights, quantized.byteSize()) : library.allocate(weightContext, bufferType());
         for (MemorySegment w : weights) {
-            library.set(w, quantized, quantized.byteSize());
+            if (format.packedHere()) {
+                library.data(w).reinterpret(quantized.byteSize()).copyFrom(quantized);
+                library.prepareTables(w);
+            } else {
+                library.set(w, quantized, quantized.byteSize());
+            }
         }
 
         productContext = library.newContext(room);
@@ -62,12 +68,32 @@ final class GgmlProduct implements AutoCloseable {
     }
 
     private MemorySegment quantize(Problem.Shape shape) {
+        if (format.packedHere()) {
+            MemorySegment packed = arena.allocate(Tl2Packing.stride(shape.m(), shape.k()), 64);
+            Tl2Packing.pack(problem.codes(), shape.m(), shape.k(), Problem.GAMMA, packed);
+            return packed;
+        }
         MemorySegment context = library.newContext(ROOM_PER_COPY);
         try (Arena scope = Arena.ofConfined()) {
             long bytes = library.bytes(library.newTensor(context, format.type(), shape.k(), shape.m()));
             MemorySegment result = arena.allocate(bytes, 64);
             library.quantize(format.type(), problem.weights(scope), result, shape.m(), shape.k());
             return result;
+        } finally {
+            library.freeContext(context);
+        }
+    }
+
+    /** Puts weights that own more bytes than their tensors know of one behind the other. */
+    private MemorySegment place(MemorySegment[] weights, long stride) {
+        MemorySegment context = library.newContext(ROOM_PER_COPY);
+        try {
+            MemorySegment room = library.newTensor(context, I8, stride, weights.length + 1);
+            MemorySegment buffer = library.allocate(context, library.cpuBufferType());
+            for (int i = 0; i < weights.length; i++) {
+                library.place(buffer, weights[i], library.data(room).asSlice(i * stride, 0));
+            }
+            return buffer;
         } finally {
             library.freeContext(context);
         }

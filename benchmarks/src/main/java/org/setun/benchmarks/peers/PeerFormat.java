@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 enum PeerFormat {
     TQ2_0(Peer.LLAMA_CPP, 35), TQ1_0(Peer.LLAMA_CPP, 34), Q4_0(Peer.LLAMA_CPP, 2), //
     IQ2_BN(Peer.IK_LLAMA_CPP, 135), IQ2_BN_R4(Peer.IK_LLAMA_CPP, 335), //
-    I2_S(Peer.BITNET_CPP, 36);
+    I2_S(Peer.BITNET_CPP, 36), TL2(Peer.BITNET_CPP, 39);
 
     private static final int Q4_0_BLOCK = 32;
     private static final int Q4_0_BYTES = 18;
@@ -33,6 +33,11 @@ enum PeerFormat {
     /** Whether the peer rearranges such weights as it loads them ({@code CPU_REPACK} buffers), as its own programs let it do. */
     boolean repacked() {
         return this == Q4_0;
+    }
+
+    /** Whether the peer's C interface cannot make this format, so that it is packed here and put where its kernels look for it. */
+    boolean packedHere() {
+        return this == TL2;
     }
 
     /** The value of weight {@code i} of a quantized matrix whose ternary values were {@code exact}. Only Q4_0 cannot hold all of them. */

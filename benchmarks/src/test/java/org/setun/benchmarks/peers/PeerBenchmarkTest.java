@@ -118,6 +118,28 @@ class PeerBenchmarkTest {
     }
 
     @Test
+    void tl2HoldsIndicesAndSignsWhereItsKernelsReadThem() {
+        try (Arena arena = Arena.ofConfined()) {
+            long m = 256;
+            long k = 128; // one block of 96 in threes, one of 32 in twos
+            MemorySegment codes = arena.allocate(m * k);
+            MemorySegment packed = arena.allocate(Tl2Packing.stride(m, k), 64);
+            codes.set(ValueLayout.JAVA_BYTE, 9 * k + 15, (byte) 1); // row 9, group 5 of threes: 9
+            codes.set(ValueLayout.JAVA_BYTE, (128 + 40) * k + 95, (byte) -1); // second tile, group 31: -1
+            codes.set(ValueLayout.JAVA_BYTE, 2 * k + 96 + 30, (byte) 1); // row 2, group 15 of twos: 3
+            Tl2Packing.pack(codes, m, k, 0.5f, packed);
+            long signs = m * 96 / 6;
+            long twos = signs + m * 96 / 24;
+            assertThat(packed.get(ValueLayout.JAVA_BYTE, 2 * 32 + 17)).isEqualTo((byte) 9);
+            assertThat(packed.get(ValueLayout.JAVA_BYTE, (4 + 1) * 512 + 15 * 32 + 16)).isEqualTo((byte) 1);
+            assertThat(packed.get(ValueLayout.JAVA_SHORT_UNALIGNED, signs + ((4 + 1) * 4 + 3) * 32 + 8 * 2)).isEqualTo((short) 2);
+            assertThat(packed.get(ValueLayout.JAVA_BYTE, twos + 7 * 32 + 2)).isEqualTo((byte) (4 << 4 | 7));
+            assertThat(packed.get(ValueLayout.JAVA_BYTE, twos + 6 * 32 + 2)).isEqualTo((byte) (4 << 4 | 4));
+            assertThat(packed.get(ValueLayout.JAVA_FLOAT, m * k / 4)).isEqualTo(0.5f);
+        }
+    }
+
+    @Test
     void sidesAreTimedInTurn() {
         List<String> calls = new ArrayList<>();
         List<Integer> indices = new ArrayList<>();
