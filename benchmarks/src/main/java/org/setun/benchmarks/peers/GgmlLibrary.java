@@ -195,8 +195,10 @@ final class GgmlLibrary {
 
     /** The buffer type that rearranges weights for this CPU, found as the peer's own model loader finds it. */
     MemorySegment repackBufferType(MemorySegment backend) {
-        MemorySegment device = pointer(require("ggml_backend_get_device", FunctionDescriptor.of(ADDRESS, ADDRESS)), "ggml_backend_get_device", backend);
-        MemorySegment registry = pointer(require("ggml_backend_dev_backend_reg", FunctionDescriptor.of(ADDRESS, ADDRESS)), "ggml_backend_dev_backend_reg", device);
+        MemorySegment device = pointer(require("ggml_backend_get_device", FunctionDescriptor.of(ADDRESS, ADDRESS)),
+                "ggml_backend_get_device", backend);
+        MemorySegment registry = pointer(require("ggml_backend_dev_backend_reg", FunctionDescriptor.of(ADDRESS, ADDRESS)),
+                "ggml_backend_dev_backend_reg", device);
         MethodHandle name = require("ggml_backend_buft_name", FunctionDescriptor.of(ADDRESS, ADDRESS));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment extra = pointer(require("ggml_backend_reg_get_proc_address", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS)),
@@ -222,7 +224,8 @@ final class GgmlLibrary {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment params = arena.allocate(THREADPOOL_PARAMS_ROOM, 16);
                 invoke(require("ggml_threadpool_params_init", FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT)), params, threads);
-                invoke(attach.get(), backend, pointer(require("ggml_threadpool_new", FunctionDescriptor.of(ADDRESS, ADDRESS)), "ggml_threadpool_new", params));
+                invoke(attach.get(), backend,
+                        pointer(require("ggml_threadpool_new", FunctionDescriptor.of(ADDRESS, ADDRESS)), "ggml_threadpool_new", params));
             }
         }
         return backend;

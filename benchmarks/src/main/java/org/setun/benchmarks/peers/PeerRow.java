@@ -36,7 +36,8 @@ record PeerRow(String peer, String format, long m, long k, long n, boolean cold,
         }
     }
 
-    static final String HEADER = String.format("%-12s %-9s %5s %5s %4s %-4s %2s %-10s %9s %9s %6s %6s %6s  %-11s %6s", "peer", "format", "m",
+    static final String HEADER = String.format("%-12s %-9s %5s %5s %4s %-4s %2s %-10s %9s %9s %6s %6s %6s  %-11s %6s", "peer", "format",
+            "m",
             "k", "n", "", "t", "our tier", "our us", "peer us", "GMAC/s", "GMAC/s", "ratio", "quartiles", "best");
 
     static PeerRow of(PeerFormat format, Problem.Shape shape, int threads, String tier, Duel duel) {

@@ -59,7 +59,8 @@ final class Tl2Packing {
             index((block * indexed / 2 + i / 2) * GROUP_ROWS + lane(row), i, Math.abs(value));
             if (value < 0) {
                 long half = row % GROUP_ROWS / (GROUP_ROWS / 2);
-                long signs = m * threes / 6 + ((block * indexed / LANES + i / LANES) * (GROUP_ROWS / 2) + row % (GROUP_ROWS / 2)) * Short.BYTES;
+                long signs = m * threes / 6
+                        + ((block * indexed / LANES + i / LANES) * (GROUP_ROWS / 2) + row % (GROUP_ROWS / 2)) * Short.BYTES;
                 short word = packed.get(ValueLayout.JAVA_SHORT_UNALIGNED, signs);
                 packed.set(ValueLayout.JAVA_SHORT_UNALIGNED, signs, (short) (word | 1 << 15 - 2 * (i % LANES) - half));
             }

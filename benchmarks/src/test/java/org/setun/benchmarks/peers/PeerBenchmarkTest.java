@@ -58,7 +58,8 @@ class PeerBenchmarkTest {
     @Test
     void anythingWrongWithALibraryIsSaid(@TempDir Path folder) throws Exception {
         Path absent = folder.resolve("absent.so");
-        assertThat(run("--ik", absent.toString())).isEqualTo(new Outcome(2, "", "peers: --ik: no such file: " + absent + System.lineSeparator()));
+        assertThat(run("--ik", absent.toString()))
+                .isEqualTo(new Outcome(2, "", "peers: --ik: no such file: " + absent + System.lineSeparator()));
 
         Path text = Files.writeString(folder.resolve("text.so"), "no library");
         Outcome unreadable = run("--bitnet", text.toString());
