@@ -1,6 +1,8 @@
 package org.setun.cli.bench;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.setun.kernels.NativeBackend;
@@ -17,6 +19,9 @@ final class JavaOverhead {
 
     private static final long K = 2560;
     private static final long LARGEST_M = 1 << 13;
+    private static final long POOL_BYTES = 16L << 20;
+    private static final long ALIGNMENT = 64;
+    private static final int CALIBRATIONS = 9;
     private static final double SAMPLE_NANOS = 5e5;
     private static final int LEAST_ROUNDS = 5;
 
@@ -34,18 +39,28 @@ final class JavaOverhead {
         private final Samples added = new Samples();
 
         Call(double targetMicros) {
-            double nanosPerRow = fromC(LARGEST_M / 4, 64) / (LARGEST_M / 4.0);
-            m = Math.clamp(Math.round(targetMicros * 1e3 / nanosPerRow / 16) * 16, 16, LARGEST_M);
+            Samples nanosPerRow = new Samples();
+            for (int i = 0; i < CALIBRATIONS; i++) {
+                nanosPerRow.add(fromC(LARGEST_M / 4, 10) / (LARGEST_M / 4.0));
+            }
+            m = Math.clamp(Math.round(targetMicros * 1e3 / nanosPerRow.median() / 16) * 16, 16, LARGEST_M);
             repeats = Math.max(10, (long) (SAMPLE_NANOS / (targetMicros * 1e3)));
         }
 
-        /** Once there and once back, so that a drift of the clock cancels out. */
+        /** Once there and once back, so that a drift of the clock cancels out; before that once for the caches. */
         void sample() {
-            double c = fromC(m, repeats);
-            double java = fromJava(m, repeats) + fromJava(m, repeats);
-            c += fromC(m, repeats);
-            fromC.add(c / 2);
-            added.add((java - c) / 2);
+            fromJava(m, 1);
+            fromC(m, 1);
+            boolean javaFirst = fromC.count() % 2 == 1;
+            double outer = time(javaFirst);
+            double inner = time(!javaFirst) + time(!javaFirst);
+            outer += time(javaFirst);
+            fromC.add((javaFirst ? inner : outer) / 2);
+            added.add((javaFirst ? outer - inner : inner - outer) / 2);
+        }
+
+        private double time(boolean java) {
+            return java ? fromJava(m, repeats) : fromC(m, repeats);
         }
     }
 
@@ -59,14 +74,16 @@ final class JavaOverhead {
 
     JavaOverhead(Operands operands) {
         backend = operands.backend();
-        packed = operands.bytes(TernaryOps.packedBytes(LARGEST_M, K));
+        SegmentAllocator pool = SegmentAllocator.slicingAllocator(operands.bytes(POOL_BYTES)); // one slab, as a MemoryPool has
+        packed = pool.allocate(TernaryOps.packedBytes(LARGEST_M, K), ALIGNMENT);
+        gamma = pool.allocate(Float.BYTES, ALIGNMENT);
+        q = pool.allocate(TernaryOps.paddedK(K), ALIGNMENT);
+        step = pool.allocate(Float.BYTES, ALIGNMENT);
+        sum = pool.allocate(Integer.BYTES, ALIGNMENT);
+        y = pool.allocate(LARGEST_M * Float.BYTES, ALIGNMENT);
         backend.ternaryPack(operands.codes(LARGEST_M * K), LARGEST_M, K, packed);
-        gamma = operands.floats(1, 0.02f);
-        q = operands.bytes(TernaryOps.paddedK(K));
-        step = operands.floats(1);
-        sum = operands.floats(1);
+        gamma.set(ValueLayout.JAVA_FLOAT, 0, 0.02f);
         backend.quantizeRows(operands.gaussian(K), 1, K, K, q, step, sum);
-        y = operands.floats(LARGEST_M);
     }
 
     /** One result for each of {@link #TARGETS}, in about {@code seconds}. */

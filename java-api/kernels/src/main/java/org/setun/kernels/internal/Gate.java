@@ -3,13 +3,14 @@ package org.setun.kernels.internal;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Counts the calls in flight on a context, refuses a second caller where only one is served, and keeps memory from going under a call. */
-final class Gate {
+final class Gate extends AtomicInteger {
+
+    private static final long serialVersionUID = 1;
 
     private static final int EXCLUSIVE = -1;
     private static final int CLOSED = -2;
 
     private final boolean single;
-    private final AtomicInteger state = new AtomicInteger();
 
     /** @param single true if one caller at a time is served */
     Gate(boolean single) {
@@ -18,7 +19,7 @@ final class Gate {
 
     void enter() {
         while (true) {
-            int now = state.get();
+            int now = get();
             if (now == CLOSED) {
                 throw closed();
             }
@@ -26,7 +27,7 @@ final class Gate {
                 throw new IllegalStateException("another call is in flight: a backend with workers serves one caller at a time"
                         + " (open it with threads = 0 to call it from many threads)");
             }
-            if (now >= 0 && state.compareAndSet(now, now + 1)) {
+            if (now >= 0 && compareAndSet(now, now + 1)) {
                 return;
             }
             Thread.onSpinWait(); // exclusive sections are short
@@ -34,13 +35,13 @@ final class Gate {
     }
 
     void leave() {
-        state.decrementAndGet();
+        decrementAndGet();
     }
 
     /** Begins a section in which no call runs. */
     void lock() {
-        while (!state.compareAndSet(0, EXCLUSIVE)) {
-            int now = state.get();
+        while (!compareAndSet(0, EXCLUSIVE)) {
+            int now = get();
             if (now == CLOSED) {
                 throw closed();
             }
@@ -53,16 +54,16 @@ final class Gate {
 
     /** Ends it. */
     void unlock() {
-        state.set(0);
+        set(0);
     }
 
     /** Ends it, and every later call fails. */
     void unlockClosed() {
-        state.set(CLOSED);
+        set(CLOSED);
     }
 
     boolean isClosed() {
-        return state.get() == CLOSED;
+        return get() == CLOSED;
     }
 
     private static IllegalStateException closed() {

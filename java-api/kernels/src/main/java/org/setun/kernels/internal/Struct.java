@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class Struct {
 
     private final StructLayout layout;
+    private final long bytes; // of the layout, at hand where every call looks
     private final @Nullable Class<?>[] carriers; // at each multiple of 4 bytes, the type of the field that starts there
     private final long end;
 
@@ -35,6 +36,7 @@ final class Struct {
         if (size > position) {
             members.add(MemoryLayout.paddingLayout(size - position));
         }
+        bytes = size;
         layout = MemoryLayout.structLayout(members.toArray(MemoryLayout[]::new)).withName(name);
         carriers = new @Nullable Class<?>[(int) (size / 4)];
         position = 0;
@@ -51,7 +53,7 @@ final class Struct {
     }
 
     long byteSize() {
-        return layout.byteSize();
+        return bytes;
     }
 
     /** Where the last field ends. */
