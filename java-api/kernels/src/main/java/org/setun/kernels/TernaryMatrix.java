@@ -11,7 +11,8 @@ import static org.setun.kernels.MatrixArguments.notFinite;
 import static org.setun.kernels.MatrixArguments.values;
 
 /**
- * A weight matrix {@code W[m][k]} with codes in {-1, 0, 1} and one scale, packed to 2 bits per weight for the kernels.
+ * A weight matrix {@code W[m][k]} with codes in {-1, 0, 1} and one scale, packed for the kernels: to 2 bits per weight, or, by
+ * {@link #to}, to 1.67.
  *
  * <p>{@link #matmul} quantizes each row of activations to int8 (absmax) and multiplies in integers: the same bits on every machine.
  * {@link #matmulF32} keeps activations in fp32.
@@ -25,13 +26,15 @@ public final class TernaryMatrix implements AutoCloseable {
     private final Setun setun;
     private final long m;
     private final long k;
+    private final PackedLayout layout;
     private final float gamma;
     private final Buffer buffer; // gamma in the first 64 bytes, then the packed codes
 
-    private TernaryMatrix(Setun setun, long m, long k, Buffer buffer) {
+    private TernaryMatrix(Setun setun, PackedLayout layout, long m, long k, Buffer buffer) {
         this.setun = setun;
         this.m = m;
         this.k = k;
+        this.layout = layout;
         this.buffer = buffer;
         gamma = scale().get(ValueLayout.JAVA_FLOAT, 0);
     }
@@ -45,7 +48,7 @@ public final class TernaryMatrix implements AutoCloseable {
     /** See {@link Setun#quantize(MemorySegment, long, long)}. */
     public static TernaryMatrix quantize(Setun setun, MemorySegment weights, long m, long k) {
         long bytes = atLeast("weights", weights, Float.BYTES, "m", m, "k", k);
-        return create(setun, m, k, (scale, packed) -> {
+        return create(setun, PackedLayout.PLANES, m, k, (scale, packed) -> {
             try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(weights, bytes))) {
                 MemorySegment w = staging.input(weights, bytes);
                 setun.backend().ternaryQuantizePack(w, m, k, packed, scale);
@@ -60,7 +63,7 @@ public final class TernaryMatrix implements AutoCloseable {
     public static TernaryMatrix ofCodes(Setun setun, MemorySegment codes, long m, long k, float gamma) {
         long bytes = atLeast("codes", codes, Byte.BYTES, "m", m, "k", k);
         finite("gamma", gamma);
-        return create(setun, m, k, (scale, packed) -> {
+        return create(setun, PackedLayout.PLANES, m, k, (scale, packed) -> {
             try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(codes, bytes))) {
                 setun.backend().ternaryPack(staging.input(codes, bytes), m, k, packed);
                 scale.set(ValueLayout.JAVA_FLOAT, 0, gamma);
@@ -87,7 +90,7 @@ public final class TernaryMatrix implements AutoCloseable {
                     "data has " + dataBytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have "
                             + format.bytes(m, k));
         }
-        return create(setun, m, k, (scale, packed) -> {
+        return create(setun, PackedLayout.PLANES, m, k, (scale, packed) -> {
             long room = Staging.roomIfCopied(data, dataBytes) + Staging.room(codeBytes) + Staging.room(scaleBytes);
             try (Staging staging = new Staging(setun.pool(), room)) {
                 MemorySegment codes = staging.piece(codeBytes);
@@ -112,6 +115,26 @@ public final class TernaryMatrix implements AutoCloseable {
     /** The scale: a weight is {@code gamma} times its code. */
     public float gamma() {
         return gamma;
+    }
+
+    /** How the codes lie in memory. */
+    public PackedLayout layout() {
+        return layout;
+    }
+
+    /**
+     * A new matrix of the same values in another layout. {@link PackedLayout#DENSE} makes {@link #matmul} of one row faster where it waits
+     * for memory, and of many rows slower; {@link #matmulF32} then unpacks the matrix on every call.
+     */
+    public TernaryMatrix to(PackedLayout other) {
+        return create(setun, other, m, k, (scale, packed) -> {
+            try (Staging staging = new Staging(setun.pool(), Staging.room(m * k))) {
+                MemorySegment codes = staging.piece(m * k);
+                unpack(codes);
+                pack(other, codes, packed);
+                scale.set(ValueLayout.JAVA_FLOAT, 0, gamma);
+            }
+        });
     }
 
     /** Off-heap bytes in use. */
@@ -151,7 +174,7 @@ public final class TernaryMatrix implements AutoCloseable {
                 }
             }
             MemorySegment output = staging.output(y, yBytes);
-            setun.backend().ternaryGemm(packed(), m, k, scale(), q, step, sum, n, null, null, output, m, null);
+            setun.backend().ternaryGemm(layout, packed(), m, k, scale(), q, step, sum, n, null, Activation.NONE, null, output, m, null);
             Staging.finish(output, y);
         } finally {
             setun.end();
@@ -176,9 +199,13 @@ public final class TernaryMatrix implements AutoCloseable {
         long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
         long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
         setun.begin();
-        try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes))) {
+        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes);
+        if (layout != PackedLayout.PLANES) {
+            room += Staging.room(m * k) + Staging.room(TernaryOps.packedBytes(m, k));
+        }
+        try (Staging staging = new Staging(setun.pool(), room)) {
             MemorySegment output = staging.output(y, yBytes);
-            setun.backend().ternaryGemmF32(packed(), m, k, scale(), staging.input(x, xBytes), n, k, null, output, m);
+            setun.backend().ternaryGemmF32(planes(staging), m, k, scale(), staging.input(x, xBytes), n, k, null, output, m);
             Staging.finish(output, y);
         } finally {
             setun.end();
@@ -191,7 +218,7 @@ public final class TernaryMatrix implements AutoCloseable {
         setun.begin();
         try (Staging staging = new Staging(setun.pool(), Staging.room(result.length))) {
             MemorySegment codes = staging.piece(result.length);
-            setun.backend().ternaryUnpack(packed(), m, k, codes);
+            unpack(codes);
             MemorySegment.copy(codes, ValueLayout.JAVA_BYTE, 0, result, 0, result.length);
         } finally {
             setun.end();
@@ -219,7 +246,7 @@ public final class TernaryMatrix implements AutoCloseable {
             MemorySegment codes = staging.piece(m * k);
             MemorySegment scales = staging.piece(Float.BYTES * scaleCount);
             MemorySegment data = staging.piece(result.length);
-            setun.backend().ternaryUnpack(packed(), m, k, codes);
+            unpack(codes);
             setun.backend().fill(scales, scaleCount, gamma);
             setun.backend().ternaryEncode(format, codes, m, k, scales, data);
             MemorySegment.copy(data, ValueLayout.JAVA_BYTE, 0, result, 0, result.length);
@@ -244,7 +271,33 @@ public final class TernaryMatrix implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "TernaryMatrix[" + m + " x " + k + ", gamma = " + gamma + "]";
+        return "TernaryMatrix[" + m + " x " + k + ", gamma = " + gamma + (layout == PackedLayout.PLANES ? "]" : ", " + layout + "]");
+    }
+
+    /** The codes in the layout that all operations take. */
+    private MemorySegment planes(Staging staging) {
+        if (layout == PackedLayout.PLANES) {
+            return packed();
+        }
+        MemorySegment codes = staging.piece(m * k);
+        MemorySegment planes = staging.piece(TernaryOps.packedBytes(m, k));
+        unpack(codes);
+        pack(PackedLayout.PLANES, codes, planes);
+        return planes;
+    }
+
+    private void unpack(MemorySegment codes) {
+        switch (layout) {
+            case PLANES -> setun.backend().ternaryUnpack(packed(), m, k, codes);
+            case DENSE -> setun.backend().ternaryDenseUnpack(packed(), m, k, codes);
+        }
+    }
+
+    private void pack(PackedLayout to, MemorySegment codes, MemorySegment packed) {
+        switch (to) {
+            case PLANES -> setun.backend().ternaryPack(codes, m, k, packed);
+            case DENSE -> setun.backend().ternaryDensePack(codes, m, k, packed);
+        }
     }
 
     /** What gives a new matrix its values. */
@@ -252,13 +305,13 @@ public final class TernaryMatrix implements AutoCloseable {
         void fill(MemorySegment scale, MemorySegment packed);
     }
 
-    private static TernaryMatrix create(Setun setun, long m, long k, Filler filler) {
+    private static TernaryMatrix create(Setun setun, PackedLayout layout, long m, long k, Filler filler) {
         setun.begin();
         try {
-            Buffer buffer = setun.pool().allocate(ALIGNMENT + TernaryOps.packedBytes(m, k));
+            Buffer buffer = setun.pool().allocate(ALIGNMENT + layout.bytes(m, k));
             try {
                 filler.fill(buffer.segment().asSlice(0, Float.BYTES), buffer.segment().asSlice(ALIGNMENT));
-                return new TernaryMatrix(setun, m, k, buffer);
+                return new TernaryMatrix(setun, layout, m, k, buffer);
             } catch (RuntimeException e) {
                 setun.pool().free(buffer);
                 throw e;

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
@@ -53,6 +54,30 @@ class TernaryMatrixTest {
             sum += (double) x[row * k + i] * codes[output * k + i];
         }
         return sum * w.gamma();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void anotherLayoutHoldsTheSameMatrix(Kind kind) {
+        int m = 37;
+        int k = 300;
+        Random random = new Random(9);
+        float[] x = values(random, 7 * k);
+        try (Setun setun = kind.open()) {
+            TernaryMatrix planes = setun.quantize(values(random, m * k), m, k);
+            TernaryMatrix dense = planes.to(PackedLayout.DENSE);
+            assertThat(dense.layout()).isEqualTo(PackedLayout.DENSE);
+            assertThat(dense).hasToString(planes.toString().replace("]", ", DENSE]"));
+            assertThat(dense.gamma()).isEqualTo(planes.gamma());
+            assertThat(dense.codes()).isEqualTo(planes.codes());
+            assertThat(dense.encode(TernaryFormat.HF_U8)).isEqualTo(planes.encode(TernaryFormat.HF_U8));
+            for (int n : new int[]{1, 7}) {
+                float[] rows = Arrays.copyOf(x, n * k);
+                assertThat(dense.matmul(rows, n)).isEqualTo(planes.matmul(rows, n));
+                assertThat(dense.matmulF32(rows, n)).isEqualTo(planes.matmulF32(rows, n));
+            }
+            assertThat(dense.to(PackedLayout.PLANES).codes()).isEqualTo(planes.codes());
+        }
     }
 
     @ParameterizedTest
