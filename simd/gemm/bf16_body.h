@@ -26,21 +26,21 @@ static void pack_panels(const bf16_operand *b, int64_t n, int64_t k, void *to) {
     }
 }
 
-/* A panel of B comes from far once and meets all rows of the tile, which stay in the second cache. */
+/* Rows of A stay in the first cache and meet the columns of the tile, which stay in the second one, for the next tile along m too. */
 static void tile(const bf16_tile *t) {
     const bf_value *a = t->a, *b = t->b;
     bf_tiles_begin();
-    for (int64_t j = 0; j < t->n; j += BF_COLS, b += t->k * BF_COLS) {
-        int64_t columns = setun_min_i64(BF_COLS, t->n - j);
-        for (int64_t i = 0; i < t->m; i += BF_ROWS) {
-            int64_t rows = setun_min_i64(BF_ROWS, t->m - i);
+    for (int64_t i = 0; i < t->m; i += BF_ROWS) {
+        int64_t rows = setun_min_i64(BF_ROWS, t->m - i);
+        for (int64_t j = 0; j < t->n; j += BF_COLS) {
+            int64_t columns = setun_min_i64(BF_COLS, t->n - j);
             float *c = t->c + i * t->ldc + j;
             for (int64_t r = 0; r < rows; r++) {
                 __builtin_prefetch(c + r * t->ldc, 1);
                 __builtin_prefetch(c + r * t->ldc + columns - 1, 1);
             }
             vf acc[BF_ROWS][BF_VECS];
-            bf_product(t->k, a + i * BF16_STRIDE, BF16_STRIDE, b, acc);
+            bf_product(t->k, a + i * BF16_STRIDE, BF16_STRIDE, b + j * t->k, acc);
             micro_finish(BF_ROWS, c, t->ldc, rows, columns, t->alpha, t->beta, t->bias == NULL ? NULL : t->bias + j, acc);
         }
     }
