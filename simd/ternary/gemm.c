@@ -8,6 +8,8 @@ enum {
     CHUNK_ROWS = 64,         /* a multiple of every tier's tile */
     DENSE_CHUNK_ROWS = 96,   /* likewise, and of the rows of a dense tile */
     CHUNK_COLS = 192,        /* likewise; many columns share one unpacking of the rows */
+    STRIP_COLS = 16,         /* likewise; where nothing is unpacked ahead, results leave in strips, while the next one is computed */
+    FEWEST_AWAITED = 8,      /* columns: results of fewer are likely in a cache */
     GEMV_CHUNK_BYTES = 32768 /* of packed weights: large against the hand-out, small against a matrix */
 };
 
@@ -15,6 +17,7 @@ struct gemm_job {
     const ternary_kernels *kernels;
     const setun_ternary_gemm_args *args;
     int64_t kp, chunk_rows, row_chunks;
+    int64_t strip_cols; /* columns that are finished together */
     char *scratch;
     size_t worker_bytes, dots_bytes;
     float gamma;
@@ -22,19 +25,9 @@ struct gemm_job {
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
-    const struct gemm_job *job = arg;
+/* dots [cols][rows] of rows row .. and columns col .. to acc and y. */
+static void finish(const struct gemm_job *job, const int32_t *dots, int64_t row, int64_t rows, int64_t col, int64_t cols) {
     const setun_ternary_gemm_args *a = job->args;
-    int64_t row = chunk % job->row_chunks * job->chunk_rows, col = chunk / job->row_chunks * CHUNK_COLS;
-    int64_t rows = smaller(job->chunk_rows, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
-    char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
-    int32_t *dots = (int32_t *)scratch;
-    const int8_t *q = a->q + col * a->ldq;
-    if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
-        ternary_dense_dots(job->kernels, a->w, a->k, row, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
-    } else {
-        job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
-    }
     for (int64_t c = 0; c < cols; c++) {
         int64_t t = col + c;
         const int32_t *biased = dots + c * rows;
@@ -49,6 +42,37 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
             job->kernels->rows->finish(biased, a->sum[t], job->gamma * a->step[t], a->bias == NULL ? NULL : a->bias + row,
                                        a->activation, a->residual == NULL ? NULL : a->residual + at, rows, a->y + at);
         }
+    }
+}
+
+/* Asks for the lines of y that a strip will write: the stores would wait for them one after the other. */
+static void await_results(const struct gemm_job *job, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+    const setun_ternary_gemm_args *a = job->args;
+    for (int64_t c = 0; a->y != NULL && cols >= FEWEST_AWAITED && c < cols; c++) {
+        float *y = a->y + (col + c) * a->ldy + row;
+        for (int64_t r = 0; r < rows; r += 16) {
+            __builtin_prefetch(y + r, 1);
+        }
+    }
+}
+
+static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
+    const struct gemm_job *job = arg;
+    const setun_ternary_gemm_args *a = job->args;
+    int64_t row = chunk % job->row_chunks * job->chunk_rows, first = chunk / job->row_chunks * CHUNK_COLS;
+    int64_t rows = smaller(job->chunk_rows, a->m - row), end = smaller(first + CHUNK_COLS, a->n);
+    char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
+    int32_t *dots = (int32_t *)scratch;
+    for (int64_t col = first; col < end; col += job->strip_cols) {
+        int64_t cols = smaller(job->strip_cols, end - col);
+        const int8_t *q = a->q + col * a->ldq;
+        await_results(job, row, rows, col, cols);
+        if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
+            ternary_dense_dots(job->kernels, a->w, a->k, row, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
+        } else {
+            job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
+        }
+        finish(job, dots, row, rows, col, cols);
     }
 }
 
@@ -94,9 +118,10 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
         job.chunk_rows = DENSE_CHUNK_ROWS;
     }
     job.row_chunks = (a->m - 1) / job.chunk_rows + 1;
+    job.strip_cols = dense || job.kernels->scratch_rows > 0 ? CHUNK_COLS : STRIP_COLS;
     job.gamma = a->y == NULL ? 0 : *a->gamma;
     int64_t workers = setun_context_threads(context) > 0 ? setun_context_threads(context) : 1;
-    job.dots_bytes = (size_t)(job.chunk_rows * smaller(a->n, CHUNK_COLS) * 4 + 63) / 64 * 64;
+    job.dots_bytes = (size_t)(job.chunk_rows * smaller(a->n, job.strip_cols) * 4 + 63) / 64 * 64;
     job.worker_bytes = job.dots_bytes + (size_t)(job.kernels->scratch_rows * job.kp);
     if (dense && !dense_by_column(job.kernels, a->k, smaller(a->n, CHUNK_COLS))) {
         job.worker_bytes += (size_t)dense_scratch(a->k, job.chunk_rows);
