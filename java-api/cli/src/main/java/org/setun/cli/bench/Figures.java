@@ -9,6 +9,7 @@ import org.setun.cli.bench.Interleaved.Timed;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.NativeBackend;
+import org.setun.kernels.PackedLayout;
 
 /**
  * {@code setun bench figures}: the figures that the CPU kernels are to reach, each measured beside its limit in the same span of time.
@@ -18,6 +19,9 @@ public final class Figures {
 
     private static final double NONE = Double.NaN;
     private static final Shape SQUARE = new Shape(2560, 2560);
+    private static final Kernel PLANES = new TernaryGemm(PackedLayout.PLANES);
+    private static final Kernel DENSE = new TernaryGemm(PackedLayout.DENSE);
+    private static final double WEIGHTS_PER_BYTE = 4; // of the 2-bit layout
     private static final List<Shape> SHAPES = List.of(SQUARE, new Shape(6912, 2560), new Shape(2560, 6912));
     private static final List<Long> WIDTHS = List.of(512L, 1024L, 2560L);
     private static final int TOKENS = 4096;
@@ -71,6 +75,7 @@ public final class Figures {
             weightsToBytes(one);
             normQuantize(one);
             training(one);
+            attention(one);
             javaOverhead(one);
         }
         gemm(Isa.AMX, 512, 0.60, 0.75);
@@ -94,13 +99,17 @@ public final class Figures {
     }
 
     private void coldGemv(Machine machine, Shape shape) {
-        Row row = row(machine, new TernaryGemm(), shape, 1, coldBytes);
+        Row row = row(machine, PLANES, shape, 1, coldBytes);
         figures.add(Figure.atLeast("cold GEMV " + shape + ", " + threads(machine) + ", of read bandwidth", 0.90, NONE, row.bandwidthShare(),
                 Unit.PERCENT, bandwidth(row) + format(", %.0f GMAC/s", row.gmacS())));
+        Row dense = row(machine, DENSE, shape, 1, coldBytes);
+        figures.add(Figure.atLeast("the same in the dense layout, as if of 2 bits a weight", NONE, 1.15 * 0.90,
+                dense.gmacS() / WEIGHTS_PER_BYTE / dense.bandwidthGbS(), Unit.PERCENT,
+                bandwidth(dense) + format(", %.0f GMAC/s", dense.gmacS())));
     }
 
     private void hotGemv(Machine machine) {
-        Row row = row(machine, new TernaryGemm(), SQUARE, 1, 0);
+        Row row = row(machine, PLANES, SQUARE, 1, 0);
         figures.add(Figure.atLeast("hot GEMV " + SQUARE + ", 1 thread", 160, 220, row.gmacS(), Unit.GMAC_S,
                 format("%.0f %% of the int8 peak of %.0f", 100 * row.peakShare(), row.peakGmacS())));
     }
@@ -118,13 +127,13 @@ public final class Figures {
     private void smallBatch(Machine machine, boolean here, String tier, int n, double must, double aim) {
         String name = "cold N = " + n + " over N = 1, " + SQUARE + ", 1 thread, " + tier;
         if (!here) {
-            figures.add(Figure.notRun(name, must, aim, Unit.TIMES, "no " + tier + " tier here"));
+            figures.add(Figure.atMost(name, must, aim, NONE, Unit.TIMES, "no " + tier + " here"));
             return;
         }
         progress.accept(name);
         try (Operands operands = new Operands(machine.backend())) {
-            Work single = new TernaryGemm().prepare(operands, SQUARE, 1, coldBytes);
-            Work batch = new TernaryGemm().prepare(operands, SQUARE, n, coldBytes);
+            Work single = PLANES.prepare(operands, SQUARE, 1, coldBytes);
+            Work batch = PLANES.prepare(operands, SQUARE, n, coldBytes);
             double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(timed(single), timed(batch)));
             double bytesTime = single.traffic().bytes() / (limits.getFirst().readGbS());
             double macTime = single.multiplyAdds() / (machine.peak(MachineLimit.DOT_INT8) / 1e9);
@@ -145,7 +154,7 @@ public final class Figures {
             return;
         }
         try (Machine machine = new Machine(1, tier)) {
-            Row row = row(machine, new TernaryGemm(), SQUARE, n, 0);
+            Row row = row(machine, PLANES, SQUARE, n, 0);
             figures.add(Figure.atLeast(name, must, aim, row.peakShare(), Unit.PERCENT,
                     format("%.0f of %.0f GMAC/s", row.gmacS(), row.peakGmacS())));
         }
@@ -155,8 +164,8 @@ public final class Figures {
         String name = threads(many) + " over 1, GEMM " + SQUARE + ", N = 512";
         progress.accept(name);
         try (Operands first = new Operands(one.backend()); Operands second = new Operands(many.backend())) {
-            Work single = new TernaryGemm().prepare(first, SQUARE, 512, 0);
-            Work parallel = new TernaryGemm().prepare(second, SQUARE, 512, 0);
+            Work single = PLANES.prepare(first, SQUARE, 512, 0);
+            Work parallel = PLANES.prepare(second, SQUARE, 512, 0);
             double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(Timed.of(single), Timed.of(parallel)));
             boolean two = many.backend().threads() == 2;
             figures.add(Figure.atLeast(name, two ? 1.9 : NONE, two ? 1.97 : NONE, nanos[0] / nanos[1], Unit.TIMES,
@@ -190,6 +199,18 @@ public final class Figures {
                 figures.add(Figure.atLeast(gradient(names.get(i), width, tier), 0.55, 0.70, row.peakShare(), Unit.PERCENT,
                         format("%.0f of %.0f GMAC/s", row.gmacS(), row.peakGmacS())));
             }
+        }
+    }
+
+    private void attention(Machine machine) {
+        for (int positions : List.of(512, 1024)) {
+            String name = "attention forward + backward, T = " + positions + ", head 64, ";
+            if (machine.backend().isa() != Isa.AMX) {
+                figures.add(Figure.notRun(name + Isa.AMX.label() + ", of its bf16 peak", 0.35, 0.50, Unit.PERCENT, "no AMX here"));
+            }
+            Row row = row(machine, new AttentionStep(), new Shape(512, 512), positions, 0);
+            figures.add(Figure.atLeast(name + machine.backend().isa().label() + ", of its bf16 peak", 0.35, 0.50, row.peakShare(),
+                    Unit.PERCENT, format("%.0f of %.0f GMAC/s on visible pairs", row.gmacS(), row.peakGmacS())));
         }
     }
 

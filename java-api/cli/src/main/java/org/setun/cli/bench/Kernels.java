@@ -2,13 +2,15 @@ package org.setun.cli.bench;
 
 import java.util.List;
 import java.util.stream.Collectors;
+import org.setun.kernels.PackedLayout;
 
 /** The kernels of {@code setun bench kernels}. */
 public final class Kernels {
 
-    static final List<Kernel> ALL = List.of(new TernaryGemm(), new TernaryGemmF32(), new QuantizePack(), new QuantizeRows(),
+    static final List<Kernel> ALL = List.of(new TernaryGemm(PackedLayout.PLANES), new TernaryGemm(PackedLayout.DENSE), new TernaryGemmF32(),
+            new QuantizePack(), new QuantizeRows(),
             new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
-            new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16());
+            new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(), new AttentionStep());
 
     private Kernels() {
     }
