@@ -105,7 +105,7 @@ static void block_softmax(const setun_attention_args *args, int64_t query, int64
     for (int64_t r = 0; r < rows; r++) {
         int64_t visible = setun_max_i64(0, visible_keys(args, query + r, first_key, keys));
         float *row = p + r * FORWARD_KEYS;
-        float sum = sum_exp(row, visible, state.shift[r], row);
+        float sum = sum_exp(row, visible, state.shift[r], row, NULL);
         memset(row + visible, 0, (size_t)(keys - visible) * sizeof(float));
         if (first_key == 0) {
             state.sum[r] = sum;

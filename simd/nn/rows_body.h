@@ -64,11 +64,13 @@ static void rope_row(const setun_rope_args *args, float *row, const float *table
 }
 
 static float highest(const float *x, int64_t count) {
-    vf best = vf_set1(-INFINITY);
+    vf best = vf_set1(-INFINITY), other = best;
     int64_t i = 0;
-    for (; i + VF_LANES <= count; i += VF_LANES) {
+    for (; i + 2 * VF_LANES <= count; i += 2 * VF_LANES) {
         best = vf_max(vf_load(x + i), best);
+        other = vf_max(vf_load(x + i + VF_LANES), other);
     }
+    best = vf_max(best, other);
     float high = vf_highest(best);
     for (; i < count; i++) {
         high = x[i] > high ? x[i] : high;
@@ -76,14 +78,19 @@ static float highest(const float *x, int64_t count) {
     return high;
 }
 
-/* sum of e^(x - shift); the terms go to `terms` too, unless it is NULL. */
-static float sum_exp(const float *x, int64_t count, float shift, float *terms) {
+/* sum of e^(x - shift); the terms go to `terms` too, unless it is NULL. next: as many values that are wanted soon, or NULL: they are on their
+ * way while the arithmetic goes on. */
+VF_INLINE float sum_exp(const float *x, int64_t count, float shift, float *terms, const float *next) {
+    enum { LINE = 16, LINES = (2 * VF_LANES + LINE - 1) / LINE };
     vf s0 = vf_set1(0), s1 = s0, low = vf_set1(shift);
     int64_t i = 0;
     for (; i + 2 * VF_LANES <= count; i += 2 * VF_LANES) {
         vf e0 = vf_exp(vf_load(x + i) - low), e1 = vf_exp(vf_load(x + i + VF_LANES) - low);
         s0 += e0;
         s1 += e1;
+        for (int line = 0; next != NULL && line < LINES; line++) {
+            __builtin_prefetch(next + i + line * LINE, 0, 2);
+        }
         if (terms != NULL) {
             vf_store(terms + i, e0);
             vf_store(terms + i + VF_LANES, e1);
@@ -113,7 +120,7 @@ static void cross_entropy(const setun_cross_entropy_args *args, int64_t first, i
             continue;
         }
         float high = highest(logits, vocab), own = logits[target]; /* before dlogits, which may lie on logits */
-        float sum = sum_exp(logits, vocab, high, gradient);
+        float sum = sum_exp(logits, vocab, high, gradient, i + 1 < args->n ? logits + vocab : NULL);
         args->loss[i] = (high - own) + logf(sum);
         if (gradient != NULL) {
             vf scale = vf_set1(args->grad_scale / sum);
