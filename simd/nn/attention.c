@@ -50,8 +50,8 @@ static setun_status check(setun_context *context, const setun_attention_args *ar
     return SETUN_OK;
 }
 
-/* 0, n-1, 1, n-2, ...: where work grows or falls along n items, neighbours in this order hold the same work together. Threads have contiguous
- * shares of the tasks, and tasks of one head lie together because they read the same keys. */
+/* 0, n-1, 1, n-2, ...: where work grows or falls along n items, neighbours in this order hold the same work together. Threads have
+ * contiguous shares of the tasks, and tasks of one head lie together because they read the same keys. */
 static int64_t folded(int64_t i, int64_t n) { return i % 2 == 0 ? i / 2 : n - 1 - i / 2; }
 
 /* Late blocks of queries see more keys. */

@@ -39,7 +39,8 @@ typedef struct setun_attention_bf16_kernels {
     /* Keys [first_key, first_key + BF16_FORWARD_KEYS) of one key-value head, into a key block. */
     void (*pack_keys)(const setun_attention_args *args, int64_t batch, int64_t kv_head, int64_t first_key, float *to);
     /* Queries [first_query, first_query + BF16_FORWARD_QUERIES) of one head. packed: the key blocks of its key-value head. */
-    void (*forward)(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, const float *packed, float *scratch);
+    void (*forward)(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, const float *packed,
+                    float *scratch);
     /* Queries [first_query, first_query + BF16_BACKWARD_QUERIES) of one head, into a query block. */
     void (*pack_queries)(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, float *to, float *scratch);
     /* packed: all query blocks, [batch][heads][blocks]. part->dq: the part's share of dq / scale, blocks [queries][width] in the same

@@ -1,5 +1,5 @@
-/* Attention backward in bf16. As in attention_backward_body.h, a task owns some keys of one key-value head. Their gradients grow transposed,
- * [head_dim][keys]: so p and ds are right operands there, and every left operand but ds was packed once. */
+/* Attention backward in bf16. As in attention_backward_body.h, a task owns some keys of one key-value head. Their gradients grow
+ * transposed, [head_dim][keys]: so p and ds are right operands there, and every left operand but ds was packed once. */
 
 enum { BF16_QUERIES = BF16_BACKWARD_QUERIES, BF16_KEYS = BF16_BACKWARD_KEYS };
 

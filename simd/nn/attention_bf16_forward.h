@@ -10,8 +10,8 @@ VF_INLINE int64_t bf16_depth(const setun_attention_args *args, int64_t query, in
     return setun_max_i64(0, bf16_visible(args, query + setun_min_i64(i + BF16_ROWS, rows) - 1, first_key, keys));
 }
 
-/* scores[rows][ld] = a b of a block: a [rows][width], b panels over head_dim. Panels of keys that no query of a register block sees are left
- * out. */
+/* scores[rows][ld] = a b of a block: a [rows][width], b panels over head_dim. Panels of keys that no query of a register block sees are
+ * left out. */
 static void bf16_scores(const setun_attention_args *args, int64_t query, int64_t rows, int64_t first_key, int64_t keys, const bf_value *a,
                         const bf_value *b, int64_t ld, float *scores) {
     int64_t d = args->head_dim, width = attention_width(d);
@@ -110,7 +110,8 @@ static void bf16_finish_outputs(const setun_attention_args *args, int64_t batch,
     }
 }
 
-static void bf16_forward(const setun_attention_args *args, int64_t batch, int64_t head, int64_t query, const float *packed, float *scratch) {
+static void bf16_forward(const setun_attention_args *args, int64_t batch, int64_t head, int64_t query, const float *packed,
+                         float *scratch) {
     enum { KEYS = BF16_FORWARD_KEYS, QUERIES = BF16_FORWARD_QUERIES };
     int64_t d = args->head_dim, width = attention_width(d);
     float *out = scratch, *scores = out + QUERIES * width, *state_at = scores + QUERIES * KEYS, *factors = state_at + 4 * QUERIES;

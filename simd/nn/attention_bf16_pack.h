@@ -74,7 +74,8 @@ static bf_source bf16_queries(const setun_attention_args *args, int64_t batch, i
     return (bf_source){.data = q, .ld = args->ldq, .step = factors};
 }
 
-static void bf16_pack_queries(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, float *to, float *factors) {
+static void bf16_pack_queries(const setun_attention_args *args, int64_t batch, int64_t head, int64_t first_query, float *to,
+                              float *factors) {
     enum { BLOCK = BF16_BACKWARD_QUERIES };
     int64_t d = args->head_dim, width = attention_width(d), rows = setun_min_i64(BLOCK, args->t - first_query);
     int64_t ld = args->heads * d, at = ((batch * args->t + first_query) * args->heads + head) * d;

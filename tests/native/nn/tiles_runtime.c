@@ -1,5 +1,5 @@
-/* What attention needs of the library beside its AMX kernels, for a test that compiles those over emulated tiles: one thread, scratch from the
- * heap, the AMX table whatever the context's tier. Tiles are emulated for one thread. */
+/* What attention needs of the library beside its AMX kernels, for a test that compiles those over emulated tiles: one thread, scratch from
+ * the heap, the AMX table whatever the context's tier. Tiles are emulated for one thread. */
 #include <stdlib.h>
 
 #include "runtime.h"
