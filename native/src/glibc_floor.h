@@ -1,6 +1,6 @@
 /* Included before every source file on Linux with glibc. Newer glibc versions gave these functions new symbol versions (threads moved
- * into libc in 2.34, faster expf and friends came in 2.27, errno-free exp and friends in 2.29); a library linked on a new system would then not load
- * on an older one. The old versions take the same arguments and give results of the same quality, so bind to those.
+ * into libc in 2.34, faster expf and friends came in 2.27, errno-free exp and friends in 2.29); a library linked on a new system would then not
+ * load on an older one. The old versions take the same arguments and give results of the same quality, so bind to those.
  * tests/native/check_glibc.sh holds the library to the floor. */
 #ifndef SETUN_GLIBC_FLOOR_H
 #define SETUN_GLIBC_FLOOR_H

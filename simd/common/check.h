@@ -15,7 +15,8 @@
 
 /* "args->lda" is the caller's "lda". */
 static inline const char *setun_argument(const char *expression) {
-    return strncmp(expression, "args->", 6) == 0 ? expression + 6 : expression;
+    const char *arrow = strstr(expression, "->");
+    return arrow == NULL ? expression : arrow + 2;
 }
 
 #define SETUN_REQUIRE(context, condition, ...)                                                                               \

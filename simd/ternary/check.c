@@ -8,14 +8,12 @@ setun_status ternary_check_shape(setun_context *context, int64_t m, int64_t k) {
     if (m < 0 || k < 0) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "%c = %" PRId64 " must be >= 0", m < 0 ? 'm' : 'k', m < 0 ? m : k);
     }
-    if (k > INT64_MAX - TERNARY_BLOCK || m > INT64_MAX - TERNARY_GROUP || !setun_mul_i64(m + TERNARY_GROUP, ternary_padded(k), &values) || values > INT64_MAX / 4) {
+    bool fits = k <= INT64_MAX - TERNARY_BLOCK && m <= INT64_MAX - TERNARY_GROUP &&
+                setun_mul_i64(m + TERNARY_GROUP, ternary_padded(k), &values) && values <= INT64_MAX / 4;
+    if (!fits) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "m = %" PRId64 " by k = %" PRId64 " overflows", m, k);
     }
     return SETUN_OK;
-}
-
-setun_status ternary_check_pointer(setun_context *context, const char *name, const void *pointer, int64_t count) {
-    return pointer != NULL || count == 0 ? SETUN_OK : setun_fail(context, SETUN_INVALID_ARGUMENT, "%s is NULL", name);
 }
 
 setun_status ternary_check_rows(setun_context *context, const char *ld_name, int64_t n, int64_t k, int64_t ld, int64_t width) {
@@ -33,12 +31,6 @@ setun_status ternary_check_rows(setun_context *context, const char *ld_name, int
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "n = %" PRId64 " by %s = %" PRId64 " overflows", n, ld_name, ld);
     }
     return SETUN_OK;
-}
-
-setun_status ternary_check_size(setun_context *context, uint64_t size, uint64_t expected) {
-    return size == expected
-               ? SETUN_OK
-               : setun_fail(context, SETUN_INVALID_ARGUMENT, "size = %" PRIu64 " must be %" PRIu64, size, expected);
 }
 
 enum { CODES_PER_CHUNK = 1 << 18 };

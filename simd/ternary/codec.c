@@ -30,13 +30,11 @@ struct codec_job {
     _Atomic bool invalid;
 };
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void encode_blocks(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct codec_job *job = arg;
     const ternary_block_format *f = job->format;
-    for (int64_t i = task * BLOCKS_PER_TASK; i < smaller((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
+    for (int64_t i = task * BLOCKS_PER_TASK; i < setun_min_i64((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
         uint8_t *block = job->codec->data + i * f->bytes;
         f->encode(job->codec->codes + i * f->values, block);
         if (f->scale_at >= 0) {
@@ -51,7 +49,7 @@ static void decode_blocks(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct codec_job *job = arg;
     const ternary_block_format *f = job->format;
-    for (int64_t i = task * BLOCKS_PER_TASK; i < smaller((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
+    for (int64_t i = task * BLOCKS_PER_TASK; i < setun_min_i64((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
         const uint8_t *block = job->codec->data + i * f->bytes;
         f->decode(block, job->codec->codes + i * f->values);
         if (f->scale_at >= 0) {
@@ -63,7 +61,7 @@ static void decode_blocks(void *arg, int64_t task, int32_t worker) {
 static void validate_blocks(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct codec_job *job = arg;
-    for (int64_t i = task * BLOCKS_PER_TASK; i < smaller((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
+    for (int64_t i = task * BLOCKS_PER_TASK; i < setun_min_i64((task + 1) * BLOCKS_PER_TASK, job->blocks); i++) {
         if (!job->format->valid(job->codec->data + i * job->format->bytes)) {
             atomic_store_explicit(&job->invalid, true, memory_order_relaxed);
         }
@@ -83,7 +81,7 @@ static int hf_present(const struct codec_job *job, int64_t byte) {
 static void encode_hf(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct codec_job *job = arg;
-    for (int64_t b = task * BYTES_PER_TASK; b < smaller((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
+    for (int64_t b = task * BYTES_PER_TASK; b < setun_min_i64((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
         unsigned bits = 0;
         for (int i = 0; i < hf_present(job, b); i++) {
             bits |= (unsigned)(job->codec->codes[b + i * job->blocks] + 1) << 2 * i;
@@ -95,7 +93,7 @@ static void encode_hf(void *arg, int64_t task, int32_t worker) {
 static void decode_hf(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct codec_job *job = arg;
-    for (int64_t b = task * BYTES_PER_TASK; b < smaller((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
+    for (int64_t b = task * BYTES_PER_TASK; b < setun_min_i64((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
         for (int i = 0; i < hf_present(job, b); i++) {
             job->codec->codes[b + i * job->blocks] = (int8_t)((job->codec->data[b] >> 2 * i & 3) - 1);
         }
@@ -105,7 +103,7 @@ static void decode_hf(void *arg, int64_t task, int32_t worker) {
 static void validate_hf(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct codec_job *job = arg;
-    for (int64_t b = task * BYTES_PER_TASK; b < smaller((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
+    for (int64_t b = task * BYTES_PER_TASK; b < setun_min_i64((task + 1) * BYTES_PER_TASK, job->blocks); b++) {
         for (int i = 0; i < hf_present(job, b); i++) {
             if ((job->codec->data[b] >> 2 * i & 3) == 3) {
                 atomic_store_explicit(&job->invalid, true, memory_order_relaxed);
@@ -120,8 +118,7 @@ static void run(setun_context *context, struct codec_job *job, setun_task blocks
 }
 
 static setun_status prepare(setun_context *context, const setun_ternary_codec *codec, struct codec_job *job) {
-    TERNARY_TRY(ternary_check_pointer(context, "codec", codec, 1));
-    TERNARY_TRY(ternary_check_size(context, codec->size, sizeof *codec));
+    SETUN_REQUIRE_ARGS(context, codec);
     TERNARY_TRY(ternary_check_shape(context, codec->m, codec->k));
     const ternary_block_format *format = ternary_block_format_of(codec->format);
     if (format == NULL && codec->format != SETUN_TERNARY_HF_U8) {
@@ -135,10 +132,10 @@ static setun_status prepare(setun_context *context, const setun_ternary_codec *c
     if (codec->data_bytes != bytes) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "data_bytes = %" PRId64 " must be %" PRId64, codec->data_bytes, bytes);
     }
-    TERNARY_TRY(ternary_check_pointer(context, "codes", codec->codes, codec->m * codec->k));
-    TERNARY_TRY(ternary_check_pointer(context, "data", codec->data, bytes));
+    SETUN_REQUIRE_DATA(context, codec->codes, codec->m * codec->k);
+    SETUN_REQUIRE_DATA(context, codec->data, bytes);
     if (format != NULL) {
-        TERNARY_TRY(ternary_check_pointer(context, "scales", codec->scales, bytes));
+        SETUN_REQUIRE_DATA(context, codec->scales, bytes);
     }
     *job = (struct codec_job){.codec = codec, .format = format};
     job->blocks = format == NULL ? bytes : codec->m * (codec->k / format->values);
@@ -173,11 +170,9 @@ static setun_status decode(setun_context *context, const setun_ternary_codec *co
 }
 
 setun_status setun_ternary_encode(setun_context *context, const setun_ternary_codec *codec) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, encode(context, codec));
+    SETUN_CALL(context, encode(context, codec));
 }
 
 setun_status setun_ternary_decode(setun_context *context, const setun_ternary_codec *codec) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, decode(context, codec));
+    SETUN_CALL(context, decode(context, codec));
 }

@@ -91,8 +91,8 @@ static setun_status check_shape(setun_context *context, int64_t m, int64_t k) {
 
 static setun_status pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *dense) {
     TERNARY_TRY(check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "dense", dense, m * k));
+    SETUN_REQUIRE_DATA(context, codes, m * k);
+    SETUN_REQUIRE_DATA(context, dense, m * k);
     TERNARY_TRY(ternary_check_codes(context, codes, m * k));
     struct dense_job job = {.codes = codes, .dense_out = dense, .m = m, .k = k};
     run(context, &job, pack_tile);
@@ -101,8 +101,8 @@ static setun_status pack(setun_context *context, const int8_t *codes, int64_t m,
 
 static setun_status unpack(setun_context *context, const uint8_t *dense, int64_t m, int64_t k, int8_t *codes) {
     TERNARY_TRY(check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "dense", dense, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
+    SETUN_REQUIRE_DATA(context, dense, m * k);
+    SETUN_REQUIRE_DATA(context, codes, m * k);
     struct dense_job job = {.codes_out = codes, .dense = dense, .m = m, .k = k, .bad = -1};
     run(context, &job, check_tile);
     if (job.bad >= 0) {
@@ -115,13 +115,11 @@ static setun_status unpack(setun_context *context, const uint8_t *dense, int64_t
 }
 
 setun_status setun_ternary_dense_pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *dense) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, pack(context, codes, m, k, dense));
+    SETUN_CALL(context, pack(context, codes, m, k, dense));
 }
 
 setun_status setun_ternary_dense_unpack(setun_context *context, const uint8_t *dense, int64_t m, int64_t k, int8_t *codes) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, unpack(context, dense, m, k, codes));
+    SETUN_CALL(context, unpack(context, dense, m, k, codes));
 }
 
 int64_t setun_ternary_dense_bytes(int64_t m, int64_t k) {

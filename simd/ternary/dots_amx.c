@@ -1,6 +1,6 @@
 /* AMX-INT8: tdpbsud multiplies 16 tokens by 16 rows of w over 64 values. q is loaded as it lies (a token is a tile row); a panel of 32 rows
- * of w is unpacked once, for all tokens of the call, into B tiles, whose row r holds values 4r .. 4r+3 of 16 rows of w. The packed bytes are transposed
- * before the planes are unpacked: a quarter of the work.
+ * of w is unpacked once, for all tokens of the call, into B tiles, whose row r holds values 4r .. 4r+3 of 16 rows of w. The packed bytes are
+ * transposed before the planes are unpacked: a quarter of the work.
  * Tiles: 0..3 sums (tokens 0-15/16-31 by rows 0-15/16-31), 4..5 tokens, 6..7 rows. */
 #include "simd/common/amx_intrinsics.h"
 

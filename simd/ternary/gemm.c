@@ -23,8 +23,6 @@ struct gemm_job {
     float gamma;
 };
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* dots [cols][rows] of rows row .. and columns col .. to acc and y. */
 static void finish(const struct gemm_job *job, const int32_t *dots, int64_t row, int64_t rows, int64_t col, int64_t cols) {
     const setun_ternary_gemm_args *a = job->args;
@@ -60,11 +58,11 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
     const struct gemm_job *job = arg;
     const setun_ternary_gemm_args *a = job->args;
     int64_t row = chunk % job->row_chunks * job->chunk_rows, first = chunk / job->row_chunks * CHUNK_COLS;
-    int64_t rows = smaller(job->chunk_rows, a->m - row), end = smaller(first + CHUNK_COLS, a->n);
+    int64_t rows = setun_min_i64(job->chunk_rows, a->m - row), end = setun_min_i64(first + CHUNK_COLS, a->n);
     char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
     int32_t *dots = (int32_t *)scratch;
     for (int64_t col = first; col < end; col += job->strip_cols) {
-        int64_t cols = smaller(job->strip_cols, end - col);
+        int64_t cols = setun_min_i64(job->strip_cols, end - col);
         const int8_t *q = a->q + col * a->ldq;
         await_results(job, row, rows, col, cols);
         if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
@@ -77,8 +75,7 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
 }
 
 static setun_status check(setun_context *context, const setun_ternary_gemm_args *a) {
-    TERNARY_TRY(ternary_check_pointer(context, "args", a, 1));
-    TERNARY_TRY(ternary_check_size(context, a->size, sizeof *a));
+    SETUN_REQUIRE_ARGS(context, a);
     TERNARY_TRY(ternary_check_shape(context, a->m, a->k));
     TERNARY_TRY(ternary_check_rows(context, "ldq", a->n, a->k, a->ldq, ternary_padded(a->k)));
     TERNARY_TRY(ternary_check_rows(context, "m", a->n, a->k, a->m, 0));
@@ -96,12 +93,13 @@ static setun_status check(setun_context *context, const setun_ternary_gemm_args 
     }
     if (a->y != NULL) {
         TERNARY_TRY(ternary_check_rows(context, "ldy", a->n, a->k, a->ldy, a->m));
-        TERNARY_TRY(ternary_check_pointer(context, "gamma", a->gamma, 1));
-        TERNARY_TRY(ternary_check_pointer(context, "step", a->step, 1));
+        SETUN_REQUIRE_DATA(context, a->gamma, 1);
+        SETUN_REQUIRE_DATA(context, a->step, 1);
     }
-    TERNARY_TRY(ternary_check_pointer(context, "w", a->w, a->k));
-    TERNARY_TRY(ternary_check_pointer(context, "q", a->q, a->k));
-    return ternary_check_pointer(context, "sum", a->sum, 1);
+    SETUN_REQUIRE_DATA(context, a->w, a->k);
+    SETUN_REQUIRE_DATA(context, a->q, a->k);
+    SETUN_REQUIRE_DATA(context, a->sum, 1);
+    return SETUN_OK;
 }
 
 static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *a) {
@@ -120,10 +118,10 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
     job.row_chunks = (a->m - 1) / job.chunk_rows + 1;
     job.strip_cols = dense || job.kernels->scratch_rows > 0 ? CHUNK_COLS : STRIP_COLS;
     job.gamma = a->y == NULL ? 0 : *a->gamma;
-    int64_t workers = setun_context_threads(context) > 0 ? setun_context_threads(context) : 1;
-    job.dots_bytes = (size_t)(job.chunk_rows * smaller(a->n, job.strip_cols) * 4 + 63) / 64 * 64;
+    int64_t workers = setun_workers(context);
+    job.dots_bytes = (size_t)(job.chunk_rows * setun_min_i64(a->n, job.strip_cols) * 4 + 63) / 64 * 64;
     job.worker_bytes = job.dots_bytes + (size_t)(job.kernels->scratch_rows * job.kp);
-    if (dense && !dense_by_column(job.kernels, a->k, smaller(a->n, CHUNK_COLS))) {
+    if (dense && !dense_by_column(job.kernels, a->k, setun_min_i64(a->n, CHUNK_COLS))) {
         job.worker_bytes += (size_t)dense_scratch(a->k, job.chunk_rows);
     }
     job.scratch = setun_scratch(context, (size_t)workers * job.worker_bytes);
@@ -135,6 +133,5 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
 }
 
 setun_status setun_ternary_gemm(setun_context *context, const setun_ternary_gemm_args *args) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, gemm(context, args));
+    SETUN_CALL(context, gemm(context, args));
 }

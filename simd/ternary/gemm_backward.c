@@ -4,8 +4,7 @@
 #include "simd/gemm/bf16.h"
 
 static setun_status gemm_backward(setun_context *context, const setun_ternary_gemm_backward_args *a) {
-    TERNARY_TRY(ternary_check_pointer(context, "args", a, 1));
-    TERNARY_TRY(ternary_check_size(context, a->size, sizeof *a));
+    SETUN_REQUIRE_ARGS(context, a);
     if (a->type_dy != SETUN_F32 && a->type_dy != SETUN_BF16) {
         return setun_fail(context, SETUN_INVALID_ARGUMENT, "type_dy = %d must be 0 or 1", a->type_dy);
     }
@@ -15,7 +14,7 @@ static setun_status gemm_backward(setun_context *context, const setun_ternary_ge
     if (a->n == 0 || a->k == 0) {
         return SETUN_OK;
     }
-    TERNARY_TRY(ternary_check_pointer(context, "dx", a->dx, 1));
+    SETUN_REQUIRE_DATA(context, a->dx, 1);
     if (a->m == 0) {
         for (int64_t t = 0; t < a->n; t++) {
             for (int64_t i = 0; i < a->k; i++) {
@@ -24,9 +23,9 @@ static setun_status gemm_backward(setun_context *context, const setun_ternary_ge
         }
         return SETUN_OK;
     }
-    TERNARY_TRY(ternary_check_pointer(context, "w", a->w, 1));
-    TERNARY_TRY(ternary_check_pointer(context, "gamma", a->gamma, 1));
-    TERNARY_TRY(ternary_check_pointer(context, "dy", a->dy, 1));
+    SETUN_REQUIRE_DATA(context, a->w, 1);
+    SETUN_REQUIRE_DATA(context, a->gamma, 1);
+    SETUN_REQUIRE_DATA(context, a->dy, 1);
     bf16_product product = {.m = a->n,
                             .n = a->k,
                             .k = a->m,
@@ -40,6 +39,5 @@ static setun_status gemm_backward(setun_context *context, const setun_ternary_ge
 }
 
 setun_status setun_ternary_gemm_backward(setun_context *context, const setun_ternary_gemm_backward_args *args) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, gemm_backward(context, args));
+    SETUN_CALL(context, gemm_backward(context, args));
 }

@@ -10,14 +10,12 @@ struct f32_job {
     float gamma;
 };
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void f32_task(void *arg, int64_t chunk, int32_t worker) {
     (void)worker;
     const struct f32_job *job = arg;
     const setun_ternary_gemm_f32_args *a = job->args;
     int64_t row = chunk % job->row_chunks * CHUNK_ROWS, col = chunk / job->row_chunks * CHUNK_COLS;
-    int64_t rows = smaller(CHUNK_ROWS, a->m - row), cols = smaller(CHUNK_COLS, a->n - col);
+    int64_t rows = setun_min_i64(CHUNK_ROWS, a->m - row), cols = setun_min_i64(CHUNK_COLS, a->n - col);
     float *y = a->y + col * a->ldy + row;
     job->kernels->dots_f32(a->w + ternary_row(ternary_padded(a->k), row), a->k, rows, a->x + col * a->ldx, a->ldx, cols, y, a->ldy);
     for (int64_t c = 0; c < cols; c++, y += a->ldy) {
@@ -28,18 +26,17 @@ static void f32_task(void *arg, int64_t chunk, int32_t worker) {
 }
 
 static setun_status gemm_f32(setun_context *context, const setun_ternary_gemm_f32_args *a) {
-    TERNARY_TRY(ternary_check_pointer(context, "args", a, 1));
-    TERNARY_TRY(ternary_check_size(context, a->size, sizeof *a));
+    SETUN_REQUIRE_ARGS(context, a);
     TERNARY_TRY(ternary_check_shape(context, a->m, a->k));
     TERNARY_TRY(ternary_check_rows(context, "ldx", a->n, a->k, a->ldx, a->k));
     TERNARY_TRY(ternary_check_rows(context, "ldy", a->n, a->k, a->ldy, a->m));
     if (a->m == 0 || a->n == 0) {
         return SETUN_OK;
     }
-    TERNARY_TRY(ternary_check_pointer(context, "w", a->w, a->k));
-    TERNARY_TRY(ternary_check_pointer(context, "gamma", a->gamma, 1));
-    TERNARY_TRY(ternary_check_pointer(context, "x", a->x, a->k));
-    TERNARY_TRY(ternary_check_pointer(context, "y", a->y, 1));
+    SETUN_REQUIRE_DATA(context, a->w, a->k);
+    SETUN_REQUIRE_DATA(context, a->gamma, 1);
+    SETUN_REQUIRE_DATA(context, a->x, a->k);
+    SETUN_REQUIRE_DATA(context, a->y, 1);
     struct f32_job job = {.kernels = ternary_kernels_of(context), .args = a, .row_chunks = (a->m - 1) / CHUNK_ROWS + 1};
     job.gamma = *a->gamma;
     setun_parallel(context, job.row_chunks * ((a->n - 1) / CHUNK_COLS + 1), f32_task, &job);
@@ -47,6 +44,5 @@ static setun_status gemm_f32(setun_context *context, const setun_ternary_gemm_f3
 }
 
 setun_status setun_ternary_gemm_f32(setun_context *context, const setun_ternary_gemm_f32_args *args) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, gemm_f32(context, args));
+    SETUN_CALL(context, gemm_f32(context, args));
 }

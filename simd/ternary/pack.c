@@ -38,15 +38,13 @@ static void expand_block(const struct pack_job *job, int64_t value, int64_t byte
     }
 }
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void rows_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct pack_job *job = arg;
     int64_t kp = ternary_padded(job->k);
-    for (int64_t row = task * job->rows_per_task; row < smaller((task + 1) * job->rows_per_task, job->rows); row++) {
+    for (int64_t row = task * job->rows_per_task; row < setun_min_i64((task + 1) * job->rows_per_task, job->rows); row++) {
         for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK) {
-            int64_t count = row < job->m ? smaller(job->k - start, TERNARY_BLOCK) : 0;
+            int64_t count = row < job->m ? setun_min_i64(job->k - start, TERNARY_BLOCK) : 0;
             job->block(job, row * job->k + start, ternary_row(kp, row) + start / TERNARY_BLOCK * TERNARY_STEP, count);
         }
     }
@@ -63,41 +61,38 @@ static setun_status run(setun_context *context, struct pack_job *job) {
 
 static setun_status pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *packed) {
     TERNARY_TRY(ternary_check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
+    SETUN_REQUIRE_DATA(context, codes, m * k);
+    SETUN_REQUIRE_DATA(context, packed, m * k);
     TERNARY_TRY(ternary_check_codes(context, codes, m * k));
     return run(context, &(struct pack_job){.codes = codes, .packed_out = packed, .m = m, .k = k, .block = pack_block});
 }
 
 static setun_status unpack(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, int8_t *codes) {
     TERNARY_TRY(ternary_check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "codes", codes, m * k));
+    SETUN_REQUIRE_DATA(context, packed, m * k);
+    SETUN_REQUIRE_DATA(context, codes, m * k);
     return run(context, &(struct pack_job){.codes_out = codes, .packed = packed, .m = m, .k = k, .block = unpack_block});
 }
 
 static setun_status expand(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, const float *gamma, float *out) {
     TERNARY_TRY(ternary_check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "packed", packed, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "gamma", gamma, 1));
-    TERNARY_TRY(ternary_check_pointer(context, "out", out, m * k));
+    SETUN_REQUIRE_DATA(context, packed, m * k);
+    SETUN_REQUIRE_DATA(context, gamma, 1);
+    SETUN_REQUIRE_DATA(context, out, m * k);
     return run(context, &(struct pack_job){.packed = packed, .gamma = *gamma, .out = out, .m = m, .k = k, .block = expand_block});
 }
 
 setun_status setun_ternary_pack(setun_context *context, const int8_t *codes, int64_t m, int64_t k, uint8_t *packed) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, pack(context, codes, m, k, packed));
+    SETUN_CALL(context, pack(context, codes, m, k, packed));
 }
 
 setun_status setun_ternary_unpack(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, int8_t *codes) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, unpack(context, packed, m, k, codes));
+    SETUN_CALL(context, unpack(context, packed, m, k, codes));
 }
 
 setun_status setun_ternary_expand(setun_context *context, const uint8_t *packed, int64_t m, int64_t k, const float *gamma,
                                   float *out) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, expand(context, packed, m, k, gamma, out));
+    SETUN_CALL(context, expand(context, packed, m, k, gamma, out));
 }
 
 int64_t setun_ternary_padded_k(int64_t k) { return k < 0 || k > INT64_MAX - TERNARY_BLOCK ? -1 : ternary_padded(k); }

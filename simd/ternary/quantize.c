@@ -6,9 +6,6 @@
 
 enum { SUMS_PER_TASK = 16, VALUES_PER_TASK = 1 << 16 };
 
-static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 struct weights_job {
     const ternary_rows_kernels *kernels;
     const float *w;
@@ -22,16 +19,16 @@ struct weights_job {
 static void sum_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct weights_job *job = arg;
-    int64_t count = job->m * job->k, chunks = divide_up(count, TERNARY_SUM_CHUNK);
-    for (int64_t i = task * SUMS_PER_TASK; i < smaller((task + 1) * SUMS_PER_TASK, chunks); i++) {
+    int64_t count = job->m * job->k, chunks = setun_ceil_div(count, TERNARY_SUM_CHUNK);
+    for (int64_t i = task * SUMS_PER_TASK; i < setun_min_i64((task + 1) * SUMS_PER_TASK, chunks); i++) {
         int64_t start = i * TERNARY_SUM_CHUNK;
-        job->sums[i] = job->kernels->sum_abs(job->w + start, smaller(TERNARY_SUM_CHUNK, count - start));
+        job->sums[i] = job->kernels->sum_abs(job->w + start, setun_min_i64(TERNARY_SUM_CHUNK, count - start));
     }
 }
 
 /* Pairs of neighbours, level by level; an odd last one moves up unchanged. */
 static double tree_sum(double *sums, int64_t count) {
-    for (; count > 1; count = divide_up(count, 2)) {
+    for (; count > 1; count = setun_ceil_div(count, 2)) {
         for (int64_t i = 0; i < count / 2; i++) {
             sums[i] = sums[2 * i] + sums[2 * i + 1];
         }
@@ -49,12 +46,12 @@ static setun_status absmean(setun_context *context, struct weights_job *job, flo
     if (count == 0) {
         return SETUN_OK;
     }
-    int64_t chunks = divide_up(count, TERNARY_SUM_CHUNK);
+    int64_t chunks = setun_ceil_div(count, TERNARY_SUM_CHUNK);
     job->sums = setun_scratch(context, (size_t)chunks * sizeof *job->sums);
     if (job->sums == NULL) {
         return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory for %lld partial sums", (long long)chunks);
     }
-    setun_parallel(context, divide_up(chunks, SUMS_PER_TASK), sum_task, job);
+    setun_parallel(context, setun_ceil_div(chunks, SUMS_PER_TASK), sum_task, job);
     double sum = tree_sum(job->sums, chunks);
     float mean = (float)(sum / (double)count);
     *gamma = !isfinite(sum) ? NAN : mean > TERNARY_FLOOR ? mean : TERNARY_FLOOR;
@@ -64,7 +61,7 @@ static setun_status absmean(setun_context *context, struct weights_job *job, flo
 static void codes_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct weights_job *job = arg;
-    int64_t start = task * VALUES_PER_TASK, count = smaller(VALUES_PER_TASK, job->m * job->k - start);
+    int64_t start = task * VALUES_PER_TASK, count = setun_min_i64(VALUES_PER_TASK, job->m * job->k - start);
     job->kernels->codes(job->w + start, count, job->inv, job->codes + start);
 }
 
@@ -72,10 +69,10 @@ static void pack_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     struct weights_job *job = arg;
     int64_t kp = ternary_padded(job->k), rows = ternary_padded_rows(job->m);
-    for (int64_t row = task * job->rows_per_task; row < smaller((task + 1) * job->rows_per_task, rows); row++) {
+    for (int64_t row = task * job->rows_per_task; row < setun_min_i64((task + 1) * job->rows_per_task, rows); row++) {
         uint8_t *packed = job->packed + ternary_row(kp, row);
         for (int64_t start = 0; start < job->k; start += TERNARY_BLOCK, packed += TERNARY_STEP) {
-            int64_t count = row < job->m ? smaller(TERNARY_BLOCK, job->k - start) : 0;
+            int64_t count = row < job->m ? setun_min_i64(TERNARY_BLOCK, job->k - start) : 0;
             const float *w = job->w + row * job->k + start;
             float padded[TERNARY_BLOCK];
             if (count < TERNARY_BLOCK) {
@@ -92,37 +89,39 @@ static void pack_task(void *arg, int64_t task, int32_t worker) {
 static setun_status quantize(setun_context *context, const float *w, int64_t m, int64_t k, int8_t *codes, uint8_t *packed,
                              float *gamma) {
     TERNARY_TRY(ternary_check_shape(context, m, k));
-    TERNARY_TRY(ternary_check_pointer(context, "w", w, m * k));
-    TERNARY_TRY(ternary_check_pointer(context, "gamma", gamma, 1));
+    SETUN_REQUIRE_DATA(context, w, m * k);
+    SETUN_REQUIRE_DATA(context, gamma, 1);
     struct weights_job job = {.kernels = ternary_kernels_of(context)->rows, .w = w, .m = m, .k = k, .codes = codes, .packed = packed};
     float scale;
     TERNARY_TRY(absmean(context, &job, &scale));
     job.inv = 1.0f / scale;
     if (codes != NULL) {
-        setun_parallel(context, divide_up(m * k, VALUES_PER_TASK), codes_task, &job);
+        setun_parallel(context, setun_ceil_div(m * k, VALUES_PER_TASK), codes_task, &job);
     } else if (packed != NULL && k > 0) {
-        job.rows_per_task = divide_up(VALUES_PER_TASK, k);
-        setun_parallel(context, divide_up(ternary_padded_rows(m), job.rows_per_task), pack_task, &job);
+        job.rows_per_task = setun_ceil_div(VALUES_PER_TASK, k);
+        setun_parallel(context, setun_ceil_div(ternary_padded_rows(m), job.rows_per_task), pack_task, &job);
     }
     *gamma = scale;
     return SETUN_OK;
 }
 
+static setun_status quantize_to_codes(setun_context *context, const float *w, int64_t m, int64_t k, int8_t *codes, float *gamma) {
+    SETUN_REQUIRE_DATA(context, codes, m > 0 && k > 0);
+    return quantize(context, w, m, k, codes, NULL, gamma);
+}
+
+static setun_status quantize_to_packed(setun_context *context, const float *w, int64_t m, int64_t k, uint8_t *packed, float *gamma) {
+    SETUN_REQUIRE_DATA(context, packed, m > 0 && k > 0);
+    return quantize(context, w, m, k, NULL, packed, gamma);
+}
+
 setun_status setun_ternary_quantize(setun_context *context, const float *w, int64_t m, int64_t k, int8_t *codes, float *gamma) {
-    TERNARY_TRY(setun_enter(context));
-    if (codes == NULL && m > 0 && k > 0) {
-        return setun_leave(context, ternary_check_pointer(context, "codes", codes, 1));
-    }
-    return setun_leave(context, quantize(context, w, m, k, codes, NULL, gamma));
+    SETUN_CALL(context, quantize_to_codes(context, w, m, k, codes, gamma));
 }
 
 setun_status setun_ternary_quantize_pack(setun_context *context, const float *w, int64_t m, int64_t k, uint8_t *packed,
                                          float *gamma) {
-    TERNARY_TRY(setun_enter(context));
-    if (packed == NULL && m > 0 && k > 0) {
-        return setun_leave(context, ternary_check_pointer(context, "packed", packed, 1));
-    }
-    return setun_leave(context, quantize(context, w, m, k, NULL, packed, gamma));
+    SETUN_CALL(context, quantize_to_packed(context, w, m, k, packed, gamma));
 }
 
 struct rows_job {
@@ -135,31 +134,29 @@ static void quantize_rows_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct rows_job *job = arg;
     const setun_quantize_rows_args *a = job->args;
-    for (int64_t t = task * job->rows_per_task; t < smaller((task + 1) * job->rows_per_task, a->n); t++) {
+    for (int64_t t = task * job->rows_per_task; t < setun_min_i64((task + 1) * job->rows_per_task, a->n); t++) {
         job->kernels->quantize_row(a->x + t * a->ldx, a->k, a->q + t * a->ldq, a->step + t, a->sum + t);
     }
 }
 
 /* Rows that make a task worth handing out; a function of the shape alone. */
-static int64_t rows_per_task(int64_t k) { return divide_up(VALUES_PER_TASK / 4, k > 0 ? k : 1); }
+static int64_t rows_per_task(int64_t k) { return setun_ceil_div(VALUES_PER_TASK / 4, k > 0 ? k : 1); }
 
 static setun_status quantize_rows(setun_context *context, const setun_quantize_rows_args *a) {
-    TERNARY_TRY(ternary_check_pointer(context, "args", a, 1));
-    TERNARY_TRY(ternary_check_size(context, a->size, sizeof *a));
+    SETUN_REQUIRE_ARGS(context, a);
     TERNARY_TRY(ternary_check_rows(context, "ldx", a->n, a->k, a->ldx, a->k));
     TERNARY_TRY(ternary_check_rows(context, "ldq", a->n, a->k, a->ldq, ternary_padded(a->k)));
-    TERNARY_TRY(ternary_check_pointer(context, "x", a->x, a->n * a->k));
-    TERNARY_TRY(ternary_check_pointer(context, "q", a->q, a->n * a->k));
-    TERNARY_TRY(ternary_check_pointer(context, "step", a->step, a->n));
-    TERNARY_TRY(ternary_check_pointer(context, "sum", a->sum, a->n));
+    SETUN_REQUIRE_DATA(context, a->x, a->n * a->k);
+    SETUN_REQUIRE_DATA(context, a->q, a->n * a->k);
+    SETUN_REQUIRE_DATA(context, a->step, a->n);
+    SETUN_REQUIRE_DATA(context, a->sum, a->n);
     struct rows_job job = {.kernels = ternary_kernels_of(context)->rows, .args = a, .rows_per_task = rows_per_task(a->k)};
-    setun_parallel(context, divide_up(a->n, job.rows_per_task), quantize_rows_task, &job);
+    setun_parallel(context, setun_ceil_div(a->n, job.rows_per_task), quantize_rows_task, &job);
     return SETUN_OK;
 }
 
 setun_status setun_quantize_rows(setun_context *context, const setun_quantize_rows_args *args) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, quantize_rows(context, args));
+    SETUN_CALL(context, quantize_rows(context, args));
 }
 
 struct dequantize_job {
@@ -172,7 +169,7 @@ struct dequantize_job {
 static void dequantize_rows_task(void *arg, int64_t task, int32_t worker) {
     (void)worker;
     const struct dequantize_job *job = arg;
-    for (int64_t t = task * job->rows_per_task; t < smaller((task + 1) * job->rows_per_task, job->n); t++) {
+    for (int64_t t = task * job->rows_per_task; t < setun_min_i64((task + 1) * job->rows_per_task, job->n); t++) {
         const int8_t *restrict q = job->q + t * ternary_padded(job->k);
         float *restrict y = job->y + t * job->k;
         float step = job->step[t];
@@ -184,15 +181,14 @@ static void dequantize_rows_task(void *arg, int64_t task, int32_t worker) {
 
 static setun_status dequantize_rows(setun_context *context, const int8_t *q, const float *step, int64_t n, int64_t k, float *y) {
     TERNARY_TRY(ternary_check_rows(context, "padded k", n, k, k < 0 ? k : ternary_padded(k), k));
-    TERNARY_TRY(ternary_check_pointer(context, "q", q, n * k));
-    TERNARY_TRY(ternary_check_pointer(context, "step", step, n));
-    TERNARY_TRY(ternary_check_pointer(context, "y", y, n * k));
+    SETUN_REQUIRE_DATA(context, q, n * k);
+    SETUN_REQUIRE_DATA(context, step, n);
+    SETUN_REQUIRE_DATA(context, y, n * k);
     struct dequantize_job job = {.q = q, .step = step, .n = n, .k = k, .rows_per_task = rows_per_task(k), .y = y};
-    setun_parallel(context, divide_up(n, job.rows_per_task), dequantize_rows_task, &job);
+    setun_parallel(context, setun_ceil_div(n, job.rows_per_task), dequantize_rows_task, &job);
     return SETUN_OK;
 }
 
 setun_status setun_dequantize_rows(setun_context *context, const int8_t *q, const float *step, int64_t n, int64_t k, float *y) {
-    TERNARY_TRY(setun_enter(context));
-    return setun_leave(context, dequantize_rows(context, q, step, n, k, y));
+    SETUN_CALL(context, dequantize_rows(context, q, step, n, k, y));
 }

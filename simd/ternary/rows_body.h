@@ -89,4 +89,5 @@ static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale,
 }
 
 const ternary_rows_kernels NAME(ternary_rows) = {
-    .sum_abs = NAME(sum_abs), .codes = NAME(codes), .pack_block = NAME(pack_block), .quantize_row = NAME(quantize_row), .finish = NAME(finish)};
+    .sum_abs = NAME(sum_abs), .codes = NAME(codes), .pack_block = NAME(pack_block),
+    .quantize_row = NAME(quantize_row), .finish = NAME(finish)};

@@ -44,7 +44,8 @@ typedef struct ternary_rows_kernels {
 } ternary_rows_kernels;
 
 /* Biased dot products dots[c*rows + r] = sum_i (code[r][i] + 1) * q[c][i] modulo 2^32: the caller takes off the sum of q. w: `rows` packed
- * rows of kp values, from the first of a group; q: cols rows of kp values, ldq apart; scratch: scratch_rows * kp bytes of the calling worker, 64-byte aligned. */
+ * rows of kp values, from the first of a group; q: cols rows of kp values, ldq apart; scratch: scratch_rows * kp bytes of the calling
+ * worker, 64-byte aligned. */
 typedef void (*ternary_dots)(const uint8_t *w, int64_t kp, int64_t rows, const int8_t *q, int64_t ldq, int64_t cols, int32_t *dots,
                              void *scratch);
 
