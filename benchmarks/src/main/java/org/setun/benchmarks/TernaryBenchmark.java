@@ -21,7 +21,7 @@ import org.setun.kernels.NativeBackend;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
 
-/** The ternary family at the square shape of BitNet b1.58 2B4T, one matrix in cache. */
+/** The ternary family at shapes of BitNet b1.58 2B4T and an odd one, one matrix in cache. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -30,16 +30,19 @@ import org.setun.kernels.reference.ReferenceBackend;
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 public class TernaryBenchmark {
 
-    private static final long M = 2560;
-    private static final long K = 2560;
+    /** Weights, outputs x inputs; the last one is odd. */
+    @Param({"2560x2560", "6912x2560", "2560x6912", "333x4097"})
+    public String shape;
 
     @Param({"1", "2"})
     public int threads;
 
     /** Activation rows. */
-    @Param({"1", "8", "128"})
+    @Param({"1", "4", "32", "512"})
     public int n;
 
+    private long m;
+    private long k;
     private NativeBackend backend;
     private Arena arena;
     private MemorySegment w;
@@ -53,17 +56,19 @@ public class TernaryBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
+        m = Long.parseLong(shape.substring(0, shape.indexOf('x')));
+        k = Long.parseLong(shape.substring(shape.indexOf('x') + 1));
         backend = NativeBackend.create(BackendOptions.defaults().withThreads(threads));
         arena = Arena.ofShared();
         Operands operands = new Operands(arena);
-        w = operands.gaussian(M * K);
-        packed = operands.bytes(TernaryOps.packedBytes(M, K));
+        w = operands.gaussian(m * k);
+        packed = operands.bytes(TernaryOps.packedBytes(m, k));
         gamma = operands.floats(1);
-        x = operands.gaussian(n * K);
-        q = operands.bytes(n * TernaryOps.paddedK(K));
+        x = operands.gaussian(n * k);
+        q = operands.bytes(n * TernaryOps.paddedK(k));
         step = operands.floats(n);
         sum = operands.floats(n);
-        y = operands.floats(n * M);
+        y = operands.floats(n * m);
         check(operands);
     }
 
@@ -71,11 +76,16 @@ public class TernaryBenchmark {
         quantizePack();
         quantizeRows();
         ternaryGemm();
-        MemorySegment expected = operands.floats(M);
+        MemorySegment expected = operands.floats(m);
         try (ReferenceBackend reference = new ReferenceBackend()) {
-            reference.ternaryGemm(packed, M, K, gamma, q, step, sum, 1, null, null, expected, M, null);
+            reference.ternaryGemm(packed, m, k, gamma, q, step, sum, 1, null, null, expected, m, null);
         }
-        Operands.requireClose("ternaryGemm", expected, y, M, 0);
+        Operands.requireClose("ternaryGemm", expected, y, m, 0);
+        ternaryGemmF32();
+        try (ReferenceBackend reference = new ReferenceBackend()) {
+            reference.ternaryGemmF32(packed, m, k, gamma, x, 1, k, null, expected, m);
+        }
+        Operands.requireClose("ternaryGemmF32", expected, y, m, 1e-4);
     }
 
     @TearDown(Level.Trial)
@@ -86,21 +96,21 @@ public class TernaryBenchmark {
 
     @Benchmark
     public void ternaryGemm() {
-        backend.ternaryGemm(packed, M, K, gamma, q, step, sum, n, null, null, y, M, null);
+        backend.ternaryGemm(packed, m, k, gamma, q, step, sum, n, null, null, y, m, null);
     }
 
     @Benchmark
     public void ternaryGemmF32() {
-        backend.ternaryGemmF32(packed, M, K, gamma, x, n, K, null, y, M);
+        backend.ternaryGemmF32(packed, m, k, gamma, x, n, k, null, y, m);
     }
 
     @Benchmark
     public void quantizeRows() {
-        backend.quantizeRows(x, n, K, K, q, step, sum);
+        backend.quantizeRows(x, n, k, k, q, step, sum);
     }
 
     @Benchmark
     public void quantizePack() {
-        backend.ternaryQuantizePack(w, M, K, packed, gamma);
+        backend.ternaryQuantizePack(w, m, k, packed, gamma);
     }
 }

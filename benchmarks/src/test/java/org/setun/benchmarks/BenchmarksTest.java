@@ -16,6 +16,7 @@ class BenchmarksTest {
         TernaryBenchmark benchmark = new TernaryBenchmark();
         benchmark.threads = 2;
         benchmark.n = 1;
+        benchmark.shape = "333x4097";
         benchmark.setUp();
         benchmark.ternaryGemm();
         benchmark.ternaryGemmF32();
