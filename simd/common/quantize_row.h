@@ -34,10 +34,12 @@ VF_INLINE void quantize_store(int8_t *q, int64_t n, vi v) {
     }
 }
 
+typedef uint32_t vu __attribute__((vector_size(4 * VF_LANES)));
+
 /* A row being rounded. */
 typedef struct quantizer {
     vf scale;  /* 127 / absmax */
-    vi total; /* codes, each with ROUNDER_BITS on it, modulo 2^32 */
+    vu total;  /* codes, each with ROUNDER_BITS on it, modulo 2^32 */
     float step;
     bool finite;
 } quantizer;
@@ -57,13 +59,13 @@ VF_INLINE float quantize_absmax(vi largest) {
 VF_INLINE quantizer quantize_begin(float absmax) {
     float a = absmax > QUANTIZE_FLOOR ? absmax : QUANTIZE_FLOOR;
     bool finite = absmax < INFINITY;
-    return (quantizer){vf_set1(127.0f / a), vi_set1(0), finite ? a / 127.0f : NAN, finite};
+    return (quantizer){vf_set1(127.0f / a), (vu)vi_set1(0), finite ? a / 127.0f : NAN, finite};
 }
 
 /* Rounds the first n lanes of x, the others of which are 0. Only if the row is finite. */
 VF_INLINE void quantize_vector(quantizer *row, vf x, int64_t n, int8_t *q) {
     vi rounded = (vi)(x * row->scale + vf_set1(ROUNDER));
-    row->total += rounded;
+    row->total += (vu)rounded;
     quantize_store(q, n, rounded);
 }
 
@@ -73,7 +75,7 @@ VF_INLINE void quantize_end(const quantizer *row, int64_t k, int64_t kp, int8_t 
     if (row->finite) {
         int64_t vectors = (k + VF_LANES - 1) / VF_LANES;
         for (int j = 0; j < VF_LANES; j++) {
-            total += (uint32_t)row->total[j] - (uint32_t)vectors * ROUNDER_BITS;
+            total += row->total[j] - (uint32_t)vectors * ROUNDER_BITS;
         }
     }
     int64_t written = row->finite ? k : 0;

@@ -21,13 +21,11 @@ static inline __attribute__((always_inline)) uint64_t read_all(const char *buffe
     int64_t length = bytes / streams, step = 8 / streams * (int64_t)sizeof(bits);
     bits sum[8] = {0};
     for (int64_t i = 0; i < length; i += step) {
-#pragma GCC unroll 4
         for (int s = 0; s < streams; s++) {
             const char *at = buffer + s * length + i;
             for (int line = 0; ahead > 0 && line < step; line += 64) {
                 __builtin_prefetch(at + ahead + line, 0, 2); /* second cache: more lines under way */
             }
-#pragma GCC unroll 8
             for (int j = 0; j < 8 / streams; j++) {
                 bits v;
                 memcpy(&v, at + j * (int64_t)sizeof v, sizeof v);
