@@ -92,9 +92,11 @@ class ReferenceBackendTest {
     @MethodSource("operations")
     void everySegmentOfEveryOperationIsMeasured(Method operation) throws IllegalAccessException {
         for (int i = 0; i < operation.getParameterCount(); i++) {
-            if (operation.getParameterTypes()[i] == MemorySegment.class) {
+            Class<?> type = operation.getParameterTypes()[i];
+            if (type == MemorySegment.class || type == GemmOps.Operand.class) {
                 Object[] arguments = arguments(operation);
-                arguments[i] = OffHeap.bytes(1);
+                MemorySegment small = OffHeap.bytes(1);
+                arguments[i] = type == MemorySegment.class ? small : GemmOps.Operand.f32(small, 256);
                 assertRefused(operation, arguments, i);
             }
         }
@@ -144,6 +146,8 @@ class ReferenceBackendTest {
                 arguments[i] = TernaryFormat.TQ2_0;
             } else if (type == NnOps.Attention.class) {
                 arguments[i] = new NnOps.Attention(1, 4, 4, 2, 1, 4, 1, 8, 4, 0);
+            } else if (type == GemmOps.Operand.class) {
+                arguments[i] = GemmOps.Operand.f32(Arena.ofAuto().allocate(1 << 20, 64), 256);
             } else if (type == OptimOps.AdamW.class) {
                 arguments[i] = new OptimOps.AdamW(1, 1, 1, 1, 1, 1, 1);
             } else {
