@@ -28,8 +28,9 @@ public final class GradCheck {
      * @param numeric  the gradient by differences
      * @param relative the difference, divided by the larger of 1e-2 times the input's largest gradient, and the gradients themselves
      * @param checked  how many elements were compared
+     * @param ofLargest the largest difference of any element, divided by its input's largest gradient
      */
-    public record Result(int input, long element, double tape, double numeric, double relative, long checked) {
+    public record Result(int input, long element, double tape, double numeric, double relative, long checked, double ofLargest) {
 
         /**
          * Passes if the largest disagreement is small.
@@ -41,6 +42,19 @@ public final class GradCheck {
                 throw new AssertionError(
                         String.format(Locale.ROOT, "gradient of input %d at %d: tape %.6g, numeric %.6g, relative %.3g > %.3g",
                                 input, element, tape, numeric, relative, tolerance));
+            }
+        }
+
+        /**
+         * Passes if no difference is large beside the largest gradient of its input: the measure for gradients whose terms were rounded and
+         * then cancel.
+         *
+         * @throws AssertionError otherwise
+         */
+        public void requireWithinOfLargest(double tolerance) {
+            if (!(ofLargest <= tolerance)) {
+                throw new AssertionError(String.format(Locale.ROOT, "a gradient errs by %.3g > %.3g of its input's largest", ofLargest,
+                        tolerance));
             }
         }
     }
@@ -113,7 +127,8 @@ public final class GradCheck {
     }
 
     private Result compare(List<float[]> gradients) {
-        Result worst = new Result(-1, -1, 0, 0, 0, 0);
+        Result worst = new Result(-1, -1, 0, 0, 0, 0, 0);
+        double ofLargest = 0;
         long checked = 0;
         for (int i = 0; i < inputs.length; i++) {
             float[] gradient = gradients.get(i);
@@ -127,12 +142,13 @@ public final class GradCheck {
                 double scale = Math.max(Math.max(Math.abs(tape), Math.abs(numeric)), Math.max(1e-2 * largest, 1e-6));
                 double relative = Math.abs(tape - numeric) / scale;
                 checked++;
+                ofLargest = Math.max(ofLargest, Math.abs(tape - numeric) / Math.max(largest, 1e-6));
                 if (!(relative <= worst.relative)) {
-                    worst = new Result(i, element, tape, numeric, relative, checked);
+                    worst = new Result(i, element, tape, numeric, relative, checked, 0);
                 }
             }
         }
-        return new Result(worst.input, worst.element, worst.tape, worst.numeric, worst.relative, checked);
+        return new Result(worst.input, worst.element, worst.tape, worst.numeric, worst.relative, checked, ofLargest);
     }
 
     private static float[] gradient(Tape tape, Tensor input) {

@@ -75,14 +75,17 @@ class FunctionGradientsTest extends NetTest {
                 normal(batch * t, kvHeads * headDim));
     }
 
-    /** Inputs are rounded by 2^-8, and an exponential makes that 2^-8 of the scores, which are a few units here. */
+    /**
+     * Inputs are rounded by 2^-8, and an exponential makes that 2^-8 of the scores, which are a few units here. A query that sees one key has
+     * no gradient at all: its rounded terms cancel, so errors are measured by the largest gradient.
+     */
     @ParameterizedTest
     @CsvSource({"2, 5, 4, 2, 4", "1, 9, 3, 3, 6", "3, 4, 4, 1, 8", "1, 40, 2, 1, 16"})
     void attentionInBf16(int batch, int t, int heads, int kvHeads, int headDim) {
         GradCheck.Result result = GradCheck.run(backend, Precision.BF16, new Attention(batch, t, heads, kvHeads, headDim), H,
                 normal(batch * t, heads * headDim), normal(batch * t, kvHeads * headDim), normal(batch * t, kvHeads * headDim));
         assertThat(result.checked()).isPositive();
-        result.requireWithin(16.0 / 256);
+        result.requireWithinOfLargest(8.0 / 256);
     }
 
     @Test
