@@ -25,7 +25,8 @@ typedef struct activation_job {
         SETUN_REQUIRE(context, (args)->d <= TERNARY_MAX_K, "d = %lld must be <= %d", (long long)(args)->d, TERNARY_MAX_K);        \
         SETUN_REQUIRE(context, (args)->n == 0 || (args)->ldq >= ternary_padded((args)->d), "ldq = %lld must be >= %lld",          \
                       (long long)(args)->ldq, (long long)ternary_padded((args)->d));                                              \
-        SETUN_REQUIRE_SHAPE(context, (args)->n, (args)->n == 0 ? 0 : (args)->ldq, values);                                        \
+        int64_t ldq = (args)->n == 0 ? 0 : (args)->ldq;                                                                           \
+        SETUN_REQUIRE_SHAPE(context, (args)->n, ldq, values);                                                                     \
         SETUN_REQUIRE_SHAPE(context, (args)->n, (args)->d, values);                                                               \
         SETUN_REQUIRE(context, (args)->eps >= 0, "eps = %g must be >= 0", (double)(args)->eps);                                   \
         SETUN_REQUIRE_DATA(context, (args)->q, *(values));                                                                        \

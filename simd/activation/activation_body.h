@@ -78,15 +78,9 @@ typedef struct row_results {
     int32_t *sum;
 } row_results;
 
-/* (row * w) * rstd, or the row itself where w is NULL, to y and to codes. A y that is the row itself is there already. */
+/* (row * w) * rstd, or the row itself where w is NULL, to codes and to y, in this order: y may be the row. */
 VF_INLINE void second_pass(const float *row, const float *w, float rstd, float absmax, int64_t d, row_results out, ahead next) {
     quantizer codes = quantize_begin(absmax);
-    if (out.y != NULL && out.y != row) {
-        VF_EACH(j, lanes, d, {
-            vf value = vf_get(row + j, lanes);
-            vf_put(out.y + j, lanes, w == NULL ? value : rms_scaled(value, vf_get(w + j, lanes), rstd));
-        });
-    }
     if (codes.finite) {
         VF_EACH(j, lanes, d, {
             __builtin_prefetch(next.from + j / next.spread, 0, 2);
@@ -95,6 +89,12 @@ VF_INLINE void second_pass(const float *row, const float *w, float rstd, float a
         });
     }
     quantize_end(&codes, d, ternary_padded(d), out.q, out.step, out.sum);
+    if (out.y != NULL && (w != NULL || out.y != row)) {
+        VF_EACH(j, lanes, d, {
+            vf value = vf_get(row + j, lanes);
+            vf_put(out.y + j, lanes, w == NULL ? value : rms_scaled(value, vf_get(w + j, lanes), rstd));
+        });
+    }
 }
 
 VF_INLINE void rmsnorm_rows(int kind, const setun_rmsnorm_quantize_args *args, int64_t first, int64_t last, float *scratch) {

@@ -85,21 +85,4 @@ VF_INLINE void bf_product(int64_t k, const bf_value *a, int64_t lda, const bf_va
 
 #endif
 
-/* c[m][ldc] = A * B, or c += A * B, over packed operands of depth k; m and n are multiples of BF_ROWS and BF_COLS. */
-VF_INLINE void bf_block(int64_t m, int64_t n, int64_t k, const bf_value *a, int64_t lda, const bf_value *b, float *c, int64_t ldc,
-                        int add) {
-    for (int64_t i = 0; i < m; i += BF_ROWS) {
-        for (int64_t j = 0; j < n; j += BF_COLS) {
-            vf acc[BF_ROWS][BF_VECS];
-            bf_product(k, a + i * lda, lda, b + j * k, acc);
-#pragma GCC unroll 16
-            for (int r = 0; r < BF_ROWS; r++) {
-                float *to = c + (i + r) * ldc + j;
-                vf_store(to, add ? vf_load(to) + acc[r][0] : acc[r][0]);
-                vf_store(to + VF_LANES, add ? vf_load(to + VF_LANES) + acc[r][1] : acc[r][1]);
-            }
-        }
-    }
-}
-
 #endif

@@ -4,7 +4,6 @@
 #include "simd/common/check.h"
 #include "simd/gemm/bf16.h"
 
-
 /* Without products: C = beta * C + bias. */
 static void scale_rows(const setun_gemm_bf16_args *args) {
     for (int64_t i = 0; i < args->m; i++) {

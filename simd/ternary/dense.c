@@ -36,6 +36,13 @@ static void pack_tile(struct dense_job *job, int64_t row, int64_t column, int64_
     }
 }
 
+/* The first of them, whichever thread finds it. */
+static void note_bad(struct dense_job *job, int64_t row) {
+    int64_t first = atomic_load(&job->bad);
+    while ((first < 0 || row < first) && !atomic_compare_exchange_weak(&job->bad, &first, row)) {
+    }
+}
+
 static void check_tile(struct dense_job *job, int64_t row, int64_t column, int64_t byte) {
     (void)column;
     for (int j = 0; j < DENSE_HALF; j++) {
@@ -43,7 +50,7 @@ static void check_tile(struct dense_job *job, int64_t row, int64_t column, int64
         dense_take(job->dense + byte, j, index);
         for (int i = 0; i < 8; i++) {
             if (index[i / 4][i % 4] >= DENSE_INDICES) {
-                atomic_store_explicit(&job->bad, row + i % 4 * 3, memory_order_relaxed);
+                note_bad(job, row + i % 4 * 3);
             }
         }
     }
@@ -108,7 +115,8 @@ static setun_status unpack(setun_context *context, const uint8_t *dense, int64_t
     if (job.bad >= 0) {
         int64_t row = job.bad;
         return setun_fail(context, SETUN_INVALID_ARGUMENT,
-                          "dense holds an index above 26 for rows %" PRId64 " to %" PRId64 ": it is not ternary", row, row + 2);
+                          "dense holds an index above 26 for rows %" PRId64 " to %" PRId64 ": it is not ternary", row,
+                          setun_min_i64(row + 2, setun_max_i64(row, m - 1)));
     }
     run(context, &job, unpack_tile);
     return SETUN_OK;

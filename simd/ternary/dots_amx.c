@@ -9,7 +9,7 @@
 #include "kernels.h"
 #include "simd/common/transpose16.h"
 
-enum { TILE = 16, TILE_BYTES = 1024, TOKENS = 2 * TILE, FEWEST_TOKENS = 8 };
+enum { TILE = 16, TILE_BYTES = 1024, TOKENS = 2 * TILE };
 
 typedef struct tile_config {
     uint8_t palette, start_row, reserved[14];
@@ -97,7 +97,7 @@ static void multiply(const uint8_t *panel, int64_t kp, int64_t width, const int8
 }
 
 TERNARY_DOTS(amx) {
-    if (cols < FEWEST_TOKENS) { /* the tiles would be mostly empty: by instruction counts, not yet by a measurement, tiles win from 8 on */
+    if (cols < TERNARY_FEWEST_TOKENS) { /* tiles would be mostly empty; the limit is from instruction counts, not yet measured */
         ternary_dots_avx512(w, kp, rows, q, ldq, cols, dots, scratch);
         return;
     }

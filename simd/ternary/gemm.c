@@ -110,7 +110,7 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
     struct gemm_job job = {.kernels = ternary_kernels_of(context), .args = a, .kp = ternary_padded(a->k), .chunk_rows = CHUNK_ROWS};
     bool dense = a->layout == SETUN_TERNARY_LAYOUT_DENSE;
     if (a->n == 1 && job.kp > 0) {
-        int64_t unit = dense ? DENSE_ROWS : 16, rows = 4 * GEMV_CHUNK_BYTES / job.kp / unit * unit;
+        int64_t unit = dense ? 4 * DENSE_ROWS : 16 /* whole lines of y */, rows = 4 * GEMV_CHUNK_BYTES / job.kp / unit * unit;
         job.chunk_rows = rows < unit ? unit : rows > 64 * unit ? 64 * unit : rows;
     } else if (dense) {
         job.chunk_rows = DENSE_CHUNK_ROWS;
@@ -120,7 +120,7 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
     job.gamma = a->y == NULL ? 0 : *a->gamma;
     int64_t workers = setun_workers(context);
     job.dots_bytes = (size_t)(job.chunk_rows * setun_min_i64(a->n, job.strip_cols) * 4 + 63) / 64 * 64;
-    job.worker_bytes = job.dots_bytes + (size_t)(job.kernels->scratch_rows * job.kp);
+    job.worker_bytes = job.dots_bytes + (a->n < TERNARY_FEWEST_TOKENS ? 0 : (size_t)(job.kernels->scratch_rows * job.kp));
     if (dense && !dense_by_column(job.kernels, a->k, setun_min_i64(a->n, CHUNK_COLS))) {
         job.worker_bytes += (size_t)dense_scratch(a->k, job.chunk_rows);
     }

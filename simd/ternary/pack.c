@@ -52,7 +52,7 @@ static void rows_task(void *arg, int64_t task, int32_t worker) {
 
 static setun_status run(setun_context *context, struct pack_job *job) {
     if (job->k > 0) {
-        job->rows_per_task = (VALUES_PER_TASK - 1) / job->k + 1;
+        job->rows_per_task = setun_round_up(setun_ceil_div(VALUES_PER_TASK, job->k), TERNARY_GROUP);
         job->rows = job->packed_out == NULL ? job->m : ternary_padded_rows(job->m);
         setun_parallel(context, (job->rows + job->rows_per_task - 1) / job->rows_per_task, rows_task, job);
     }

@@ -98,7 +98,7 @@ static setun_status quantize(setun_context *context, const float *w, int64_t m, 
     if (codes != NULL) {
         setun_parallel(context, setun_ceil_div(m * k, VALUES_PER_TASK), codes_task, &job);
     } else if (packed != NULL && k > 0) {
-        job.rows_per_task = setun_ceil_div(VALUES_PER_TASK, k);
+        job.rows_per_task = setun_round_up(setun_ceil_div(VALUES_PER_TASK, k), TERNARY_GROUP);
         setun_parallel(context, setun_ceil_div(ternary_padded_rows(m), job.rows_per_task), pack_task, &job);
     }
     *gamma = scale;

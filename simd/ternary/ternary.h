@@ -12,6 +12,7 @@ enum {
     TERNARY_GROUP = 4,        /* rows whose blocks alternate */
     TERNARY_STEP = 256,       /* bytes from a block of a row to the row's next one */
     TERNARY_SUM_CHUNK = 4096, /* values of w whose |w| are summed in one set of lanes */
+    TERNARY_FEWEST_TOKENS = 8, /* from which on a tier that unpacks rows into scratch does so */
     TERNARY_MAX_K = 16000000  /* 127 * k fits int32 */
 };
 

@@ -62,7 +62,7 @@ static void refusals(void) {
         uint8_t *at = dense + 320 * 2 + 64 * vector + 5, before = *at;
         *at = (uint8_t)((before & 0xE0) | 27);
         CHECK(setun_ternary_dense_unpack(tier, dense, M, K, back) == SETUN_INVALID_ARGUMENT, "vector %d", vector);
-        CHECK(strstr(setun_context_message(tier), vector == 3 ? "rows 21 to 23" : "rows 1") != NULL, "%s", setun_context_message(tier));
+        CHECK(strstr(setun_context_message(tier), vector == 3 ? "rows 21 to 21" : "rows 1") != NULL, "%s", setun_context_message(tier));
         *at = before;
     }
     dense[7] |= 0xE0; /* index (1,1) = 7 + 8 * 3 */

@@ -11,8 +11,9 @@
  *     (k + 4) * 2^-24 * (|alpha| sum|a' b'| + |beta c| + |bias|)  +  |alpha| * 2^-126 * sum(2 + |a'| + |b'|)
  * where the last term is there because tiers that multiply bf16 flush values below 2^-126 (operands, products, sums) to 0. Against
  * products of the operands before rounding there is 2^-8 of |a b| per rounded operand on top. Values beyond the largest bf16 round to
- * infinity. Both operands are packed once per call (scratch of about 2 (m + n) min(k, 512) bytes, twice that on tiers without bf16, up to
- * 16 MB or as much as that needs); bits are the same at any thread count and differ between tiers. */
+ * infinity. Both operands are packed once per call, in blocks of up to 512 indices of the reduction. A block takes about 1,088 m +
+ * 2 n min(k, 512) bytes of scratch, twice that on tiers without bf16; several are packed at a time while they fit 16 MB. Bits are the same at
+ * any thread count and differ between tiers. */
 #ifndef SETUN_GEMM_H
 #define SETUN_GEMM_H
 
