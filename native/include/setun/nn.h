@@ -76,9 +76,10 @@ typedef struct setun_attention_args {
  * SETUN_PRECISION_BF16, with r = 2^-8: scale * q, k, v, dout, the weights p and their gradients ds are rounded to bf16 where a product
  * reads them; everything else is fp32 as above, e^x within 2^-18. A score errs by E = (2.01 r + (head_dim + 6) u) * scale * sum|q k|, so
  * lse: E + e; a weight, relatively, by w = exp(2 E) - 1 + 2^-17 + e; out: (w + 2.01 r (1 + w)) * sum(p |v|); gradients: docs/numerics.md.
- * Operands, products and sums below 2^-126 may count as 0. Forward computes fewer than 4 queries (decoding) in fp32. The memory it takes
- * besides: forward one bf16 copy of k and v; backward four of q, and up to four of q in fp32 (twice the bf16 copies on tiers that cannot
- * multiply bf16). */
+ * Operands, products and sums below 2^-126 may count as 0. Backward multiplies masked weights (0) too: a NaN or Inf in a row of q, k or
+ * dout may also reach the gradients of other rows of its blocks. Forward computes fewer than 4 queries (decoding) in fp32. The memory it
+ * takes besides: forward one bf16 copy of k and v; backward four of q, and up to four of q in fp32 (twice the bf16 copies on tiers that
+ * cannot multiply bf16). */
 SETUN_API setun_status setun_attention_forward(setun_context *context, const setun_attention_args *args);
 SETUN_API setun_status setun_attention_backward(setun_context *context, const setun_attention_args *args);
 

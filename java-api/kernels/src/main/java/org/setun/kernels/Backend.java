@@ -11,7 +11,9 @@ import java.lang.foreign.MemorySegment;
  * anything runs: {@link IllegalArgumentException} names the argument, its value and what is allowed. Operations run in the order of
  * the calls and return no host scalar: losses, norms and factors live in segments.
  *
- * <p>Threads: a backend with workers serves one caller at a time; a free-threaded one (0 threads) serves any number at once.
+ * <p>Threads: a backend with workers serves one caller at a time; a free-threaded one (0 threads) serves any number at once. Another thread
+ * must not close the arena of an operand while a call that was given it runs. A call keeps its operands from being collected, not from
+ * being closed: memory of a shared arena would go from under it.
  */
 public interface Backend extends TernaryOps, GemmOps, NnOps, ActivationOps, OptimOps, SlabSource, AutoCloseable {
 

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 
 /** Operands of self-tests: the same seed gives the same values on every backend. */
 final class Operands {
@@ -60,14 +61,24 @@ final class Operands {
 
     /** All values of several f32 results. */
     static float[] values(MemorySegment... results) {
-        long bytes = 0;
-        for (MemorySegment result : results) {
-            bytes += result.byteSize();
+        return join(Stream.of(results).map(result -> result.toArray(ValueLayout.JAVA_FLOAT)).toArray(float[][]::new));
+    }
+
+    /** All values of an i32 result; exact below 2^24. */
+    static float[] intValues(MemorySegment result) {
+        int[] raw = result.toArray(ValueLayout.JAVA_INT);
+        float[] all = new float[raw.length];
+        for (int i = 0; i < raw.length; i++) {
+            all[i] = raw[i];
         }
-        float[] all = new float[Math.toIntExact(bytes / Float.BYTES)];
+        return all;
+    }
+
+    /** Results one after another. */
+    static float[] join(float[]... parts) {
+        float[] all = new float[Stream.of(parts).mapToInt(part -> part.length).sum()];
         int at = 0;
-        for (MemorySegment result : results) {
-            float[] part = result.toArray(ValueLayout.JAVA_FLOAT);
+        for (float[] part : parts) {
             System.arraycopy(part, 0, all, at, part.length);
             at += part.length;
         }

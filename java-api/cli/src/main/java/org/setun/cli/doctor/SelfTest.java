@@ -14,6 +14,23 @@ import org.setun.kernels.Backend;
  */
 public record SelfTest(String kernel, double tolerance, BiFunction<Backend, Arena, float[]> run) {
 
+    /** Float kernels sum at most about 1,000 products here: 1,000 * 2^-24, with room for orders of summation. */
+    static final double FLOAT = 1e-4;
+
+    /** A kernel that promises its bits. */
+    static SelfTest exact(String kernel, BiFunction<Backend, Operands, float[]> run) {
+        return within(0, kernel, run);
+    }
+
+    /** A kernel with fp32 sums in an order of its own. */
+    static SelfTest close(String kernel, BiFunction<Backend, Operands, float[]> run) {
+        return within(FLOAT, kernel, run);
+    }
+
+    static SelfTest within(double tolerance, String kernel, BiFunction<Backend, Operands, float[]> run) {
+        return new SelfTest(kernel, tolerance, (backend, arena) -> run.apply(backend, new Operands(arena)));
+    }
+
     /**
      * What a self-test found.
      *

@@ -16,7 +16,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 /**
  * Fills a descriptor struct field by field, in the order of the header. One per thread, kept for its life: a call allocates nothing.
- * The scopes of the segments whose addresses are written are held until {@link #end()}, so that no memory is collected while the call runs.
+ * The scopes of the segments whose addresses are written are held until {@link #end()}: this keeps their memory from being collected while
+ * the call runs, not from being closed. {@link #filled()} finds what was closed before; a shared arena must not be closed by another thread
+ * after that, until the call is over.
  *
  * <p>Fields are written through one constant segment over the whole address space. Its bounds and life fold away, so that a field is a
  * single store, and filling a long descriptor does not use up what the compiler is willing to inline. After a kernel has swept the first-level

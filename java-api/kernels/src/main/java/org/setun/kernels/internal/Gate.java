@@ -2,7 +2,10 @@ package org.setun.kernels.internal;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Counts the calls in flight on a context, refuses a second caller where only one is served, and keeps memory from going under a call. */
+/**
+ * Counts the calls in flight on a context, refuses a second caller where only one is served, and keeps the context and its slabs from going
+ * under a call. Segments of other arenas are not its own: their arena must not be closed by another thread while a call runs.
+ */
 final class Gate extends AtomicInteger {
 
     private static final long serialVersionUID = 1;
