@@ -62,7 +62,9 @@ static void NAME(copy_streaming)(void *to, const void *from, int64_t bytes) {
             STREAM(out + i + j * (int64_t)sizeof v, v);
         }
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* streamed stores are ordered by a fence only */
+#if defined(__x86_64__)
+    __builtin_ia32_sfence(); /* streamed stores are ordered by a fence only */
+#endif
 }
 
 /* Twelve independent sums cover the latency on two ports. They are variables with names, as an array would not stay in registers. */

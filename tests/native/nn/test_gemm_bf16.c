@@ -106,7 +106,7 @@ static void test_shapes(void) {
 static void test_large(void) {
     static const shape shapes[] = {{0, 1, SETUN_F32, SETUN_F32, 300, 515, 790, 1, 0, 0, false, true},
                                    {1, 0, SETUN_F32, SETUN_I8, 129, 260, 1031, 1, 1, 3, true, false},
-                                   {1, 0, SETUN_F32, SETUN_F32, 700, 1100, 4700, 2, 0.5f, 1, false, true},
+                                   {1, 0, SETUN_F32, SETUN_F32, 40, 1500, 5600, 2, 0.5f, 1, false, true},
                                    {1, 1, SETUN_I8, SETUN_BF16, 280, 70, 1500, 1, 0, 0, true, false},
                                    {0, 0, SETUN_BF16, SETUN_F32, 3, 3001, 513, 1, 1, 0, false, false}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
