@@ -66,19 +66,22 @@ INLINE void tile(const uint8_t *w, int64_t kp, const int8_t *q, int64_t ldq, int
         first = end;
     } while (FLUSH_BLOCKS > 0 && first < blocks);
     for (int c = 0; c < cols; c++) {
-        int32_t folded[TERNARY_GROUP];
 #if defined(FOLD_ROWS)
+        int32_t folded[TERNARY_GROUP];
         FOLD_ROWS(total[c], folded);
-#else
-        for (int r = 0; r < rows; r++) {
-            folded[r] = FOLD(total[c][r]);
-        }
-#endif
         if (live == rows) { /* usually, and then no loop */
             memcpy(dots + c * ld_dots, folded, (size_t)rows * sizeof *dots);
         } else {
             memcpy(dots + c * ld_dots, folded, (size_t)live * sizeof *dots);
         }
+#else
+        for (int r = 0; r < rows; r++) {
+            int32_t folded = FOLD(total[c][r]);
+            if (r < live) {
+                dots[c * ld_dots + r] = folded;
+            }
+        }
+#endif
     }
 }
 

@@ -55,14 +55,11 @@ INLINE void tile(const uint8_t *w, int64_t k, const float *x, int64_t ldx, const
         block(w + start / TERNARY_BLOCK * TERNARY_STEP, tail, TERNARY_BLOCK, cols, sum);
     }
     for (int c = 0; c < cols; c++) {
-        float folded[ROWS];
         for (int r = 0; r < ROWS; r++) {
-            folded[r] = FOLD(sum[c][r]);
-        }
-        if (live == ROWS) { /* usually, and then no loop */
-            memcpy(y + c * ldy, folded, sizeof folded);
-        } else {
-            memcpy(y + c * ldy, folded, (size_t)live * sizeof *y);
+            float folded = FOLD(sum[c][r]);
+            if (r < live) {
+                y[c * ldy + r] = folded;
+            }
         }
     }
 }
