@@ -36,6 +36,16 @@ class BenchmarksTest {
     }
 
     @Test
+    void lowPrecision() {
+        LowPrecisionBenchmark benchmark = new LowPrecisionBenchmark();
+        benchmark.threads = 2;
+        benchmark.setUp();
+        benchmark.attentionBackward();
+        benchmark.gluQuantize();
+        benchmark.tearDown();
+    }
+
+    @Test
     void callOverhead() {
         CallOverheadBenchmark benchmark = new CallOverheadBenchmark();
         benchmark.setUp();
