@@ -37,31 +37,40 @@ VF_INLINE void fixed_pad(const float *x, int64_t count, float group[SUM_LANES]) 
     memcpy(group, x, (size_t)count * sizeof(float));
 }
 
-VF_INLINE void fixed_add(const float *x, vf lane[SUM_VECS]) {
+VF_INLINE void fixed_add(const float *x, vf lane[SUM_VECS], const int magnitudes) {
 #pragma GCC unroll 4
     for (int v = 0; v < SUM_VECS; v++) {
-        lane[v] += vf_load(x + v * VF_LANES);
+        vf value = vf_load(x + v * VF_LANES);
+        lane[v] += magnitudes ? vf_abs(value) : value;
     }
 }
 
-/* The sum of one chunk; fp32 lanes. */
-static inline __attribute__((unused)) double fixed_chunk_sum(const float *x, int64_t count) {
+/* The sum of the values of one chunk, or of their magnitudes; fp32 lanes. */
+VF_INLINE double fixed_chunk_total(const float *x, int64_t count, const int magnitudes) {
     vf lane[SUM_VECS] = {0};
     float group[SUM_LANES];
     double wide[SUM_LANES];
     int64_t i = 0;
     for (; i + SUM_LANES <= count; i += SUM_LANES) {
-        fixed_add(x + i, lane);
+        fixed_add(x + i, lane, magnitudes);
     }
     if (i < count) {
         fixed_pad(x + i, count - i, group);
-        fixed_add(group, lane);
+        fixed_add(group, lane, magnitudes);
     }
     memcpy(group, lane, sizeof group);
     for (int j = 0; j < SUM_LANES; j++) {
         wide[j] = group[j];
     }
     return fixed_fold(wide);
+}
+
+static inline __attribute__((unused)) double fixed_chunk_sum(const float *x, int64_t count) {
+    return fixed_chunk_total(x, count, 0);
+}
+
+static inline __attribute__((unused)) double fixed_chunk_sum_abs(const float *x, int64_t count) {
+    return fixed_chunk_total(x, count, 1);
 }
 
 /* x^2 + sum, where x^2 is exact: fused or not, the bits are the same. */

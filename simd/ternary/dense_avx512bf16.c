@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dense.h"
+#include "vnni512.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -15,12 +16,6 @@ static const uint8_t LOW_FIVE[64] = {ROW8(0), ROW8(8), ROW8(16), ROW8(24), ROW8(
 /* The index is bits 0-2, 4 and 5, and bit 3 is a neighbour's. */
 static const uint8_t WITHOUT_BIT_3[64] = {ROW8(0), ROW8(0), ROW8(8), ROW8(8), ROW8(16), ROW8(16), ROW8(24), ROW8(24)};
 
-/* The instruction itself: around the intrinsic gcc 12 copies the sums from register to register and then spills them. */
-INLINE __m512i dot(__m512i sum, __m512i u, __m512i s) {
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));
-    return sum;
-}
-
 INLINE void add_triple(__m512i sum[3], __m512i digits, __m512i x) {
     sum[2] = dot(sum[2], digits, x);
     sum[1] = dot(sum[1], _mm512_and_si512(digits, _mm512_set1_epi8(15)), x);
@@ -29,15 +24,6 @@ INLINE void add_triple(__m512i sum[3], __m512i digits, __m512i x) {
 
 /* mask ? a : b, bit by bit. */
 INLINE __m512i choose(__m512i mask, __m512i a, __m512i b) { return _mm512_ternarylogic_epi64(mask, a, b, 0xCA); }
-
-/* Four sums of 16 lanes by transposition. */
-INLINE void fold_rows(const __m512i *v, int32_t *out) {
-    __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-    __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
-    __m512i rows = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(rows), _mm512_extracti64x4_epi64(rows, 1));
-    _mm_storeu_si128((__m128i *)out, _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
-}
 
 /* The dot products of one group of 12 rows. */
 static void group(const uint8_t *w, int64_t tiles, const int8_t *q, int32_t *dots) {

@@ -3,42 +3,8 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "simd/common/fixed_sums.h"
 #include "simd/common/quantize_row.h"
-
-enum { LANES = 16, MAGNITUDE = 0x7FFFFFFF };
-
-typedef float float_lanes __attribute__((vector_size(4 * LANES)));
-typedef int32_t bit_lanes __attribute__((vector_size(4 * LANES)));
-
-static double NAME(sum_abs)(const float *w, int64_t count) {
-    union {
-        float_lanes lanes;
-        bit_lanes bits;
-        float each[LANES];
-    } sum = {.each = {0}}, v = {.each = {0}};
-    int64_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        memcpy(&v, w + i, sizeof v);
-        v.bits &= MAGNITUDE;
-        sum.lanes += v.lanes;
-    }
-    if (i < count) {
-        memset(&v, 0, sizeof v); /* lanes beyond the end add +0, which changes nothing */
-        memcpy(&v, w + i, (size_t)(count - i) * sizeof *w);
-        v.bits &= MAGNITUDE;
-        sum.lanes += v.lanes;
-    }
-    double wide[LANES];
-    for (int j = 0; j < LANES; j++) {
-        wide[j] = sum.each[j];
-    }
-    for (int half = LANES / 2; half > 0; half /= 2) {
-        for (int j = 0; j < half; j++) {
-            wide[j] += wide[j + half];
-        }
-    }
-    return wide[0];
-}
 
 static void NAME(codes)(const float *restrict w, int64_t count, float inv, int8_t *restrict codes) {
     for (int64_t i = 0; i < count; i++) {
@@ -89,5 +55,5 @@ static void NAME(finish)(const int32_t *restrict dots, int32_t sum, float scale,
 }
 
 const ternary_rows_kernels NAME(ternary_rows) = {
-    .sum_abs = NAME(sum_abs), .codes = NAME(codes), .pack_block = NAME(pack_block),
+    .sum_abs = fixed_chunk_sum_abs, .codes = NAME(codes), .pack_block = NAME(pack_block),
     .quantize_row = NAME(quantize_row), .finish = NAME(finish)};
