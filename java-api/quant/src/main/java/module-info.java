@@ -6,4 +6,5 @@ module org.setun.quant {
 
     exports org.setun.quant;
     exports org.setun.quant.export;
+    exports org.setun.quant.format;
 }

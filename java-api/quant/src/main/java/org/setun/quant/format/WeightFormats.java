@@ -1,0 +1,111 @@
+package org.setun.quant.format;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.setun.formats.gguf.GgmlType;
+
+/**
+ * The formats by name. A name may carry parameters, {@code pi-q3:k=4}; what is left out has the format's default. A new format is one
+ * {@link WeightFormat} and one row of the table here.
+ */
+public final class WeightFormats {
+
+    /** Makes a format from the parameters behind its name. */
+    private static final Map<String, Function<Parameters, WeightFormat>> FORMATS = new TreeMap<>(Map.of(
+            "f32", parameters -> new FloatFormat(GgmlType.F32),
+            "f16", parameters -> new FloatFormat(GgmlType.F16),
+            "bf16", parameters -> new FloatFormat(GgmlType.BF16)));
+
+    private WeightFormats() {
+    }
+
+    /** All names, without parameters, sorted. */
+    public static List<String> names() {
+        return List.copyOf(FORMATS.keySet());
+    }
+
+    /**
+     * The format of this name; upper case is accepted.
+     *
+     * @param text {@code name} or {@code name:key=value,key=value}
+     * @throws IllegalArgumentException if there is no such format, or a parameter is wrong; the message says what there is
+     */
+    public static WeightFormat parse(String text) {
+        String[] parts = text.split(":", 2);
+        Function<Parameters, WeightFormat> format = FORMATS.get(parts[0].toLowerCase(Locale.ROOT));
+        if (format == null) {
+            throw new IllegalArgumentException("format = " + parts[0] + " is not known; there are " + String.join(", ", names()));
+        }
+        Parameters parameters = Parameters.parse(text, parts.length == 2 ? parts[1] : "");
+        WeightFormat result = format.apply(parameters);
+        parameters.requireAllUsed();
+        return result;
+    }
+
+    /** The key=value pairs behind a format's name. */
+    static final class Parameters {
+
+        private final String text;
+        private final Map<String, String> values = new TreeMap<>();
+        private final Set<String> asked = new TreeSet<>();
+
+        private Parameters(String text) {
+            this.text = text;
+        }
+
+        private static Parameters parse(String text, String pairs) {
+            Parameters parameters = new Parameters(text);
+            for (String pair : pairs.isEmpty() ? new String[0] : pairs.split(",", -1)) {
+                String[] sides = pair.split("=", 2);
+                if (sides.length != 2 || sides[0].isEmpty() || parameters.values.put(sides[0], sides[1]) != null) {
+                    throw new IllegalArgumentException("format = " + text + ": '" + pair + "' is not a key=value of its own");
+                }
+            }
+            return parameters;
+        }
+
+        /** The integer {@code key}, or {@code fallback}. */
+        int integer(String key, int fallback, int least, int most) {
+            asked.add(key);
+            String value = values.get(key);
+            if (value == null) {
+                return fallback;
+            }
+            try {
+                int number = Integer.parseInt(value);
+                if (number >= least && number <= most) {
+                    return number;
+                }
+            } catch (NumberFormatException e) {
+                // falls through to the message below
+            }
+            throw new IllegalArgumentException(
+                    "format = " + text + ": " + key + " = " + value + " must be an integer in [" + least + ", " + most + "]");
+        }
+
+        /** The word {@code key}, one of {@code allowed}, the first of which is the default. */
+        String word(String key, String... allowed) {
+            asked.add(key);
+            String value = values.getOrDefault(key, allowed[0]);
+            if (!List.of(allowed).contains(value)) {
+                throw new IllegalArgumentException(
+                        "format = " + text + ": " + key + " = " + value + " must be one of " + String.join(", ", allowed));
+            }
+            return value;
+        }
+
+        private void requireAllUsed() {
+            for (String key : values.keySet()) {
+                if (!asked.contains(key)) {
+                    throw new IllegalArgumentException("format = " + text + " has no parameter " + key
+                            + (asked.isEmpty() ? "" : "; it has " + String.join(", ", asked)));
+                }
+            }
+        }
+    }
+}
