@@ -5,6 +5,7 @@ module org.setun.quant {
     requires static transitive org.jspecify;
 
     exports org.setun.quant;
+    exports org.setun.quant.calibration;
     exports org.setun.quant.export;
     exports org.setun.quant.format;
 }

@@ -42,6 +42,10 @@ public final class GgufWriter {
         void write(Output out) throws IOException;
     }
 
+    /** A file that is no model, such as an importance matrix: without {@code general.architecture}. */
+    public GgufWriter() {
+    }
+
     /** A file of the given {@code general.architecture}. */
     public GgufWriter(String architecture) {
         string("general.architecture", architecture);
