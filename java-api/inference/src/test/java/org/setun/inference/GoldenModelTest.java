@@ -20,8 +20,9 @@ class GoldenModelTest {
     private static final int VOCAB = 512;
 
     static Stream<Arguments> exactModels() {
-        return combine("llama-F32", "llama-F16", "llama-TQ1_0", "llama-TQ2_0", "llama-Q8_0", "llama-Q4_0", "bitnet-F32", "bitnet-TQ1_0",
-                "bitnet-TQ2_0", "bitnet-theta500000-TQ2_0", "qwen2-F16", "qwen3-F16");
+        return combine("llama-F32", "llama-F16", "llama-TQ1_0", "llama-TQ2_0", "llama-Q8_0", "llama-Q4_0", "llama-Q2_K",
+                "llama-Q3_K", "llama-Q4_K", "llama-Q6_K", "llama-IQ4_NL", "bitnet-F32", "bitnet-TQ1_0", "bitnet-TQ2_0",
+                "bitnet-theta500000-TQ2_0", "qwen2-F16", "qwen3-F16");
     }
 
     static Stream<Arguments> roundedModels() {

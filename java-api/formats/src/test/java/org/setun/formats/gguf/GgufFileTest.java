@@ -233,8 +233,7 @@ class GgufFileTest {
         }
         try (GgufFile file = GgufFile.open(TestData.require("golden-models/llama-Q4_K.gguf"))) {
             assertThat(file.info("blk.0.attn_q.weight").type()).isEqualTo(GgmlType.Q4_K);
-            assertThatExceptionOfType(FormatException.class).isThrownBy(() -> file.floats("blk.0.attn_q.weight"))
-                    .withMessageContaining("Q4_K");
+            assertThat(file.floats("blk.0.attn_q.weight")).hasSize(256 * 256);
         }
         Path headOnly = TestData.require("formats/misc/tiny.gguf");
         assertThatExceptionOfType(FormatException.class).isThrownBy(() -> GgufFile.open(headOnly)).withMessageContaining("test.weight.0");

@@ -26,6 +26,11 @@ public interface BlockDecoder {
         return tensor.get(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), offset);
     }
 
+    /** The 32 bits at {@code offset}. */
+    static int i32(MemorySegment tensor, long offset) {
+        return tensor.get(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), offset);
+    }
+
     /** The IEEE half at {@code offset}. */
     static float f16(MemorySegment tensor, long offset) {
         return Float.float16ToFloat(i16(tensor, offset));
