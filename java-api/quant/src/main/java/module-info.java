@@ -7,5 +7,7 @@ module org.setun.quant {
     exports org.setun.quant;
     exports org.setun.quant.calibration;
     exports org.setun.quant.export;
+    exports org.setun.quant.budget;
     exports org.setun.quant.format;
+    exports org.setun.quant.rounding;
 }
