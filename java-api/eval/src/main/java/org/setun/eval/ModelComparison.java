@@ -25,8 +25,9 @@ public final class ModelComparison {
      * @param loss          that of the second
      * @param divergence    Kullback-Leibler divergence of the second model's distribution from the first's, in nats
      * @param agreed        tokens where both find the same next token likeliest
+     * @param hits          tokens that the second model found likeliest
      */
-    public record Window(int tokens, double referenceLoss, double loss, double divergence, int agreed) {
+    public record Window(int tokens, double referenceLoss, double loss, double divergence, int agreed, int hits) {
     }
 
     /**
@@ -63,6 +64,11 @@ public final class ModelComparison {
         /** The share of tokens where both find the same next token likeliest. */
         public double agreement() {
             return (double) windows.stream().mapToLong(Window::agreed).sum() / tokens();
+        }
+
+        /** The share of tokens that the second model found likeliest. */
+        public double accuracy() {
+            return (double) windows.stream().mapToLong(Window::hits).sum() / tokens();
         }
     }
 
@@ -135,6 +141,7 @@ public final class ModelComparison {
         private double loss;
         private double divergence;
         private int agreed;
+        private int hits;
 
         Tally(int[] tokens, MemorySegment kept, int vocab) {
             this.tokens = tokens;
@@ -167,6 +174,7 @@ public final class ModelComparison {
             referenceLoss += normalizer - expected[target];
             loss += otherNormalizer - actual[target];
             agreed += best == other ? 1 : 0;
+            hits += target == other ? 1 : 0;
         }
 
         private static int argmax(float[] values) {
@@ -186,7 +194,7 @@ public final class ModelComparison {
         }
 
         Window window() {
-            return new Window(tokens.length - 1, referenceLoss, loss, divergence, agreed);
+            return new Window(tokens.length - 1, referenceLoss, loss, divergence, agreed, hits);
         }
     }
 }

@@ -42,6 +42,7 @@ class ModelComparisonTest {
             });
             assertThat(result.perplexity()).isCloseTo(score.perplexity(), within(1e-4 * score.perplexity()));
             assertThat(result.referencePerplexity()).isEqualTo(result.perplexity());
+            assertThat(result.accuracy()).isEqualTo(score.accuracy());
         }
     }
 
