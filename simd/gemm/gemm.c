@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "simd/common/check.h"
+#include "simd/gemm/call.h"
 #include "simd/gemm/gemm.h"
 
 /* What a tile should hold at least (some tens of microseconds), how many there are at most, and the sides down to which C is cut before
@@ -160,40 +161,15 @@ static setun_status multiply(setun_context *context, const gemm_tile *whole) {
     return SETUN_OK;
 }
 
-static void scale_rows(float *c, int64_t m, int64_t n, int64_t ldc, float beta) {
-    for (int64_t i = 0; i < m; i++) {
-        for (int64_t j = 0; j < n; j++) {
-            c[i * ldc + j] = beta == 0.0f ? 0.0f : beta * c[i * ldc + j];
-        }
-    }
-}
-
 static setun_status gemm_f32(setun_context *context, const setun_gemm_f32_args *args) {
     SETUN_REQUIRE_ARGS(context, args);
-    SETUN_REQUIRE(context, args->trans_a == 0 || args->trans_a == 1, "trans_a = %d must be 0 or 1", args->trans_a);
-    SETUN_REQUIRE(context, args->trans_b == 0 || args->trans_b == 1, "trans_b = %d must be 0 or 1", args->trans_b);
-    SETUN_REQUIRE_AT_LEAST(context, args->m, 0);
-    SETUN_REQUIRE_AT_LEAST(context, args->n, 0);
-    SETUN_REQUIRE_AT_LEAST(context, args->k, 0);
-    int64_t rows_a = args->trans_a ? args->k : args->m, row_a = args->trans_a ? args->m : args->k;
-    int64_t rows_b = args->trans_b ? args->n : args->k, row_b = args->trans_b ? args->k : args->n;
-    SETUN_REQUIRE_AT_LEAST(context, args->lda, row_a);
-    SETUN_REQUIRE_AT_LEAST(context, args->ldb, row_b);
-    SETUN_REQUIRE_AT_LEAST(context, args->ldc, args->n);
-    int64_t values_a, values_b, values_c;
-    SETUN_REQUIRE_SHAPE(context, rows_a, args->lda, &values_a);
-    SETUN_REQUIRE_SHAPE(context, rows_b, args->ldb, &values_b);
-    SETUN_REQUIRE_SHAPE(context, args->m, args->ldc, &values_c);
-    if (args->m == 0 || args->n == 0) {
-        return SETUN_OK;
+    const gemm_call call = {args->trans_a, args->trans_b, args->m, args->n,   args->k,     args->a,    args->lda,
+                            args->b,       args->ldb,     args->c, args->ldc, args->alpha, args->beta, NULL};
+    bool done;
+    setun_status checked = gemm_check(context, &call, &done);
+    if (checked != SETUN_OK || done) {
+        return checked;
     }
-    SETUN_REQUIRE_DATA(context, args->c, values_c);
-    if (args->k == 0 || args->alpha == 0.0f) {
-        scale_rows(args->c, args->m, args->n, args->ldc, args->beta);
-        return SETUN_OK;
-    }
-    SETUN_REQUIRE_DATA(context, args->a, values_a);
-    SETUN_REQUIRE_DATA(context, args->b, values_b);
     gemm_tile whole = {args->trans_a, args->trans_b, args->m,   args->n, args->k,  args->alpha, args->beta,
                        args->a,       args->lda,     args->b, args->ldb, args->c, args->ldc};
     return multiply(context, &whole);
