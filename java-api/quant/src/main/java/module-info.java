@@ -10,4 +10,5 @@ module org.setun.quant {
     exports org.setun.quant.budget;
     exports org.setun.quant.format;
     exports org.setun.quant.rounding;
+    exports org.setun.quant.pi;
 }

@@ -8,6 +8,10 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.PiGrid;
+import org.setun.quant.pi.PiFormat;
+import org.setun.quant.pi.PiQuantConfig;
+import org.setun.quant.pi.ScaleChoice;
 
 /**
  * The formats by name. A name may carry parameters, {@code pi-q3:k=4}; what is left out has the format's default. A new format is one
@@ -19,9 +23,26 @@ public final class WeightFormats {
     private static final Map<String, Function<Parameters, WeightFormat>> FORMATS = new TreeMap<>(Map.of(
             "f32", parameters -> new FloatFormat(GgmlType.F32),
             "f16", parameters -> new FloatFormat(GgmlType.F16),
-            "bf16", parameters -> new FloatFormat(GgmlType.BF16)));
+            "bf16", parameters -> new FloatFormat(GgmlType.BF16),
+            "pi-q2", parameters -> piUniform(2, parameters),
+            "pi-q3", parameters -> piUniform(3, parameters),
+            "pi-tan2", parameters -> piTangent(2, parameters),
+            "pi-tan3", parameters -> piTangent(3, parameters)));
 
     private WeightFormats() {
+    }
+
+    private static WeightFormat piUniform(int bits, Parameters parameters) {
+        String usual = Integer.toString(PiQuantConfig.defaultK(bits));
+        String k = parameters.word("k", usual, "2", "3", "4", "5", "mixed");
+        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", "absmax", "sigma"));
+        return PiFormat.of(new PiQuantConfig(bits, k.equals("mixed") ? PiQuantConfig.MIXED : Integer.parseInt(k), scale));
+    }
+
+    private static WeightFormat piTangent(int bits, Parameters parameters) {
+        int shape = parameters.integer("K", 0, PiGrid.leastShape(bits), PiGrid.MOST_SHAPE);
+        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", "absmax"));
+        return shape == 0 ? PiFormat.tangent(bits, scale) : PiFormat.tangent(bits, shape, scale);
     }
 
     /** All names, without parameters, sorted. */
