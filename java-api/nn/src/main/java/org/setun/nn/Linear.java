@@ -79,6 +79,10 @@ public sealed class Linear permits BitLinear {
 
     private static Tensor[] project(Tape tape, Tensor x, List<? extends Linear> layers, @Nullable Tensor residual) {
         Linear first = layers.getFirst();
+        LinearObserver observer = tape.observer();
+        if (observer != null) {
+            observer.observe(layers, x);
+        }
         List<LinearFunction.Weight> weights = new ArrayList<>();
         for (Linear layer : layers) {
             if (!layer.quantization().equals(first.quantization()) || (layer.bias == null) != (first.bias == null)) {

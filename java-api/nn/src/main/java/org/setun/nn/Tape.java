@@ -23,6 +23,7 @@ public final class Tape {
     private final Recycler recycler;
     private final List<FunctionContext> applications = new ArrayList<>();
     private final Gradients gradients;
+    private @Nullable LinearObserver observer;
 
     private Tape(Backend backend, Workspace workspace, boolean recording, Precision precision) {
         this.backend = backend;
@@ -69,6 +70,16 @@ public final class Tape {
     /** Of matrix products. */
     public Precision precision() {
         return precision;
+    }
+
+    /** From now on {@code observer} sees the inputs of the linear layers on this tape; null for nobody. */
+    public void observe(@Nullable LinearObserver newObserver) {
+        observer = newObserver;
+    }
+
+    @Nullable
+    LinearObserver observer() {
+        return observer;
     }
 
     /** Applies a function with one output. */
