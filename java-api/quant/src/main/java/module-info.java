@@ -3,6 +3,8 @@ module org.setun.quant {
     requires transitive org.setun.nn;
     requires transitive org.setun.formats;
     requires static transitive org.jspecify;
+    requires com.fasterxml.jackson.databind;
+    requires org.tukaani.xz;
 
     exports org.setun.quant;
     exports org.setun.quant.calibration;
@@ -11,4 +13,7 @@ module org.setun.quant {
     exports org.setun.quant.format;
     exports org.setun.quant.rounding;
     exports org.setun.quant.pi;
+    exports org.setun.quant.model;
+
+    opens org.setun.quant.calibration to com.fasterxml.jackson.databind;
 }

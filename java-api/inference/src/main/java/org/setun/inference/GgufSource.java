@@ -3,56 +3,29 @@ package org.setun.inference;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
-import java.util.Set;
-import java.util.stream.Collectors;
 import org.setun.formats.FormatException;
-import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
+import org.setun.quant.model.GgufTensors;
 
 /** The tensors of a GGUF file. */
-final class GgufSource implements WeightSource {
+final class GgufSource extends GgufTensors implements WeightSource {
 
     private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final GgufFile file;
     private final Backend backend;
     private final MemoryPool memory;
-    private final Set<String> names;
 
     GgufSource(GgufFile file, Backend backend, MemoryPool memory) {
+        super(file);
         this.file = file;
         this.backend = backend;
         this.memory = memory;
-        this.names = file.tensors().stream().map(GgufTensor::name).collect(Collectors.toUnmodifiableSet());
-    }
-
-    @Override
-    public Set<String> names() {
-        return names;
-    }
-
-    @Override
-    public void require(String name, long... shape) {
-        GgufTensor info = file.info(name);
-        if (!Arrays.equals(info.shape(), shape)) {
-            throw new FormatException(file.name(), info.offset(), "tensor '" + name + "'",
-                    "has shape " + Arrays.toString(info.shape()) + ", the metadata ask for " + Arrays.toString(shape), "");
-        }
-    }
-
-    @Override
-    public void readFloats(String name, MemorySegment out) {
-        if (file.info(name).type() == GgmlType.F32) {
-            out.copyFrom(file.tensor(name));
-        } else {
-            out.copyFrom(MemorySegment.ofArray(file.floats(name)));
-        }
     }
 
     @Override
@@ -65,11 +38,6 @@ final class GgufSource implements WeightSource {
             case Q2_0 -> decodeQ20(info, codes);
             default -> Float.NaN;
         };
-    }
-
-    @Override
-    public FormatException error(String message) {
-        return new FormatException(file.name(), FormatException.NO_OFFSET, "model", message, "");
     }
 
     private float decode(TernaryFormat format, GgufTensor info, long m, long k, MemorySegment codes) {

@@ -34,14 +34,12 @@ final class WeightLoader {
 
     /**
      * All tensors of the model. A tensor of the file that this architecture does not use is an error: the model would be computed wrongly.
-     *
-     * @param headNorms whether queries and keys are normalized per head
      */
-    ModelWeights load(boolean headNorms) {
+    ModelWeights load() {
         MemorySegment embedding = floats("token_embd.weight", config.vocab(), config.dim());
         List<ModelWeights.Layer> layers = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(layer("blk." + i + ".", headNorms));
+            layers.add(layer("blk." + i + "."));
         }
         MemorySegment outputNorm = floats("output_norm.weight", config.dim());
         MemorySegment head = config.tiedHead() ? embedding : floats("output.weight", config.vocab(), config.dim());
@@ -50,7 +48,7 @@ final class WeightLoader {
                 new Projection.Dense(config.vocab(), config.dim(), head, 1, null));
     }
 
-    private ModelWeights.Layer layer(String prefix, boolean headNorms) {
+    private ModelWeights.Layer layer(String prefix) {
         int queryWidth = config.heads() * config.headDim();
         int keyWidth = config.kvHeads() * config.headDim();
         return new ModelWeights.Layer(
@@ -58,8 +56,8 @@ final class WeightLoader {
                 projection(prefix + "attn_q", queryWidth, config.dim()),
                 projection(prefix + "attn_k", keyWidth, config.dim()),
                 projection(prefix + "attn_v", keyWidth, config.dim()),
-                headNorms ? floats(prefix + "attn_q_norm.weight", config.headDim()) : null,
-                headNorms ? floats(prefix + "attn_k_norm.weight", config.headDim()) : null,
+                config.headNorms() ? floats(prefix + "attn_q_norm.weight", config.headDim()) : null,
+                config.headNorms() ? floats(prefix + "attn_k_norm.weight", config.headDim()) : null,
                 config.subNorms() ? floats(prefix + "attn_sub_norm.weight", queryWidth) : null,
                 projection(prefix + "attn_output", config.dim(), queryWidth),
                 floats(prefix + "ffn_norm.weight", config.dim()),

@@ -1,25 +1,11 @@
 package org.setun.inference;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Set;
 import org.setun.formats.FormatException;
+import org.setun.quant.model.TensorSource;
 
-/** Tensors by GGUF name, whatever the file calls them. */
-interface WeightSource {
-
-    /** All tensors of the file. */
-    Set<String> names();
-
-    /**
-     * Checks that a tensor exists and has this shape, before memory is taken for it.
-     *
-     * @param shape slowest dimension first
-     * @throws FormatException otherwise
-     */
-    void require(String name, long... shape);
-
-    /** Writes the values of a tensor that {@link #require} passed, as f32, row-major. */
-    void readFloats(String name, MemorySegment out);
+/** The tensors of a model, ternary ones as codes. */
+interface WeightSource extends TensorSource {
 
     /**
      * Reads a matrix [m][k] that {@link #require} passed as ternary codes if the file stores it in a ternary type and all its blocks that are not zero share one scale.
@@ -29,7 +15,4 @@ interface WeightSource {
      * @throws FormatException if the data are not what the type demands
      */
     float readTernary(String name, long m, long k, MemorySegment codes);
-
-    /** An error about this file. */
-    FormatException error(String message);
 }

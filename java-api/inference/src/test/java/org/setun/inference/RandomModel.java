@@ -49,7 +49,7 @@ final class RandomModel implements WeightSource {
     }
 
     ModelWeights load(Backend backend, MemoryPool memory, Activations activations) {
-        return new WeightLoader(this, CONFIG, backend, memory, activations).load(false);
+        return new WeightLoader(this, CONFIG, backend, memory, activations).load();
     }
 
     Map<String, float[]> tensors() {

@@ -30,8 +30,21 @@ public final class Decoder implements Model {
      * @param allocator    for parameters, gradients and packed weights, usually a pool
      */
     public Decoder(DecoderConfig config, Quantization quantization, Allocator allocator, DecoderInit init) {
+        this(config, quantization, new Initializer(allocator, init.seed()), init);
+    }
+
+    /**
+     * A trained model.
+     *
+     * @param quantization of the blocks' linear layers; {@link Quantization#NONE} for full precision
+     * @param allocator    for parameters, gradients and packed weights, usually a pool
+     */
+    public Decoder(DecoderConfig config, Quantization quantization, Allocator allocator, ParameterValues values) {
+        this(config, quantization, new Initializer(allocator, values), DecoderInit.seeded(0));
+    }
+
+    private Decoder(DecoderConfig config, Quantization quantization, Initializer initializer, DecoderInit init) {
         this.config = config;
-        Initializer initializer = new Initializer(allocator, init.seed());
         embedding = new Embedding(initializer.normal("token_embd.weight", init.standardDeviation(), config.vocab(), config.dim()));
         parameters.add(embedding.table());
         for (int i = 0; i < config.layers(); i++) {

@@ -16,6 +16,8 @@ final class DecoderBlock {
     private final Linear q;
     private final Linear k;
     private final Linear v;
+    private final @Nullable RmsNorm queryNorm;
+    private final @Nullable RmsNorm keyNorm;
     private final @Nullable RmsNorm attentionSubNorm;
     private final Linear output;
     private final RmsNorm ffnNorm;
@@ -33,16 +35,18 @@ final class DecoderBlock {
         double narrow = init.residualDeviation(config.layers());
         Builder make = new Builder("blk." + index + ".", quantization, initializer);
         attentionNorm = make.norm("attn_norm", config.dim());
-        q = make.linear("attn_q", attention, config.dim(), init.standardDeviation());
-        k = make.linear("attn_k", keys, config.dim(), init.standardDeviation());
-        v = make.linear("attn_v", keys, config.dim(), init.standardDeviation());
+        q = make.linear("attn_q", attention, config.dim(), init.standardDeviation(), config.qkvBias());
+        k = make.linear("attn_k", keys, config.dim(), init.standardDeviation(), config.qkvBias());
+        v = make.linear("attn_v", keys, config.dim(), init.standardDeviation(), config.qkvBias());
+        queryNorm = config.headNorms() ? make.norm("attn_q_norm", config.headDim()) : null;
+        keyNorm = config.headNorms() ? make.norm("attn_k_norm", config.headDim()) : null;
         attentionSubNorm = config.subNorms() ? make.norm("attn_sub_norm", attention) : null;
-        output = make.linear("attn_output", config.dim(), attention, narrow);
+        output = make.linear("attn_output", config.dim(), attention, narrow, false);
         ffnNorm = make.norm("ffn_norm", config.dim());
-        gate = make.linear("ffn_gate", config.ffn(), config.dim(), init.standardDeviation());
-        up = make.linear("ffn_up", config.ffn(), config.dim(), init.standardDeviation());
+        gate = make.linear("ffn_gate", config.ffn(), config.dim(), init.standardDeviation(), false);
+        up = make.linear("ffn_up", config.ffn(), config.dim(), init.standardDeviation(), false);
         ffnSubNorm = config.subNorms() ? make.norm("ffn_sub_norm", config.ffn()) : null;
-        down = make.linear("ffn_down", config.dim(), config.ffn(), narrow);
+        down = make.linear("ffn_down", config.dim(), config.ffn(), narrow, false);
         rope = new Rope(config.headDim(), config.ropeTheta(), config.rope(), true);
         glu = new Glu(config.activation());
     }
@@ -65,9 +69,10 @@ final class DecoderBlock {
             return norm;
         }
 
-        Linear linear(String name, long outputs, long inputs, double deviation) {
-            Linear linear = Linear.of(initializer.normal(prefix + name + ".weight", deviation, outputs, inputs), null, quantization);
-            parameters.add(linear.weight());
+        Linear linear(String name, long outputs, long inputs, double deviation, boolean bias) {
+            Linear linear = Linear.of(initializer.normal(prefix + name + ".weight", deviation, outputs, inputs),
+                    bias ? initializer.constant(prefix + name + ".bias", 0, outputs) : null, quantization);
+            parameters.addAll(linear.parameters());
             return linear;
         }
     }
@@ -87,22 +92,20 @@ final class DecoderBlock {
 
     private Tensor attend(Tape tape, Tensor x, Tensor positions, long batch, long t) {
         Tensor[] projected = Linear.forwardAll(tape, attentionNorm.forward(tape, x), List.of(q, k, v));
-        Tensor queries = tape.apply(rope, projected[0], positions);
-        Tensor keys = tape.apply(rope, projected[1], positions);
+        Tensor queries = tape.apply(rope, normalized(tape, queryNorm, projected[0]), positions);
+        Tensor keys = tape.apply(rope, normalized(tape, keyNorm, projected[1]), positions);
         Attention attention = new Attention(batch, t, config.heads(), config.kvHeads(), config.headDim());
         Tensor heads = tape.apply(attention, queries, keys, projected[2]);
-        if (attentionSubNorm != null) {
-            heads = attentionSubNorm.forward(tape, heads);
-        }
-        return output.forward(tape, heads, x);
+        return output.forward(tape, normalized(tape, attentionSubNorm, heads), x);
     }
 
     private Tensor feedForward(Tape tape, Tensor x) {
         Tensor[] projected = Linear.forwardAll(tape, ffnNorm.forward(tape, x), List.of(gate, up));
         Tensor inner = tape.apply(glu, projected[0], projected[1]);
-        if (ffnSubNorm != null) {
-            inner = ffnSubNorm.forward(tape, inner);
-        }
-        return down.forward(tape, inner, x);
+        return down.forward(tape, normalized(tape, ffnSubNorm, inner), x);
+    }
+
+    private static Tensor normalized(Tape tape, @Nullable RmsNorm norm, Tensor x) {
+        return norm == null ? x : norm.forward(tape, x);
     }
 }

@@ -19,9 +19,12 @@ import org.setun.kernels.NnOps;
  * @param ropeTheta  base of the rotary angles
  * @param normEps    added to the mean square in norms
  * @param tiedHead   true if the head is the embedding table
+ * @param qkvBias    biases of the query, key and value projections, as in Qwen 2
+ * @param headNorms  norms of each query and key head before they are rotated, as in Qwen 3
  */
 public record DecoderConfig(int vocab, int dim, int layers, int heads, int kvHeads, int headDim, int ffn, int context, NnOps.Glu activation,
-        boolean subNorms, NnOps.Rope rope, float ropeTheta, float normEps, boolean tiedHead) {
+        boolean subNorms, NnOps.Rope rope, float ropeTheta, float normEps, boolean tiedHead, boolean qkvBias,
+        boolean headNorms) {
 
     public DecoderConfig {
         requirePositive("vocab", vocab);
@@ -44,6 +47,13 @@ public record DecoderConfig(int vocab, int dim, int layers, int heads, int kvHea
         if (!(normEps > 0) || Float.isInfinite(normEps)) {
             throw new IllegalArgumentException("normEps = " + normEps + " must be > 0 and finite");
         }
+    }
+
+    /** Without biases and head norms, as in Llama and BitNet. */
+    public DecoderConfig(int vocab, int dim, int layers, int heads, int kvHeads, int headDim, int ffn, int context, NnOps.Glu activation,
+            boolean subNorms, NnOps.Rope rope, float ropeTheta, float normEps, boolean tiedHead) {
+        this(vocab, dim, layers, heads, kvHeads, headDim, ffn, context, activation, subNorms, rope, ropeTheta, normEps, tiedHead, false,
+                false);
     }
 
     private static void requirePositive(String field, int value) {

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 
 /**
@@ -16,31 +17,54 @@ public final class Initializer {
 
     private final Allocator allocator;
     private final long seed;
+    private final @Nullable ParameterValues values;
 
     /** Parameters in memory of {@code allocator}, usually a pool. */
     public Initializer(Allocator allocator, long seed) {
         this.allocator = allocator;
         this.seed = seed;
+        this.values = null;
+    }
+
+    /** Parameters with the values of a trained model, whatever first values are asked for. */
+    public Initializer(Allocator allocator, ParameterValues values) {
+        this.allocator = allocator;
+        this.seed = 0;
+        this.values = values;
     }
 
     /** Normally distributed with mean 0; subject to weight decay. */
     public Parameter normal(String name, double standardDeviation, long... shape) {
+        if (values != null) {
+            return trained(values, name, true, Shape.of(shape));
+        }
         Parameter parameter = new Parameter(name, allocator, true, Shape.of(shape));
         RandomGenerator random = GENERATOR.create(mix(seed, name));
-        MemorySegment values = parameter.value().segment();
+        MemorySegment target = parameter.value().segment();
         for (long i = 0; i < parameter.shape().size(); i++) {
-            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (standardDeviation * random.nextGaussian()));
+            target.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (standardDeviation * random.nextGaussian()));
         }
         return parameter;
     }
 
     /** All elements the same; without weight decay. */
     public Parameter constant(String name, float value, long... shape) {
-        Parameter parameter = new Parameter(name, allocator, false, Shape.of(shape));
-        MemorySegment values = parameter.value().segment();
-        for (long i = 0; i < parameter.shape().size(); i++) {
-            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        if (values != null) {
+            return trained(values, name, false, Shape.of(shape));
         }
+        Parameter parameter = new Parameter(name, allocator, false, Shape.of(shape));
+        MemorySegment target = parameter.value().segment();
+        for (long i = 0; i < parameter.shape().size(); i++) {
+            target.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        }
+        return parameter;
+    }
+
+    private Parameter trained(ParameterValues source, String name, boolean decay, Shape shape) {
+        source.require(name, shape);
+        Parameter parameter = new Parameter(name, allocator, decay, shape);
+        source.read(name, parameter.value().segment());
+        parameter.markChanged();
         return parameter;
     }
 

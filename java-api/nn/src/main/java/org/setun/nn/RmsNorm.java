@@ -2,7 +2,7 @@ package org.setun.nn;
 
 import org.setun.nn.function.RmsNormFunction;
 
-/** A root-mean-square norm of rows with one trained factor per column (arXiv 1910.07467). */
+/** A root-mean-square norm with trained factors (arXiv 1910.07467): of rows as long as the weight, or of each such run of longer rows. */
 public final class RmsNorm {
 
     private final Parameter weight;
@@ -24,7 +24,7 @@ public final class RmsNorm {
         return weight;
     }
 
-    /** {@code x} F32[n][d] to F32[n][d]. */
+    /** {@code x} F32[n][g*d] to the same shape. */
     public Tensor forward(Tape tape, Tensor x) {
         return tape.apply(function, x, weight.value());
     }

@@ -57,6 +57,14 @@ class FunctionGradientsTest extends NetTest {
         check(new RmsNormFunction(1e-2f), normal(n, d), normal(d));
     }
 
+    /** Two heads of five values share their factors. */
+    @Test
+    void rmsNormOfHeads() {
+        check(new RmsNormFunction(1e-2f), normal(3, 10), normal(5));
+        assertThatThrownBy(() -> check(new RmsNormFunction(1e-2f), normal(3, 10), normal(4))).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("must divide");
+    }
+
     @Test
     void embedding() {
         check(new EmbeddingFunction(), normal(6, 5), ints(5, 0, 3, 3, 1));
@@ -219,7 +227,7 @@ class FunctionGradientsTest extends NetTest {
     @Test
     void shapesAreNamedInErrors() {
         assertThatThrownBy(() -> check(new RmsNormFunction(1e-5f), normal(2, 3), normal(4))).isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("w is F32[4], must be F32[3]");
+                .hasMessage("w is F32[4], its length must divide the rows of x, F32[2, 3]");
         assertThatThrownBy(() -> check(new Add(), normal(2, 3), normal(3, 2))).hasMessageContaining("F32[2, 3] and F32[3, 2]");
         assertThatThrownBy(() -> check(new EmbeddingFunction(), normal(2, 3), normal(2)))
                 .hasMessageContaining("ids is F32[2], must be I32[any]");

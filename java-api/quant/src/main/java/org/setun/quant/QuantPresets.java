@@ -24,7 +24,7 @@ public final class QuantPresets {
         public DecoderConfig apply(DecoderConfig config) {
             return new DecoderConfig(config.vocab(), config.dim(), config.layers(), config.heads(), config.kvHeads(), config.headDim(),
                     config.ffn(), config.context(), activation, subNorms, config.rope(), config.ropeTheta(), config.normEps(),
-                    config.tiedHead());
+                    config.tiedHead(), config.qkvBias(), config.headNorms());
         }
     }
 

@@ -33,6 +33,10 @@ enum Architecture {
             throw new IllegalArgumentException("config.activation = RELU2 without sub norms: no GGUF architecture computes it; "
                     + "train with sub norms, or with SILU");
         }
+        if (config.qkvBias() || config.headNorms()) {
+            throw new IllegalArgumentException("config.qkvBias = " + config.qkvBias() + ", config.headNorms = " + config.headNorms()
+                    + ": only models without them are exported; train without them");
+        }
         Architecture architecture = !config.subNorms() ? LLAMA : config.activation() == NnOps.Glu.SILU ? BITNET : BITNET_B158;
         architecture.requireShape(config);
         architecture.requireType(matrices);

@@ -1,4 +1,4 @@
-package org.setun.inference;
+package org.setun.quant.model;
 
 import java.util.Map;
 import org.setun.formats.gguf.GgufFile;
@@ -16,7 +16,7 @@ import org.setun.nn.DecoderConfig;
  * @param headNorms whether queries and keys are normalized per head
  * @param ownHead whether {@code output.weight} may exist; otherwise the embedding is the head
  */
-record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean subNorms, boolean headNorms, boolean ownHead) {
+public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean subNorms, boolean headNorms, boolean ownHead) {
 
     private static final Map<String, GgufArchitecture> KNOWN = Map.of(
             "llama", new GgufArchitecture(NnOps.Rope.INTERLEAVED, NnOps.Glu.SILU, false, false, true),
@@ -26,7 +26,12 @@ record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean subNorms,
             "bitnet-b1.58", new GgufArchitecture(NnOps.Rope.HALVES, NnOps.Glu.RELU2, true, false, false),
             "bitnet-25", new GgufArchitecture(NnOps.Rope.HALVES, NnOps.Glu.RELU2, true, false, false));
 
-    static GgufArchitecture of(GgufMetadata metadata) {
+    /**
+     * The architecture that the metadata name.
+     *
+     * @throws org.setun.formats.FormatException if it is not one of those
+     */
+    public static GgufArchitecture of(GgufMetadata metadata) {
         String name = metadata.architecture();
         GgufArchitecture known = KNOWN.get(name);
         if (known == null) {
@@ -35,8 +40,8 @@ record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean subNorms,
         return known;
     }
 
-    /** The model's shape, each size checked for sense; {@link WeightLoader} checks the tensors against it. */
-    DecoderConfig config(GgufFile file) {
+    /** The model's shape, each size checked for sense; whoever reads the tensors checks them against it. */
+    public DecoderConfig config(GgufFile file) {
         GgufMetadata metadata = file.metadata();
         String arch = metadata.architecture() + ".";
         int dim = metadata.integer(arch + "embedding_length", 1, 1 << 20);
@@ -55,7 +60,7 @@ record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean subNorms,
                 metadata.integer(arch + "feed_forward_length", 1, 1 << 24), metadata.integer(arch + "context_length", 1, Integer.MAX_VALUE),
                 activation(metadata, arch), subNorms, rope, positive(metadata, arch + "rope.freq_base", 10_000),
                 positive(metadata, arch + "attention.layer_norm_rms_epsilon", Float.NaN),
-                !(ownHead && file.find("output.weight").isPresent()));
+                !(ownHead && file.find("output.weight").isPresent()), file.find("blk.0.attn_q.bias").isPresent(), headNorms);
     }
 
     private static int headDim(GgufMetadata metadata, String arch, int dim, int heads) {
