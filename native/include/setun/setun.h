@@ -6,6 +6,7 @@
 #include "setun/context.h"
 #include "setun/cpu.h"
 #include "setun/gemm.h"
+#include "setun/hadamard.h"
 #include "setun/measure.h"
 #include "setun/memory.h"
 #include "setun/nn.h"

@@ -11,6 +11,7 @@ module org.setun.quant {
     exports org.setun.quant.export;
     exports org.setun.quant.budget;
     exports org.setun.quant.format;
+    exports org.setun.quant.incoherence;
     exports org.setun.quant.rounding;
     exports org.setun.quant.pi;
     exports org.setun.quant.model;

@@ -9,6 +9,7 @@ import org.setun.kernels.internal.NativeBindings;
 import org.setun.kernels.internal.NativeContext;
 import org.setun.kernels.internal.NativeCpu;
 import org.setun.kernels.internal.NativeGemm;
+import org.setun.kernels.internal.NativeHadamard;
 import org.setun.kernels.internal.NativeNn;
 import org.setun.kernels.internal.NativeOptim;
 import org.setun.kernels.internal.NativeTernary;
@@ -31,6 +32,7 @@ public final class NativeBackend implements Backend {
     private final GemmOps gemm;
     private final NnOps nn;
     private final ActivationOps activation;
+    private final HadamardOps hadamard;
     private final OptimOps optim;
     private final Isa isa;
     private final int threads;
@@ -42,6 +44,7 @@ public final class NativeBackend implements Backend {
         gemm = new NativeGemm(context);
         nn = new NativeNn(context);
         activation = new NativeActivation(context);
+        hadamard = new NativeHadamard(context);
         optim = new NativeOptim(context);
         isa = Isa.ofCode(context.isa());
         threads = context.threads();
@@ -331,6 +334,23 @@ public final class NativeBackend implements Backend {
     public void gluQuantize(Glu kind, MemorySegment gate, MemorySegment up, @Nullable MemorySegment w, float eps, long n, long d,
             @Nullable MemorySegment y, MemorySegment q, MemorySegment step, MemorySegment sum) {
         activation.gluQuantize(kind, gate, up, w, eps, n, d, y, q, step, sum);
+    }
+
+    @Override
+    public void hadamardSigns(SignGenerator generator, long seed, long n, MemorySegment signs) {
+        hadamard.hadamardSigns(generator, seed, n, signs);
+    }
+
+    @Override
+    public void hadamard(Element element, boolean inverse, MemorySegment x, long ldx, @Nullable MemorySegment signs, long rows, long n,
+            MemorySegment y, long ldy) {
+        hadamard.hadamard(element, inverse, x, ldx, signs, rows, n, y, ldy);
+    }
+
+    @Override
+    public void hadamardQuantize(MemorySegment x, long ldx, @Nullable MemorySegment signs, long rows, long n, @Nullable MemorySegment y,
+            MemorySegment q, MemorySegment step, MemorySegment sum) {
+        hadamard.hadamardQuantize(x, ldx, signs, rows, n, y, q, step, sum);
     }
 
     @Override

@@ -11,6 +11,7 @@ import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
 import org.setun.kernels.internal.Checks;
+import org.setun.kernels.internal.HadamardChecks;
 import org.setun.kernels.internal.TernaryChecks;
 
 /**
@@ -235,6 +236,26 @@ public final class ReferenceBackend implements Backend {
             @Nullable MemorySegment y, MemorySegment q, MemorySegment step, MemorySegment sum) {
         ActivationChecks.gluQuantize(gate, up, w, eps, n, d, y, q, step, sum);
         ReferenceActivation.gluQuantize(kind, gate, up, w, eps, n, d, y, q, step, sum);
+    }
+
+    @Override
+    public void hadamardSigns(SignGenerator generator, long seed, long n, MemorySegment signs) {
+        HadamardChecks.signs(n, signs);
+        ReferenceHadamard.signs(seed, n, signs); // of the one generator there is
+    }
+
+    @Override
+    public void hadamard(Element element, boolean inverse, MemorySegment x, long ldx, @Nullable MemorySegment signs, long rows, long n,
+            MemorySegment y, long ldy) {
+        HadamardChecks.transform(element, x, ldx, signs, rows, n, y, ldy);
+        ReferenceHadamard.transform(element, inverse, x, ldx, signs, rows, n, y, ldy);
+    }
+
+    @Override
+    public void hadamardQuantize(MemorySegment x, long ldx, @Nullable MemorySegment signs, long rows, long n, @Nullable MemorySegment y,
+            MemorySegment q, MemorySegment step, MemorySegment sum) {
+        HadamardChecks.quantize(x, ldx, signs, rows, n, y, q, step, sum);
+        ReferenceHadamard.quantize(x, ldx, signs, rows, n, y, q, step, sum);
     }
 
     @Override

@@ -10,7 +10,8 @@ public final class Ops {
 
     public static Stream<Op> all() {
         return Stream
-                .of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(), AttentionCases.ops(),
+                .of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(), HadamardCases.ops(),
+                        AttentionCases.ops(),
                         OptimCases.ops())
                 .flatMap(ops -> ops);
     }
