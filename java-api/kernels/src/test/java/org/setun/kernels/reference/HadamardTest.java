@@ -47,14 +47,16 @@ class HadamardTest {
 
     @Test
     void ordersThatAreNoPaleyOrdersAreRefused() {
-        assertThat(paleyOrders().boxed()).contains(12, 20, 24, 28, 36, 44, 52, 60, 76, 84, 100, 108, 124, 148, 164).doesNotContain(40, 92, 116,
+        assertThat(paleyOrders().boxed()).contains(12, 20, 24, 28, 36, 44, 52, 60, 76, 84, 100, 108, 124, 148, 164).doesNotContain(40, 92,
+                116,
                 156, 172);
         assertThatThrownBy(() -> new PaleyMatrix(92)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("order = 92");
     }
 
     @ParameterizedTest
     @CsvSource({"1, 2^0", "4096, 2^12", "12, 12 x 2^0", "24, 12 x 2^1", "44, 44 x 2^0", "576, 36 x 2^4", "768, 12 x 2^6", "896, 28 x 2^5",
-            "960, 60 x 2^4", "1536, 12 x 2^7", "2304, 12 x 12 x 2^4", "2560, 20 x 2^7", "3072, 12 x 2^8", "4864, 76 x 2^6", "5632, 44 x 2^7",
+            "960, 60 x 2^4", "1536, 12 x 2^7", "2304, 12 x 12 x 2^4", "2560, 20 x 2^7", "3072, 12 x 2^8", "4864, 76 x 2^6",
+            "5632, 44 x 2^7",
             "6912, 36 x 12 x 2^4", "13824, 36 x 12 x 2^5", "14336, 28 x 2^9", "18944, 148 x 2^7", "25600, 20 x 20 x 2^6",
             "11008, 43 blocks of 2^8", "15, 15 blocks of 2^0", "10, 5 blocks of 2^1"})
     void lengthsHaveTheseFactors(long n, String factors) {

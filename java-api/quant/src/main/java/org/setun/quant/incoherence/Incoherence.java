@@ -51,7 +51,9 @@ public record Incoherence(Method method, long seed, SignGenerator generator) {
 
     private Rotation rotation(Backend backend, int size, long sideSeed) {
         long mixed = sideSeed * 0xD1342543DE82EF95L; // neighbouring seeds would share all but one word of their signs
-        return method == Method.HADAMARD ? new HadamardRotation(backend, size, generator, mixed) : new OrthogonalRotation(backend, size, mixed);
+        return method == Method.HADAMARD
+                ? new HadamardRotation(backend, size, generator, mixed)
+                : new OrthogonalRotation(backend, size, mixed);
     }
 
     /**

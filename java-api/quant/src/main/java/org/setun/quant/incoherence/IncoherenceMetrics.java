@@ -19,8 +19,9 @@ public record IncoherenceMetrics(double mu, double kurtosis, double maxOverRms) 
     public static IncoherenceMetrics of(MemorySegment matrix, int rows, int columns) {
         long count = (long) rows * columns;
         if (matrix.byteSize() != count * Float.BYTES) {
-            throw new IllegalArgumentException("matrix has " + matrix.byteSize() + " bytes but " + rows + " rows of " + columns + " floats need "
-                    + count * Float.BYTES);
+            throw new IllegalArgumentException(
+                    "matrix has " + matrix.byteSize() + " bytes but " + rows + " rows of " + columns + " floats need "
+                            + count * Float.BYTES);
         }
         double sum = 0;
         double squares = 0;

@@ -154,7 +154,8 @@ public final class IncoherenceTransform {
 
     private static void requireFloats(String name, MemorySegment segment, long count) {
         if (segment.byteSize() != count * Float.BYTES) {
-            throw new IllegalArgumentException(name + " has " + segment.byteSize() + " bytes but " + count + " floats need " + count * Float.BYTES);
+            throw new IllegalArgumentException(
+                    name + " has " + segment.byteSize() + " bytes but " + count + " floats need " + count * Float.BYTES);
         }
     }
 }

@@ -58,7 +58,8 @@ final class HadamardCases {
         if (!onto) {
             made.out("y", type, rows == 0 ? 0 : (rows - 1) * ldy + n);
         }
-        return made.call((b, s) -> b.hadamard(element, inverse, s.get("x"), ldx, s.get("signs"), rows, n, onto ? s.get("x") : s.get("y"), ldy));
+        return made.call(
+                (b, s) -> b.hadamard(element, inverse, s.get("x"), ldx, s.get("signs"), rows, n, onto ? s.get("x") : s.get("y"), ldy));
     }
 
     /** The last extent: bit 0 chooses signs, bits 1 and 2 no y, y apart, y on x, bit 3 gaps between rows. */
