@@ -7,14 +7,15 @@ module org.setun.quant {
     requires org.tukaani.xz;
 
     exports org.setun.quant;
+    exports org.setun.quant.budget;
     exports org.setun.quant.calibration;
     exports org.setun.quant.export;
-    exports org.setun.quant.budget;
     exports org.setun.quant.format;
     exports org.setun.quant.incoherence;
-    exports org.setun.quant.rounding;
-    exports org.setun.quant.pi;
+    exports org.setun.quant.lattice;
     exports org.setun.quant.model;
+    exports org.setun.quant.pi;
+    exports org.setun.quant.rounding;
 
     opens org.setun.quant.calibration to com.fasterxml.jackson.databind;
 }

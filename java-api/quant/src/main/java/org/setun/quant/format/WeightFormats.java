@@ -9,6 +9,7 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.PiGrid;
+import org.setun.quant.lattice.E8pFormat;
 import org.setun.quant.pi.PiFormat;
 import org.setun.quant.pi.PiQuantConfig;
 import org.setun.quant.pi.ScaleChoice;
@@ -24,6 +25,7 @@ public final class WeightFormats {
             "f32", parameters -> new FloatFormat(GgmlType.F32),
             "f16", parameters -> new FloatFormat(GgmlType.F16),
             "bf16", parameters -> new FloatFormat(GgmlType.BF16),
+            "e8p", parameters -> new E8pFormat(parameters.integer("bits", 2, 2, 4)),
             "pi-q2", parameters -> piUniform(2, parameters),
             "pi-q3", parameters -> piUniform(3, parameters),
             "pi-tan2", parameters -> piTangent(2, parameters),
