@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.gguf.Dequantizer;
 import org.setun.formats.gguf.GgmlType;
 
 /**
@@ -76,14 +77,7 @@ record FloatFormat(GgmlType type) implements WeightFormat {
 
     @Override
     public void decode(MemorySegment blocks, long at, int count, float[] values, int to) {
-        for (int i = 0; i < count; i++) {
-            long offset = at + (long) i * blockBytes();
-            values[to + i] = switch (type) {
-                case F32 -> blocks.get(SINGLE, offset);
-                case F16 -> Float.float16ToFloat(blocks.get(HALF, offset));
-                default -> Float.intBitsToFloat(blocks.get(HALF, offset) << 16);
-            };
-        }
+        Dequantizer.decode(type, blocks, at, count, values, to);
     }
 
     private float check(float value) {

@@ -9,6 +9,7 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.PiGrid;
+import org.setun.quant.blocks.BlockFormats;
 import org.setun.quant.lattice.E8pFormat;
 import org.setun.quant.pi.PiFormat;
 import org.setun.quant.pi.PiQuantConfig;
@@ -30,6 +31,10 @@ public final class WeightFormats {
             "pi-q3", parameters -> piUniform(3, parameters),
             "pi-tan2", parameters -> piTangent(2, parameters),
             "pi-tan3", parameters -> piTangent(3, parameters)));
+
+    static {
+        BlockFormats.all().forEach(format -> FORMATS.put(format.name(), _ -> format));
+    }
 
     private WeightFormats() {
     }
