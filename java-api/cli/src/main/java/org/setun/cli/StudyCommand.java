@@ -51,6 +51,9 @@ final class StudyCommand implements Callable<Integer> {
         @Option(names = "--seeds", paramLabel = "N", description = "Samples of each distribution (default: ${DEFAULT-VALUE}).", defaultValue = "5")
         int seeds;
 
+        @Option(names = "--samples", paramLabel = "N", description = "Values of each (default: ${DEFAULT-VALUE}).", defaultValue = "262144")
+        int samples;
+
         @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens of each text (default: ${DEFAULT-VALUE}).", defaultValue = "20000")
         int maxTokens;
 
@@ -68,13 +71,14 @@ final class StudyCommand implements Callable<Integer> {
         public Integer call() throws IOException {
             models.forEach(StudyOptions.Language::check);
             classifiers.forEach(StudyOptions.Classifier::check);
-            if (seeds < 1 || maxTokens < 2 || window < 2) {
+            if (seeds < 1 || samples < 256 || maxTokens < 2 || window < 2) {
                 throw new IllegalArgumentException(
-                        "--seeds " + seeds + ", --max-tokens " + maxTokens + ", --window " + window + ": at least 1, 2 and 2");
+                        "--seeds " + seeds + ", --samples " + samples + ", --max-tokens " + maxTokens + ", --window " + window
+                                + ": at least 1, 256, 2 and 2");
             }
             try (Backend backend = Backends.open(); ProgressLine progress = new ProgressLine("study", "arms", -1)) {
                 long[] done = {0};
-                PiReport report = PiReport.run(models, classifiers, others, seeds, maxTokens, window, backend,
+                PiReport report = PiReport.run(models, classifiers, others, samples, seeds, maxTokens, window, backend,
                         step -> progress.at(++done[0], step));
                 progress.close();
                 if (markdown != null) {

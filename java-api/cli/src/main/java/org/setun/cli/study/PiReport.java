@@ -23,10 +23,11 @@ public final class PiReport {
      * Runs the study.
      *
      * @param others   names of formats for the models' tables
+     * @param samples  values of each distribution and seed
      * @param progress receives what is being done
      */
     public static PiReport run(List<StudyOptions.Language> models, List<StudyOptions.Classifier> classifiers, List<String> others,
-            int seeds,
+            int samples, int seeds,
             int maxTokens, int window, Backend backend, Consumer<String> progress) throws IOException {
         List<Arm> arms = new ArrayList<>();
         for (String other : others) {
@@ -43,7 +44,7 @@ public final class PiReport {
                 rows.addAll(PiStudy.model(subject, arms, progress));
             }
         }
-        return new PiReport(PiStudy.distributions(seeds, progress), rows);
+        return new PiReport(PiStudy.distributions(samples, seeds, progress), rows);
     }
 
     /** Mean squared errors on known distributions. */

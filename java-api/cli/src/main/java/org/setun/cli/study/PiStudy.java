@@ -20,7 +20,6 @@ import org.setun.quant.format.QuantizationError;
  */
 final class PiStudy {
 
-    static final int BLOCK_SAMPLES = 1 << 18;
     private static final int LLOYD_SAMPLES = 1 << 16;
     private static final int LLOYD_ITERATIONS = 12;
     private static final int RESAMPLES = 10_000;
@@ -75,8 +74,8 @@ final class PiStudy {
         return GridCoder.lloydMax("Lloyd-Max", sample, Grid.midRise("start", bits, Grid.StepRule.SEARCH), LLOYD_ITERATIONS);
     }
 
-    /** Every arm on every distribution, over {@code seeds} seeds. */
-    static List<DistributionRow> distributions(int seeds, Consumer<String> progress) {
+    /** Every arm on every distribution: {@code samples} values of each of {@code seeds} seeds. */
+    static List<DistributionRow> distributions(int samples, int seeds, Consumer<String> progress) {
         List<DistributionRow> rows = new ArrayList<>();
         for (int bits = 3; bits >= 2; bits--) {
             for (Distribution distribution : Distribution.values()) {
@@ -85,7 +84,7 @@ final class PiStudy {
                     double sum = 0;
                     double squares = 0;
                     for (int seed = 1; seed <= seeds; seed++) {
-                        float[] values = distribution.sample(BLOCK_SAMPLES, seed);
+                        float[] values = distribution.sample(samples, seed);
                         QuantizationError error = new QuantizationError();
                         error.add(values, 0, arm.round(values), 0, values.length);
                         sum += error.mse();
