@@ -11,6 +11,7 @@
 #include "setun/memory.h"
 #include "setun/nn.h"
 #include "setun/optim.h"
+#include "setun/pi.h"
 #include "setun/status.h"
 #include "setun/ternary.h"
 

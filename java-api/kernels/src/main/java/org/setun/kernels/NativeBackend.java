@@ -12,6 +12,7 @@ import org.setun.kernels.internal.NativeGemm;
 import org.setun.kernels.internal.NativeHadamard;
 import org.setun.kernels.internal.NativeNn;
 import org.setun.kernels.internal.NativeOptim;
+import org.setun.kernels.internal.NativePi;
 import org.setun.kernels.internal.NativeTernary;
 
 /**
@@ -34,6 +35,7 @@ public final class NativeBackend implements Backend {
     private final ActivationOps activation;
     private final HadamardOps hadamard;
     private final OptimOps optim;
+    private final PiOps pi;
     private final Isa isa;
     private final int threads;
     private final String blas;
@@ -46,6 +48,7 @@ public final class NativeBackend implements Backend {
         activation = new NativeActivation(context);
         hadamard = new NativeHadamard(context);
         optim = new NativeOptim(context);
+        pi = new NativePi(context);
         isa = Isa.ofCode(context.isa());
         threads = context.threads();
         blas = useBlas(options.blas());
@@ -408,5 +411,16 @@ public final class NativeBackend implements Backend {
     public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor) {
         optim.adamW(step, count, w, g, m, v, gradFactor);
+    }
+
+    @Override
+    public void piQuantize(PiGrid grid, PiScaling scaling, MemorySegment x, long n, long k, long ldx, @Nullable MemorySegment importance,
+            long importanceStride, MemorySegment blocks) {
+        pi.piQuantize(grid, scaling, x, n, k, ldx, importance, importanceStride, blocks);
+    }
+
+    @Override
+    public void piDequantize(PiGrid grid, MemorySegment blocks, long n, long k, MemorySegment y, long ldy) {
+        pi.piDequantize(grid, blocks, n, k, y, ldy);
     }
 }

@@ -115,6 +115,15 @@ public final class PiGrid {
         return uniform ? new int[0] : Arrays.copyOfRange(levels, levels.length / 2, levels.length);
     }
 
+    /** The magnitudes as the C functions take them, number i in byte i; 0 for a uniform grid. */
+    public int packedMagnitudes() {
+        int packed = 0;
+        for (int i = levels.length / 2; i < levels.length && !uniform; i++) {
+            packed |= levels[i] << 8 * (i - levels.length / 2);
+        }
+        return packed;
+    }
+
     /** Bytes of a block: the codes, then the step in f16. */
     public int blockBytes() {
         return BLOCK * bits / 8 + 2;

@@ -1,5 +1,8 @@
 package org.setun.kernels;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
@@ -33,6 +36,7 @@ public final class PiScaling {
     private final Base base;
     private final boolean bothSigns;
     private final float[] factors;
+    private final MemorySegment segment;
 
     /**
      * A choice of steps.
@@ -53,6 +57,7 @@ public final class PiScaling {
         this.base = base;
         this.bothSigns = bothSigns;
         this.factors = factors.clone();
+        segment = Arena.ofAuto().allocateFrom(ValueLayout.JAVA_FLOAT, factors).asReadOnly();
     }
 
     public Base base() {
@@ -75,6 +80,11 @@ public final class PiScaling {
     /** The factors in order. */
     public float[] factors() {
         return factors.clone();
+    }
+
+    /** The factors off-heap, as the C functions take them. */
+    public MemorySegment segment() {
+        return segment;
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.setun.conformance;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Random;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -9,6 +10,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
+import org.setun.kernels.PiGrid;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.internal.TernaryChecks;
@@ -112,5 +114,30 @@ class PromisesTest {
         assertThatThrownBy(() -> backend.rope(out, 1, 1, 2, 2, OffHeap.of(-1), 1e4f, Rope.HALVES, false))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("positions[0] = -1");
         assertThat(OffHeap.toBytes(out)).containsOnly(9);
+    }
+
+    /** Large outputs are written past the caches: the same values, aligned or not. */
+    @ParameterizedTest
+    @EnumSource
+    void manyPiBlocksDequantizeAsFewDo(Isa isa) {
+        Backend backend = Tiers.require(isa, 2);
+        int k = 8500 * PiGrid.BLOCK;
+        for (PiGrid grid : new PiGrid[]{PiGrid.uniform(3), PiGrid.tangent(2, 8)}) {
+            byte[] bytes = new byte[k / PiGrid.BLOCK * grid.blockBytes()];
+            new Random(3).nextBytes(bytes);
+            MemorySegment blocks = OffHeap.of(bytes);
+            MemorySegment expected = OffHeap.floats(k);
+            REFERENCE.piDequantize(grid, blocks, 1, k, expected, k);
+            for (int offset = 0; offset < 2; offset++) {
+                MemorySegment y = OffHeap.floats(k + 1).asSlice(4L * offset, 4L * k);
+                backend.piDequantize(grid, blocks, 1, k, y, k);
+                for (int i = 0; i < k; i++) {
+                    int bits = Float.floatToIntBits(y.getAtIndex(JAVA_FLOAT, i)); // any NaN equals any NaN
+                    if (bits != Float.floatToIntBits(expected.getAtIndex(JAVA_FLOAT, i))) {
+                        throw new AssertionError("value " + i + " of " + grid);
+                    }
+                }
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
+import org.setun.kernels.PiOps;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
 
@@ -55,7 +56,7 @@ class SelfTestsTest {
     }
 
     private static Set<String> operations() {
-        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class)
+        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class)
                 .flatMap(family -> Stream.of(family.getMethods())).filter(method -> Modifier.isAbstract(method.getModifiers()))
                 .map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
     }

@@ -9,7 +9,7 @@ import org.setun.kernels.NativeLibraryException;
 public final class NativeBindings {
 
     private static final List<Class<?>> FAMILIES = List.of(NativeCpu.class, NativeContext.class, NativeTernary.class, NativeGemm.class,
-            NativeNn.class, NativeActivation.class, NativeHadamard.class, NativeOptim.class);
+            NativeNn.class, NativeActivation.class, NativeHadamard.class, NativeOptim.class, NativePi.class);
 
     private NativeBindings() {
     }

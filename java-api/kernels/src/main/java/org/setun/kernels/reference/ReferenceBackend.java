@@ -7,11 +7,14 @@ import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Isa;
 import org.setun.kernels.PackedLayout;
+import org.setun.kernels.PiGrid;
+import org.setun.kernels.PiScaling;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
 import org.setun.kernels.internal.Checks;
 import org.setun.kernels.internal.HadamardChecks;
+import org.setun.kernels.internal.PiChecks;
 import org.setun.kernels.internal.TernaryChecks;
 
 /**
@@ -324,5 +327,18 @@ public final class ReferenceBackend implements Backend {
             @Nullable MemorySegment gradFactor) {
         Checks.adamW(step, count, w, g, m, v, gradFactor);
         ReferenceOptim.adamW(step, count, w, g, m, v, gradFactor);
+    }
+
+    @Override
+    public void piQuantize(PiGrid grid, PiScaling scaling, MemorySegment x, long n, long k, long ldx, @Nullable MemorySegment importance,
+            long importanceStride, MemorySegment blocks) {
+        PiChecks.quantize(grid, x, n, k, ldx, importance, importanceStride, blocks);
+        ReferencePi.quantize(grid, scaling, x, n, k, ldx, importance, importanceStride, blocks);
+    }
+
+    @Override
+    public void piDequantize(PiGrid grid, MemorySegment blocks, long n, long k, MemorySegment y, long ldy) {
+        PiChecks.dequantize(grid, blocks, n, k, y, ldy);
+        ReferencePi.dequantize(grid, blocks, n, k, y, ldy);
     }
 }

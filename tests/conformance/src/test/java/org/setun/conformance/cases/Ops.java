@@ -12,7 +12,7 @@ public final class Ops {
         return Stream
                 .of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(), HadamardCases.ops(),
                         AttentionCases.ops(),
-                        OptimCases.ops())
+                        OptimCases.ops(), PiCases.ops())
                 .flatMap(ops -> ops);
     }
 }
