@@ -7,7 +7,8 @@ import picocli.CommandLine.IVersionProvider;
 /** Entry point of the {@code setun} command; each subcommand is a class of this package. */
 @Command(name = "setun", mixinStandardHelpOptions = true, versionProvider = Main.Version.class, synopsisSubcommandLabel = "COMMAND", description = "Trains and runs ultra-low-bit neural networks on the JVM.", subcommands = {
         DoctorCommand.class, QuickstartCommand.class, TrainCommand.class, MnistCommand.class, ExportCommand.class,
-        GenerateCommand.class, EvalCommand.class, InspectCommand.class, BenchCommand.class, StudyCommand.class, DataCommand.class,
+        GenerateCommand.class, EvalCommand.class, InspectCommand.class, BenchCommand.class, StudyCommand.class, CalibrateCommand.class,
+        ImatrixCommand.class, DataCommand.class,
         CommandLine.HelpCommand.class}, footer = {"",
                 "Exit codes: 0 success, 1 failure while running, 2 wrong usage or input, 130 interrupted."})
 public final class Main {

@@ -39,7 +39,7 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
-            "bench figures", "study", "study pi",
+            "bench figures", "study", "study pi", "calibrate", "imatrix",
             "data",
             "data get"})
     void everyCommandExplainsItself(String command) {
@@ -172,6 +172,72 @@ class CommandsTest {
         Path text = Files.writeString(folder.resolve("text.txt"), "the cat sat on the mat. ".repeat(20));
         JsonNode score = setun("eval", model.toString(), text.toString(), "--window", "16", "--json").json().getFirst();
         assertThat(score.get("perplexity").asDouble()).isBetween(1.0, 301.0);
+    }
+
+    /** A model, text, a calibration, an importance matrix; wrong input is said before any work and harms no file. */
+    @Test
+    void calibrateAndImatrix() throws IOException {
+        Path config = Files.writeString(folder.resolve("tiny.toml"), """
+                [model]
+                dim = 256
+                layers = 1
+                ffn = 256
+                context = 32
+                [tokenizer]
+                vocab_size = 300
+                [training]
+                batch_size = 2
+                max_steps = 2
+                [schedule]
+                warmup_steps = 1
+                total_steps = 2
+                [data]
+                paths = ["%s"]
+                [checkpoint]
+                folder = "%s"
+                """.formatted(corpus(), folder.resolve("run")));
+        assertThat(setun("train", config.toString()).exit).isZero();
+        String model = folder.resolve("model.gguf").toString();
+        assertThat(setun("export", newest(folder.resolve("run/ternary")).toString(), model).exit).isZero();
+        StringBuilder problems = new StringBuilder();
+        for (int i = 0; i < 40; i++) {
+            problems.append("{\"question\": \"the cat sat ").append(i).append(" times?\", \"answer\": \"on the mat\"}\n");
+        }
+        Path math = Files.writeString(folder.resolve("math.jsonl"), problems);
+        Path output = folder.resolve("calibration.safetensors");
+        String domains = "math=" + math + ",language=" + folder.resolve("corpus");
+        Outcome calibrated = setun("calibrate", "--model", model, "--domains", domains, "--samples", "30", "--hessian-memory", "1",
+                "--output",
+                output.toString(), "--json");
+        assertThat(calibrated.exit).as(calibrated.err).isZero();
+        JsonNode result = calibrated.json().getFirst();
+        assertThat(result.get("hessians").asInt()).isEqualTo(5);
+        assertThat(result.get("fisher").asInt()).isEqualTo(8);
+        assertThat(result.get("passes").asInt()).isEqualTo(5); // 256 x 256 x 12 bytes each: one per pass
+        assertThat(result.get("provenance").get("domains").findValuesAsText("samples")).containsExactly("10", "20");
+        assertThat(setun("inspect", output.toString(), "--tensors").out).contains("blk.0.ffn_down.weight.hessian");
+        byte[] before = Files.readAllBytes(output);
+
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "--samples", "300", "-o", output.toString()).err)
+                .contains("samples in its files");
+        assertThat(setun("calibrate", "--model", model, "--domains", "poems=" + math, "-o", output.toString()).err).contains("tool-use");
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "--format", "9bit", "-o", output.toString()).exit)
+                .isEqualTo(2);
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "--context", "33", "-o", output.toString()).err)
+                .contains("[2, 32]");
+        assertThat(setun("calibrate", "--model", model, "-o", output.toString()).exit).isEqualTo(2);
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "-o", model).err).contains("the model itself");
+        assertThat(Files.readAllBytes(output)).isEqualTo(before);
+
+        Path imatrix = folder.resolve("imatrix.gguf");
+        Outcome computed = setun("imatrix", "--model", model, "--data", math.toString(), "--chunks", "3", "-o", imatrix.toString(),
+                "--json");
+        assertThat(computed.exit).as(computed.err).isZero();
+        assertThat(computed.json().getFirst().get("tensors").asInt()).isEqualTo(7);
+        assertThat(computed.json().getFirst().get("tokens").asInt()).isEqualTo(96);
+        assertThat(setun("inspect", imatrix.toString(), "--tensors").out).contains("blk.0.attn_q.weight.in_sum2");
+        assertThat(setun("imatrix", "--model", model, "--data", math.toString(), "--process-output", "--context", "16", "-o",
+                imatrix.toString()).out).contains("8 tensors").contains("chunks of 16 tokens");
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -205,6 +206,12 @@ public final class Calibrator implements AutoCloseable {
     public void close() {
         workspace.close();
         memory.close();
+    }
+
+    /** The inputs without that of the head, which llama.cpp leaves out unless asked. */
+    public List<InputStatistics> inputsOfBlocks() {
+        Set<String> blocks = decoder.linears().stream().map(layer -> layer.weight().name()).collect(Collectors.toSet());
+        return inputs().stream().filter(input -> blocks.containsAll(input.weights())).toList();
     }
 
     /**

@@ -9,7 +9,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** Digests of files. */
-final class Sha256 {
+public final class Sha256 {
 
     private static final int BUFFER = 1 << 16;
 
@@ -17,7 +17,7 @@ final class Sha256 {
     }
 
     /** Of the bytes of a file, hexadecimal. */
-    static String of(Path file) throws IOException {
+    public static String of(Path file) throws IOException {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");

@@ -1,0 +1,105 @@
+package org.setun.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+import org.setun.formats.tokenizer.Tokenizer;
+import org.setun.quant.calibration.Calibrator;
+import org.setun.quant.model.ModelFile;
+import org.setun.training.StopFlag;
+import picocli.CommandLine.Option;
+
+/** How {@code calibrate} and {@code imatrix} name the model and the file to write, and how both show what they do. */
+final class CalibrationModel {
+
+    static final int INTERRUPTED = 130;
+
+    @Option(names = "--model", required = true, paramLabel = "FILE", description = "A GGUF file (llama, bitnet, qwen2, qwen3, ...) or a llama2.c .bin file.")
+    Path model = Path.of("");
+
+    @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c model; a GGUF file has its own.")
+    @Nullable
+    Path tokenizer;
+
+    @Option(names = {"-o",
+            "--output"}, required = true, paramLabel = "FILE", description = "The file to write; an older one stays if anything fails.")
+    Path output = Path.of("");
+
+    @Option(names = "--json", description = "Print one JSON object.")
+    boolean json;
+
+    /** Opens the model once it is clear that the output can be written. */
+    ModelFile open() throws IOException {
+        InputFiles.requireFile(output, "the file to write");
+        Path folder = output.toAbsolutePath().getParent();
+        if (folder != null && Files.notExists(folder)) {
+            throw new NoSuchFileException(folder.toString());
+        }
+        InputFiles.requireFile(model, "a model file (setun export makes one of a checkpoint)");
+        if (Files.exists(output) && Files.exists(model) && Files.isSameFile(model, output)) {
+            throw new IllegalArgumentException("--output " + output + " is the model itself; name another file");
+        }
+        return ModelFile.open(model, tokenizer);
+    }
+
+    Tokenizer tokenizer(ModelFile file) {
+        return file.tokenizer().orElseThrow(() -> new IllegalArgumentException(
+                model + " holds no tokenizer; name one with --tokenizer FILE"));
+    }
+
+    /** The tokens per sequence: what was asked for, which must fit into the model's context, or as many of {@code usual} as fit. */
+    static int context(@Nullable Integer asked, int usual, ModelFile file) {
+        int most = file.config().context();
+        if (asked != null && (asked < 2 || asked > most)) {
+            throw new IllegalArgumentException("--context " + asked + " must be in [2, " + most + "], which the model was made for");
+        }
+        return asked == null ? Math.min(usual, most) : asked;
+    }
+
+    /** Says that the run was stopped. */
+    int interrupted() {
+        System.err.println("setun: interrupted; " + output + (Files.exists(output) ? " is as it was" : " was not written"));
+        return INTERRUPTED;
+    }
+
+    /** A bar over the sequences of all passes, which ends the run when the user asks for it. */
+    static final class Watch implements Calibrator.Progress, AutoCloseable {
+
+        private final String task;
+        private final StopFlag stop;
+        private @Nullable ProgressLine line;
+        private long total;
+
+        Watch(String task, StopFlag stop) {
+            this.task = task;
+            this.stop = stop;
+        }
+
+        @Override
+        public void at(long done, long ofAll) {
+            if (stop.reason() != null) {
+                throw new CancellationException(stop.reason());
+            }
+            if (line == null) {
+                line = new ProgressLine(task, "sequences", ofAll);
+            }
+            total = ofAll;
+            line.at(done, "");
+        }
+
+        /** Sequences of all passes together. */
+        long total() {
+            return total;
+        }
+
+        @Override
+        public void close() {
+            if (line != null) {
+                line.close();
+            }
+        }
+    }
+}
