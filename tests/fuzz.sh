@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: tests/fuzz.sh SECONDS [TARGET...]}
 shift
 declare -A test=()
-for target in gguf safetensors tokenizerJson llama2cModel llama2cTokenizer; do test[$target]="formats ParserFuzzTest"; done
+for target in gguf blocks safetensors tokenizerJson llama2cModel llama2cTokenizer; do test[$target]="formats ParserFuzzTest"; done
 for target in imatrix calibration samples; do test[$target]="quant CalibrationFuzzTest"; done
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(gguf safetensors tokenizerJson llama2cModel llama2cTokenizer imatrix calibration samples)
+[ ${#targets[@]} -gt 0 ] || targets=(gguf blocks safetensors tokenizerJson llama2cModel llama2cTokenizer imatrix calibration samples)
 
 mvn -q -B -pl java-api/formats,java-api/quant -am test-compile
 failed=()

@@ -20,6 +20,8 @@ final class GgufParser {
     static final String ALIGNMENT_KEY = "general.alignment";
 
     private static final long MAX_METADATA = 100L << 20;
+    /** Far above any model's; a file of a few megabytes could otherwise ask for gigabytes of heap. */
+    private static final int MAX_ENTRIES = 10_000;
     private static final int MAX_NAME = 65535;
     private static final long MAX_ALIGNMENT = 1 << 30;
     /** Architectures of the fork that gives number 36 to I2_S; everywhere else that number is retired. */
@@ -41,15 +43,15 @@ final class GgufParser {
 
     Head parse() {
         int version = version();
-        long tensorCount = in.count("tensor count", 33); // length, one letter, dimension count, one dimension, type, offset
-        long pairCount = in.count("metadata count", 14); // length, one letter, type, one byte
+        long tensorCount = entries("tensor count", 33); // length, one letter, dimension count, one dimension, type, offset
+        long pairCount = entries("metadata count", 14); // length, one letter, type, one byte
         in.limit(in.position() + MAX_METADATA);
         for (long i = 0; i < pairCount; i++) {
             pair();
         }
         in.limit(size);
         long alignment = alignment();
-        Map<String, GgufTensor> relative = LinkedHashMap.newLinkedHashMap((int) Math.min(tensorCount, 1 << 16));
+        Map<String, GgufTensor> relative = LinkedHashMap.newLinkedHashMap((int) tensorCount);
         for (long i = 0; i < tensorCount; i++) {
             GgufTensor tensor = tensor(alignment);
             if (relative.putIfAbsent(tensor.name(), tensor) != null) {
@@ -59,6 +61,14 @@ final class GgufParser {
         long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
         Map<String, GgufTensor> tensors = place(relative, dataStart);
         return new Head(version, new GgufMetadata(file, metadata), tensors, dataStart);
+    }
+
+    private long entries(String field, int leastBytes) {
+        long count = in.count(field, leastBytes);
+        if (count > MAX_ENTRIES) {
+            throw in.error(field, "is " + count + ", at most " + MAX_ENTRIES + " are read", "");
+        }
+        return count;
     }
 
     private int version() {

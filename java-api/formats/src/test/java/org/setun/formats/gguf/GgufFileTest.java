@@ -5,12 +5,15 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.formats.FormatException;
 import org.setun.formats.Hostile;
 import org.setun.testsupport.TestData;
@@ -157,6 +160,44 @@ class GgufFileTest {
     }
 
     @Test
+    void countsBeyondTheirLimitAreRefusedEvenIfTheFileHasRoom() {
+        refused(Arrays.copyOf(new RawGguf(10_001, 0).data(0), 1 << 20), "tensor count: is 10001");
+        refused(Arrays.copyOf(new RawGguf(0, 10_001).data(0), 1 << 20), "metadata count: is 10001");
+    }
+
+    /** Of every type: a byte too few, rows that are no whole blocks, products and offsets that overflow, and tensors that overlap by a byte. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "I2_S")
+    void lyingBlockCountsAreRefused(GgmlType type) {
+        int block = type.blockSize();
+        int bytes = 3 * type.blockBytes();
+        byte[] sound = new RawGguf(1, 0).tensor("t", type.id(), 0, 3 * block).data(bytes);
+        assertThat(GgufFile.of(MemorySegment.ofArray(sound), "sound.gguf").info("t").bytes()).isEqualTo(bytes);
+        refused(Arrays.copyOf(sound, sound.length - 1), "beyond");
+        refused(new RawGguf(1, 0).tensor("t", type.id(), 0, block, 4).data(bytes), "'t'");
+        if (block > 1) {
+            refused(new RawGguf(1, 0).tensor("t", type.id(), 0, block + 1).data(bytes), "blocks of " + block);
+            refused(new RawGguf(1, 0).tensor("t", type.id(), 0, block / 2, 2).data(bytes), "blocks of " + block);
+        }
+        refused(new RawGguf(1, 0).tensor("t", type.id(), 0, block, Long.MAX_VALUE / block).data(bytes), "more than the whole file");
+        refused(new RawGguf(1, 0).tensor("t", type.id(), 0, block, Long.MAX_VALUE / block, 2).data(bytes), "dimension 2");
+        refused(new RawGguf(1, 0).tensor("t", type.id(), Long.MAX_VALUE - 31, block).data(bytes), "beyond");
+        refused(new RawGguf(1, 0).tensor("t", type.id(), Long.MIN_VALUE, block).data(bytes), "offset");
+        int many = Math.ceilDiv(40, type.blockBytes());
+        int end = many * type.blockBytes();
+        refused(new RawGguf(2, 0).tensor("t", type.id(), 0, block, many).tensor("u", type.id(), (end - 1) / 32 * 32, block).data(1024),
+                "'u': overlaps tensor 't'");
+    }
+
+    @Test
+    void scalesThatAreNoNumbersGiveValuesThatAreNone() {
+        byte[] block = new byte[GgmlType.Q4_K.blockBytes()];
+        Arrays.fill(block, (byte) 0x7E); // 0x7E7E is a NaN
+        byte[] bytes = new RawGguf(1, 0).tensor("t", GgmlType.Q4_K.id(), 0, 256).data(block);
+        assertThat(GgufFile.of(MemorySegment.ofArray(bytes), "nan.gguf").floats("t")).containsOnly(Float.NaN);
+    }
+
+    @Test
     void aLargerAlignmentIsHonoured() {
         byte[] bytes = new RawGguf(1, 1).string("general.alignment").i32(4).i32(128).tensor("t", 0, 0, 1).data(64);
         GgufFile file = GgufFile.of(MemorySegment.ofArray(bytes), "aligned.gguf");
@@ -167,7 +208,7 @@ class GgufFileTest {
     void metadataBeyondItsLimitIsRefusedBeforeItIsRead() {
         int length = (100 << 20) + 1;
         byte[] head = new RawGguf(0, 1).string("k").i32(8).i64(length).data(0);
-        byte[] bytes = java.util.Arrays.copyOf(head, length + 64);
+        byte[] bytes = Arrays.copyOf(head, length + 64);
         refused(bytes, "'k' length");
     }
 

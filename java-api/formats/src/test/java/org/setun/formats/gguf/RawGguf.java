@@ -5,11 +5,12 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Writes GGUF bytes field by field, with any lie that a test wants. */
-final class RawGguf {
+public final class RawGguf {
 
     private final ByteBuffer out = ByteBuffer.allocate(4096).order(ByteOrder.LITTLE_ENDIAN);
 
-    RawGguf(long tensors, long pairs) {
+    /** The head of version 3 with these counts. */
+    public RawGguf(long tensors, long pairs) {
         this(0x46554747, 3, tensors, pairs);
     }
 
@@ -38,12 +39,20 @@ final class RawGguf {
         return this;
     }
 
-    RawGguf tensor(String name, int type, long offset, long... dims) {
+    /** An entry of a tensor; {@code dims} fastest first. */
+    public RawGguf tensor(String name, int type, long offset, long... dims) {
         string(name).i32(dims.length);
         for (long dim : dims) {
             i64(dim);
         }
         return i32(type).i64(offset);
+    }
+
+    /** Pads to 32 bytes and adds {@code data}. */
+    public byte[] data(byte[] data) {
+        byte[] bytes = data(data.length);
+        System.arraycopy(data, 0, bytes, bytes.length - data.length, data.length);
+        return bytes;
     }
 
     /** Pads to 32 bytes and adds {@code size} bytes of data. */

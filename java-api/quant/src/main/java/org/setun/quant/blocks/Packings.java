@@ -26,14 +26,7 @@ final class Packings {
     }
 
     static void q20(Block block, MemorySegment to, long at) {
-        to.set(SHORT, at, block.scale);
-        for (int j = 0; j < 16; j++) {
-            int bits = 0;
-            for (int i = 0; i < 4; i++) {
-                bits |= block.codes[4 * j + i] + 1 << 2 * i;
-            }
-            u8(to, at + 2 + j, bits);
-        }
+        Q20Blocks.write(block.codes, 0, block.scale, to, at);
     }
 
     static void tq10(Block block, MemorySegment to, long at) {

@@ -134,6 +134,30 @@ class BlockFormatsTest {
         }
     }
 
+    /** Whatever bytes a file holds: what they stand for is stored again, unless it is no number, and no worse than as zeros. */
+    @Property(tries = 300)
+    void whatRandomBytesStandForIsStoredAgain(@ForAll long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        for (WeightFormat format : BlockFormats.all()) {
+            byte[] bytes = new byte[format.blockBytes()];
+            random.nextBytes(bytes);
+            float[] values = new float[format.blockSize()];
+            format.decode(MemorySegment.ofArray(bytes), 0, values.length, values, 0);
+            boolean finite = true;
+            for (float value : values) {
+                finite &= Float.isFinite(value);
+            }
+            try {
+                float[] stored = roundTrip(format, values, null);
+                assertThat(finite).as(format.name()).isTrue();
+                assertThat(error(values, stored, values.length)).as(format.name())
+                        .isLessThanOrEqualTo(error(values, new float[values.length], values.length) * (1 + 1e-6));
+            } catch (IllegalArgumentException refused) {
+                assertThat(refused).hasMessageContaining(finite ? "half precision" : "not finite");
+            }
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("names")
     void importanceMovesTheErrorWhereItMatters(String name) {
