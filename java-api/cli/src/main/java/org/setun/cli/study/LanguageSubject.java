@@ -24,6 +24,13 @@ import org.setun.formats.llama2c.Llama2cModel;
 import org.setun.inference.Activations;
 import org.setun.inference.InferenceModel;
 import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.nn.Decoder;
+import org.setun.quant.calibration.CalibrationConfig;
+import org.setun.quant.calibration.Calibrator;
+import org.setun.quant.calibration.FisherLabels;
+import org.setun.quant.calibration.InputStatistics;
+import org.setun.quant.model.ModelFile;
 
 /**
  * A language model in F32 (GGUF, or llama2.c with its tokenizer) and a text. Other weights are put into a copy of its file, so they go the way
@@ -33,6 +40,9 @@ final class LanguageSubject implements Subject {
 
     private static final Pattern BLOCK_MATRIX = Pattern.compile("blk\\.\\d+\\.(attn_(q|k|v|output)|ffn_(gate|up|down))\\.weight");
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Tokens whose inputs of the layers are gathered. */
+    private static final int OBSERVED_TOKENS = 4096;
 
     private final String name;
     private final Path file;
@@ -132,8 +142,28 @@ final class LanguageSubject implements Subject {
     }
 
     @Override
-    public Map<String, double[]> inputProducts() {
-        return Map.of();
+    public Map<String, double[]> inputProducts() throws IOException {
+        List<int[]> sequences = new ArrayList<>();
+        for (int from = 0; from < Math.min(tokens.length, OBSERVED_TOKENS); from += window) {
+            sequences.add(Arrays.copyOfRange(tokens, from, Math.min(from + window, tokens.length)));
+        }
+        CalibrationConfig config = new CalibrationConfig(Map.of(), window, 0, FisherLabels.NONE, true,
+                CalibrationConfig.DEFAULT_HESSIAN_BYTES);
+        Map<String, double[]> products = new LinkedHashMap<>();
+        try (MemoryPool memory = MemoryPool.builder(backend).build(); ModelFile model = ModelFile.open(file, tokenizer)) {
+            Decoder decoder = model.decoder(memory);
+            try (Calibrator calibrator = new Calibrator(backend, decoder, sequences, config, (done, total) -> {
+            })) {
+                calibrator.run();
+                for (InputStatistics input : calibrator.inputs()) {
+                    float[] mean = calibrator.hessian(input.name()).toArray(ValueLayout.JAVA_FLOAT);
+                    double[] product = new double[mean.length];
+                    Arrays.setAll(product, i -> mean[i]);
+                    input.weights().forEach(weight -> products.put(weight, product));
+                }
+            }
+        }
+        return products;
     }
 
     @Override

@@ -29,7 +29,7 @@ interface Subject extends AutoCloseable {
     List<Matrix> matrices();
 
     /**
-     * Sums of the inputs' products, {@code sum x x^T}, row-major [columns][columns], of each matrix by name; empty if they were not gathered.
+     * The inputs' products, {@code x x^T} summed or averaged over some of the data, row-major [columns][columns], of each matrix by name.
      */
     Map<String, double[]> inputProducts() throws IOException;
 

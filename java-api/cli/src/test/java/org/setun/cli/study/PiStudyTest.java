@@ -64,6 +64,7 @@ class PiStudyTest {
             assertThat(json.get("models")).hasSize(18).allSatisfy(row -> {
                 assertThat(row.get("perplexity").asDouble()).isGreaterThan(row.get("referencePerplexity").asDouble());
                 assertThat(row.get("divergence").asDouble()).isPositive();
+                assertThat(row.get("outputError").asDouble()).isBetween(1e-3, 1.0);
             });
             assertThat(json.get("distributions")).hasSize(54);
             assertThat(report.markdown()).contains("**stories260K.bin, 3 bits**", "the best uniform grid", "| pi-tan2:scale=search |");
