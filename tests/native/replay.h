@@ -58,7 +58,7 @@ typedef struct replay_op {
 } replay_op;
 
 /* Each ends with a name of NULL. */
-extern const replay_op REPLAY_TERNARY_OPS[], REPLAY_DENSE_OPS[], REPLAY_NN_OPS[], REPLAY_HADAMARD_OPS[], REPLAY_PI_OPS[];
+extern const replay_op REPLAY_TERNARY_OPS[], REPLAY_BLOCK_OPS[], REPLAY_DENSE_OPS[], REPLAY_NN_OPS[], REPLAY_HADAMARD_OPS[], REPLAY_PI_OPS[];
 
 #define P(name) replay_pointer(c, #name)
 #define I(name) ((int64_t)replay_value(c, #name))

@@ -3,6 +3,7 @@
 #define SETUN_SETUN_H
 
 #include "setun/activation.h"
+#include "setun/blockquant.h"
 #include "setun/context.h"
 #include "setun/cpu.h"
 #include "setun/gemm.h"

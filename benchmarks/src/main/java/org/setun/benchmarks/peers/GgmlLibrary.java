@@ -18,6 +18,7 @@ import java.util.Optional;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -30,6 +31,10 @@ final class GgmlLibrary {
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout INIT_PARAMS = MemoryLayout.structLayout(JAVA_LONG.withName("mem_size"),
             ADDRESS.withName("mem_buffer"), JAVA_BOOLEAN.withName("no_alloc"), MemoryLayout.paddingLayout(7));
+    private static final StructLayout TYPE_TRAITS = MemoryLayout.structLayout(ADDRESS.withName("type_name"),
+            JAVA_LONG.withName("blck_size"),
+            JAVA_LONG.withName("blck_size_interleave"), JAVA_LONG.withName("type_size"), JAVA_BOOLEAN.withName("is_quantized"),
+            MemoryLayout.paddingLayout(7), ADDRESS.withName("to_float"));
     private static final long THREADPOOL_PARAMS_ROOM = 4096;
     private static final int LOG_WARN = 3;
 
@@ -154,6 +159,18 @@ final class GgmlLibrary {
             arguments.add(MemorySegment.NULL);
         }
         invoke(quantize, arguments.toArray());
+    }
+
+    /** The values of quantized weights, as the peer itself reads them. */
+    float[] dequantize(PeerFormat format, MemorySegment quantized, long count) {
+        MemorySegment traits = pointer(require("ggml_get_type_traits", FunctionDescriptor.of(ADDRESS, JAVA_INT)), "ggml_get_type_traits",
+                format.type()).reinterpret(TYPE_TRAITS.byteSize());
+        MemorySegment function = traits.get(ADDRESS, TYPE_TRAITS.byteOffset(MemoryLayout.PathElement.groupElement("to_float")));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment values = arena.allocate(count * Float.BYTES, 64);
+            invoke(LINKER.downcallHandle(function, FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG)), quantized, values, count);
+            return values.toArray(JAVA_FLOAT);
+        }
     }
 
     long bytes(MemorySegment tensor) {

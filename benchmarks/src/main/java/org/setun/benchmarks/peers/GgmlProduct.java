@@ -123,9 +123,23 @@ final class GgmlProduct implements AutoCloseable {
                 y.setAtIndex(JAVA_FLOAT, i, Float.NaN);
             }
             side.call(index);
-            problem.check(y, (i, exact) -> format.weight(quantized, i, exact));
+            problem.check(y, weights());
         }
         return side;
+    }
+
+    /** The weights in the peer's format, as files hold them. */
+    MemorySegment quantized() {
+        return quantized;
+    }
+
+    /** What their values are. */
+    Problem.Weights weights() {
+        if (format.blocks().isEmpty()) {
+            return (i, exact) -> exact;
+        }
+        float[] values = library.dequantize(format, quantized, problem.shape().m() * problem.shape().k());
+        return (i, exact) -> values[(int) i];
     }
 
     @Override

@@ -18,7 +18,8 @@ import picocli.CommandLine.Option;
 
 /** The command line of the comparison with other libraries. */
 @Command(name = "peers", mixinStandardHelpOptions = true, sortOptions = false, description = {
-        "Times ternary products of other libraries beside ours, in turn in one process.",
+        "Times products of other libraries beside ours, in turn in one process: of ternary weights, each side in its own format, or,",
+        "with --blocks, of weights in the same blocks.",
         "fp32 activations in, fp32 results out; the quantization of the activations is timed on both sides.",
         "Each side's results are compared with exact dot products before it is timed."})
 public final class PeerBenchmark implements Callable<Integer> {
@@ -34,9 +35,13 @@ public final class PeerBenchmark implements Callable<Integer> {
     @Option(names = "--bitnet", paramLabel = "LIB", description = "The same of bitnet.cpp.")
     Path bitnetCpp;
 
-    @Option(names = "--format", paramLabel = "F", split = ",", description = "Formats to compare: ${COMPLETION-CANDIDATES} (default: all but"
-            + " TL2, whose kernels exist only for the shapes that the library was generated for).")
-    Set<PeerFormat> formats = EnumSet.complementOf(EnumSet.of(PeerFormat.TL2));
+    @Option(names = "--format", paramLabel = "F", split = ",", description = "Formats to compare: ${COMPLETION-CANDIDATES} (default:"
+            + " those meant for ternary weights and Q4_0, but not TL2, whose kernels exist only for the shapes that the library was generated"
+            + " for; with --blocks: all that we have, too).")
+    Set<PeerFormat> formats = EnumSet.noneOf(PeerFormat.class);
+
+    @Option(names = "--blocks", description = "Our weights are the peer's blocks, not ternary.")
+    boolean sameBlocks;
 
     @Option(names = "--case", paramLabel = "MxKxN[:cold]", split = ",", defaultValue = "2560x2560x1,2560x2560x1:cold,6912x2560x1:cold,"
             + "2560x6912x1:cold,2560x2560x32,2560x2560x512", description = "Outputs x inputs x activation rows; cold: the weights come"
@@ -101,8 +106,8 @@ public final class PeerBenchmark implements Callable<Integer> {
             if (!json) {
                 System.out.println(PeerRow.HEADER);
             }
-            List<PeerFormat> chosen = Arrays.stream(PeerFormat.values()).filter(formats::contains).toList();
-            try (Comparison comparison = new Comparison(libraries, threads, tier, (long) coldMb << 20, rounds, seconds)) {
+            List<PeerFormat> chosen = Arrays.stream(PeerFormat.values()).filter(this::chosen).toList();
+            try (Comparison comparison = new Comparison(libraries, threads, tier, sameBlocks, (long) coldMb << 20, rounds, seconds)) {
                 for (Problem.Shape shape : shapes) {
                     comparison.run(shape, chosen, this::print);
                 }
@@ -110,6 +115,14 @@ public final class PeerBenchmark implements Callable<Integer> {
         }
         missing.forEach(this::print);
         return CommandLine.ExitCode.OK;
+    }
+
+    private boolean chosen(PeerFormat format) {
+        if (sameBlocks && format.blocks().isEmpty()) {
+            return false;
+        }
+        boolean byDefault = sameBlocks || (format != PeerFormat.TL2 && (format.blocks().isEmpty() || format == PeerFormat.Q4_0));
+        return formats.isEmpty() ? byDefault : formats.contains(format);
     }
 
     private void print(Object row) {

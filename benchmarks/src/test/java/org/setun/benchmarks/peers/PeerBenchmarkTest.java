@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.kernels.BackendOptions;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.NativeBackend;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -83,7 +84,7 @@ class PeerBenchmarkTest {
     void ourSidePassesTheCheckAndAWrongResultDoesNot() {
         try (NativeBackend backend = NativeBackend.create(BackendOptions.defaults().withThreads(2));
                 Problem problem = new Problem(Problem.Shape.parse("72x512x3:cold"));
-                SetunProduct product = new SetunProduct(backend, problem, 50_000);
+                TernaryProduct product = new TernaryProduct(backend, problem, 50_000);
                 Arena arena = Arena.ofConfined()) {
             product.on(backend).call(17);
             MemorySegment y = arena.allocate(3 * 72 * Float.BYTES, 4);
@@ -107,14 +108,22 @@ class PeerBenchmarkTest {
     }
 
     @Test
-    void theBlocksOfQ4AreRead() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment blocks = arena.allocate(2 * 18);
-            blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, 18, Float.floatToFloat16(-0.25f));
-            blocks.set(ValueLayout.JAVA_BYTE, 18 + 2 + 5, (byte) 0xF3); // values 5 (low half) and 21 (high half) of the block
-            assertThat(PeerFormat.Q4_0.weight(blocks, 32 + 5, 0)).isEqualTo((3 - 8) * -0.25f);
-            assertThat(PeerFormat.Q4_0.weight(blocks, 32 + 21, 0)).isEqualTo((15 - 8) * -0.25f);
-            assertThat(PeerFormat.TQ2_0.weight(blocks, 0, 0.5f)).isEqualTo(0.5f);
+    void ourProductOfBlocksPassesTheCheckAndOneOfOtherWeightsDoesNot() {
+        try (NativeBackend backend = NativeBackend.create(BackendOptions.defaults().withThreads(2));
+                Problem problem = new Problem(Problem.Shape.parse("72x512x3:cold"));
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment blocks = arena.allocate(72 * 512 / 32 * 34);
+            for (long block = 0; block < 72 * 512 / 32; block++) {
+                blocks.set(ValueLayout.JAVA_SHORT_UNALIGNED, 34 * block, Float.floatToFloat16(Problem.GAMMA));
+                MemorySegment.copy(problem.codes(), 32 * block, blocks, 34 * block + 2, 32);
+            }
+            try (BlockProduct product = new BlockProduct(backend, problem, BlockFormat.Q8_0, blocks, (i, exact) -> exact, 100_000)) {
+                product.on(backend).call(5);
+            }
+            Problem.Weights others = (i, exact) -> exact + (i == 511 ? 1 : 0);
+            try (BlockProduct product = new BlockProduct(backend, problem, BlockFormat.Q8_0, blocks, others, 100_000)) {
+                assertThatThrownBy(() -> product.on(backend)).isInstanceOf(WrongResultException.class);
+            }
         }
     }
 

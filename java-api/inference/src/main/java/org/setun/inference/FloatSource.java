@@ -2,10 +2,11 @@ package org.setun.inference;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.quant.model.TensorSource;
 
-/** The tensors of a model whose format has no ternary type. */
+/** The tensors of a model whose format has neither ternary types nor those of BlockFormat. */
 record FloatSource(TensorSource tensors) implements WeightSource {
 
     @Override
@@ -26,6 +27,11 @@ record FloatSource(TensorSource tensors) implements WeightSource {
     @Override
     public float readTernary(String name, long m, long k, MemorySegment codes) {
         return Float.NaN;
+    }
+
+    @Override
+    public @Nullable Blocks blocks(String name) {
+        return null;
     }
 
     @Override

@@ -3,10 +3,12 @@ package org.setun.inference;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
@@ -38,6 +40,11 @@ final class GgufSource extends GgufTensors implements WeightSource {
             case Q2_0 -> decodeQ20(info, codes);
             default -> Float.NaN;
         };
+    }
+
+    @Override
+    public @Nullable Blocks blocks(String name) {
+        return BlockFormat.ofCode(file.info(name).type().id()).map(format -> new Blocks(format, file.tensor(name))).orElse(null);
     }
 
     private float decode(TernaryFormat format, GgufTensor info, long m, long k, MemorySegment codes) {

@@ -10,8 +10,8 @@ import org.setun.kernels.MemoryPool;
 import org.setun.nn.DecoderConfig;
 
 /**
- * A language model, loaded and packed for one backend. Ternary matrices with one scale run on the packed kernels; all other types are
- * expanded to fp32. Immutable; any number of sessions may share it. Close the sessions first, then the model, then the backend.
+ * A language model, loaded and packed for one backend. Ternary matrices with one scale and the block types of
+ * {@link org.setun.kernels.BlockFormat} stay packed; all other types are expanded to fp32. Immutable; any number of sessions may share it. Close the sessions first, then the model, then the backend.
  */
 public final class InferenceModel implements AutoCloseable {
 
@@ -39,7 +39,7 @@ public final class InferenceModel implements AutoCloseable {
      * Loads a GGUF file of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
      * {@code qwen3}, or a checkpoint of llama2.c, which has no tokenizer. The file may be closed or replaced afterwards.
      *
-     * @param activations what ternary matrices are multiplied with
+     * @param activations what packed matrices are multiplied with
      * @throws FormatException if the file is damaged or of an unsupported kind
      * @throws IOException if it cannot be read
      */

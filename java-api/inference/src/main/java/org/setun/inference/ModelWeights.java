@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param embedding f32[vocab][dim]
  * @param outputNorm f32[dim]
- * @param head [vocab][dim]; shares the embedding's memory if tied
+ * @param head [vocab][dim]; if tied, of the same values as the embedding
  */
 record ModelWeights(MemorySegment embedding, List<Layer> layers, MemorySegment outputNorm, Projection head) {
 

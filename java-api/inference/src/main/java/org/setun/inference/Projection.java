@@ -3,6 +3,7 @@ package org.setun.inference;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
 
 /** A weight matrix [outputs][inputs] of a loaded model, with its optional bias. */
 sealed interface Projection {
@@ -14,8 +15,18 @@ sealed interface Projection {
     @Nullable
     MemorySegment bias();
 
-    /** Whether the matrix is multiplied with 8-bit codes of the rows, not with their fp32 values. */
-    boolean takesCodes();
+    /** The form of the rows that the matrix is multiplied with. */
+    Input input();
+
+    /** Forms of activation rows. */
+    enum Input {
+        /** fp32. */
+        VALUES,
+        /** 8-bit codes with one step for a row. */
+        CODES,
+        /** 8-bit codes with a step for each block of 256. */
+        BLOCKS
+    }
 
     /** {@code y} f32[rows][outputs] = rows * W^T + bias. */
     void apply(Backend backend, Rows rows, MemorySegment y);
@@ -30,13 +41,13 @@ sealed interface Projection {
                 Projection {
 
         @Override
-        public boolean takesCodes() {
-            return activations == Activations.INT8;
+        public Input input() {
+            return activations == Activations.INT8 ? Input.CODES : Input.VALUES;
         }
 
         @Override
         public void apply(Backend backend, Rows rows, MemorySegment y) {
-            if (takesCodes()) {
+            if (input() == Input.CODES) {
                 multiplyQuantized(backend, rows, null, y);
             } else {
                 backend.ternaryGemmF32(packed, outputs, inputs, gamma, rows.values(), rows.count(), inputs, bias, y, outputs);
@@ -45,7 +56,7 @@ sealed interface Projection {
 
         @Override
         public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
-            if (takesCodes()) {
+            if (input() == Input.CODES) {
                 multiplyQuantized(backend, rows, y, y);
             } else {
                 apply(backend, rows, scratch);
@@ -54,8 +65,45 @@ sealed interface Projection {
         }
 
         private void multiplyQuantized(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
-            backend.ternaryGemm(packed, outputs, inputs, gamma, rows.codes(), rows.steps(), rows.sums(), rows.count(), bias, residual, y,
+            Rows.Codes codes = rows.codes();
+            backend.ternaryGemm(packed, outputs, inputs, gamma, codes.q(), codes.steps(), codes.sums(), rows.count(), bias, residual, y,
                     outputs, null);
+        }
+    }
+
+    /** Blocks with scales of their own, packed; 8-bit or fp32 activations. */
+    record Blocks(int outputs, int inputs, BlockFormat format, MemorySegment packed, @Nullable MemorySegment bias, Activations activations)
+            implements
+                Projection {
+
+        @Override
+        public Input input() {
+            return activations == Activations.INT8 ? Input.BLOCKS : Input.VALUES;
+        }
+
+        @Override
+        public void apply(Backend backend, Rows rows, MemorySegment y) {
+            if (input() == Input.BLOCKS) {
+                multiplyQuantized(backend, rows, null, y);
+            } else {
+                backend.blockGemmF32(format, packed, outputs, inputs, rows.values(), rows.count(), inputs, bias, y, outputs);
+            }
+        }
+
+        @Override
+        public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
+            if (input() == Input.BLOCKS) {
+                multiplyQuantized(backend, rows, y, y);
+            } else {
+                apply(backend, rows, scratch);
+                backend.axpby(1, scratch, 1, y, (long) rows.count() * outputs);
+            }
+        }
+
+        private void multiplyQuantized(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
+            Rows.Codes blocks = rows.blocks();
+            backend.blockGemm(format, packed, outputs, inputs, blocks.q(), blocks.steps(), blocks.sums(), rows.count(), bias, residual, y,
+                    outputs);
         }
     }
 
@@ -63,8 +111,8 @@ sealed interface Projection {
     record Dense(int outputs, int inputs, MemorySegment weights, float scale, @Nullable MemorySegment bias) implements Projection {
 
         @Override
-        public boolean takesCodes() {
-            return false;
+        public Input input() {
+            return Input.VALUES;
         }
 
         @Override

@@ -1,24 +1,32 @@
 package org.setun.inference;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.setun.inference.Projection.Input;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockOps;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.TernaryOps;
 
 /**
- * Activation rows f32[count][length] on their way into one or more matrices, in the forms that those take: fp32 values, or 8-bit codes, which
- * are made in one pass with what comes before them. Values that no matrix takes are not stored.
+ * Activation rows f32[count][length] on their way into one or more matrices, in the forms that those take, each made once: fp32 values, 8-bit
+ * codes with a step per row, which are made in one pass with what comes before them, or 8-bit codes with a step per block. Values that no
+ * matrix takes are not stored.
  */
 final class Rows {
+
+    /** 8-bit codes with their steps and sums. */
+    record Codes(MemorySegment q, MemorySegment steps, MemorySegment sums) {
+    }
 
     private final Backend backend;
     private final float normEps;
     private final MemorySegment room;
-    private final MemorySegment codes;
-    private final MemorySegment steps;
-    private final MemorySegment sums;
+    private final Codes codes;
+    private final Codes blocks;
     private MemorySegment values;
     private int count;
 
@@ -27,28 +35,35 @@ final class Rows {
         this.backend = backend;
         this.normEps = normEps;
         this.room = memory.allocate(Math.multiplyExact(4L * maxRows, maxLength)).segment();
-        this.codes = memory.allocate(maxRows * TernaryOps.paddedK(maxLength)).segment();
-        this.steps = memory.allocate(4L * maxRows).segment();
-        this.sums = memory.allocate(4L * maxRows).segment();
+        this.codes = codes(memory, maxRows * TernaryOps.paddedK(maxLength), maxRows, maxRows);
+        long count = maxRows * BlockOps.blocks(maxLength);
+        this.blocks = codes(memory, count * BlockOps.BLOCK, count, count * BlockOps.BLOCK_SUMS);
         this.values = room;
+    }
+
+    private static Codes codes(Allocator memory, long values, long steps, long sums) {
+        return new Codes(memory.allocate(values).segment(), memory.allocate(4 * steps).segment(), memory.allocate(4 * sums).segment());
     }
 
     /** RMSNorm of {@code x} f32[rows][length] with gain {@code weight}; {@code x} itself, which must then stay, if that is null. */
     Rows normalized(MemorySegment x, @Nullable MemorySegment weight, int rows, int length, Projection... consumers) {
-        boolean rounded = false;
-        boolean exact = false;
+        Set<Input> forms = EnumSet.noneOf(Input.class);
         for (Projection consumer : consumers) {
-            rounded |= consumer.takesCodes();
-            exact |= !consumer.takesCodes();
+            forms.add(consumer.input());
         }
+        boolean stored = forms.contains(Input.VALUES) || forms.contains(Input.BLOCKS);
         count = rows;
         values = weight == null ? x : room;
-        if (weight == null && rounded) {
-            backend.quantizeRows(x, rows, length, length, codes, steps, sums);
-        } else if (rounded) {
-            backend.rmsNormQuantize(x, null, weight, rows, length, normEps, null, exact ? room : null, null, codes, steps, sums);
+        if (weight == null && forms.contains(Input.CODES)) {
+            backend.quantizeRows(x, rows, length, length, codes.q, codes.steps, codes.sums);
+        } else if (forms.contains(Input.CODES)) {
+            backend.rmsNormQuantize(x, null, weight, rows, length, normEps, null, stored ? room : null, null, codes.q, codes.steps,
+                    codes.sums);
         } else if (weight != null) {
             backend.rmsNormForward(x, weight, rows, length, normEps, room, null);
+        }
+        if (forms.contains(Input.BLOCKS)) {
+            toBlocks(length);
         }
         return this;
     }
@@ -57,15 +72,24 @@ final class Rows {
     Rows gated(Glu kind, MemorySegment gate, MemorySegment up, @Nullable MemorySegment weight, int rows, int length, Projection consumer) {
         count = rows;
         values = room;
-        if (consumer.takesCodes()) {
-            backend.gluQuantize(kind, gate, up, weight, normEps, rows, length, null, codes, steps, sums);
-        } else if (weight == null) {
+        if (consumer.input() == Input.CODES) {
+            backend.gluQuantize(kind, gate, up, weight, normEps, rows, length, null, codes.q, codes.steps, codes.sums);
+            return this;
+        }
+        if (weight == null) {
             backend.gluForward(kind, gate, up, rows, length, room);
         } else {
             backend.gluForward(kind, gate, up, rows, length, gate);
             backend.rmsNormForward(gate, weight, rows, length, normEps, room, null);
         }
+        if (consumer.input() == Input.BLOCKS) {
+            toBlocks(length);
+        }
         return this;
+    }
+
+    private void toBlocks(int length) {
+        backend.quantizeBlocks(values, count, length, length, blocks.q, blocks.steps, blocks.sums);
     }
 
     int count() {
@@ -77,16 +101,13 @@ final class Rows {
         return values;
     }
 
-    /** For consumers that take codes; their {@link #steps} and {@link #sums} with them. */
-    MemorySegment codes() {
+    /** For consumers that take codes. */
+    Codes codes() {
         return codes;
     }
 
-    MemorySegment steps() {
-        return steps;
-    }
-
-    MemorySegment sums() {
-        return sums;
+    /** For consumers that take codes in blocks. */
+    Codes blocks() {
+        return blocks;
     }
 }

@@ -14,7 +14,7 @@ import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryOps;
 import org.setun.nn.DecoderConfig;
 
-/** Reads the tensors of a decoder into a pool, ternary matrices packed, everything else as f32. */
+/** Reads the tensors of a decoder into a pool: ternary matrices and those in blocks packed, everything else as f32. */
 final class WeightLoader {
 
     private final WeightSource source;
@@ -42,10 +42,20 @@ final class WeightLoader {
             layers.add(layer("blk." + i + "."));
         }
         MemorySegment outputNorm = floats("output_norm.weight", config.dim());
-        MemorySegment head = config.tiedHead() ? embedding : floats("output.weight", config.vocab(), config.dim());
+        Projection head = head(embedding);
         refuseUnused();
-        return new ModelWeights(embedding, List.copyOf(layers), outputNorm,
-                new Projection.Dense(config.vocab(), config.dim(), head, 1, null));
+        return new ModelWeights(embedding, List.copyOf(layers), outputNorm, head);
+    }
+
+    /** The head is read as a whole for every token, so it is kept as small as it is stored, even where it is the embedding's values again. */
+    private Projection head(MemorySegment embedding) {
+        String name = config.tiedHead() ? "token_embd.weight" : "output.weight";
+        Projection blocks = blocks(name, config.vocab(), config.dim(), null);
+        if (blocks != null) {
+            return blocks;
+        }
+        MemorySegment values = config.tiedHead() ? embedding : floats(name, config.vocab(), config.dim());
+        return new Projection.Dense(config.vocab(), config.dim(), values, 1, null);
     }
 
     private ModelWeights.Layer layer(String prefix) {
@@ -71,7 +81,29 @@ final class WeightLoader {
         MemorySegment bias = source.names().contains(name + ".bias") ? floats(name + ".bias", m) : null;
         float scale = source.names().contains(name + ".scale") ? scale(name + ".scale") : 1;
         Projection ternary = ternary(name + ".weight", m, k, scale, bias);
-        return ternary != null ? ternary : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
+        if (ternary != null) {
+            return ternary;
+        }
+        Projection blocks = scale == 1 ? blocks(name + ".weight", m, k, bias) : null;
+        return blocks != null ? blocks : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
+    }
+
+    private @Nullable Projection blocks(String name, int m, int k, @Nullable MemorySegment bias) {
+        source.require(name, m, k);
+        WeightSource.Blocks stored = source.blocks(name);
+        if (stored == null) {
+            return null;
+        }
+        used.add(name);
+        MemorySegment packed = memory.allocate(stored.format().packedBytes(m, k)).segment();
+        Buffer data = memory.allocate(stored.data().byteSize()); // kernels take memory that stays; a file mapping can vanish
+        try {
+            data.segment().copyFrom(stored.data());
+            backend.blockPack(stored.format(), 0, data.segment(), m, k, packed);
+        } finally {
+            memory.free(data);
+        }
+        return new Projection.Blocks(m, k, stored.format(), packed, bias, activations);
     }
 
     private @Nullable Projection ternary(String name, int m, int k, float scale, @Nullable MemorySegment bias) {

@@ -1,10 +1,12 @@
 package org.setun.inference;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
+import org.setun.kernels.BlockFormat;
 import org.setun.quant.model.TensorSource;
 
-/** The tensors of a model, ternary ones as codes. */
+/** The tensors of a model, ternary ones as codes, those in blocks as they are. */
 interface WeightSource extends TensorSource {
 
     /**
@@ -15,4 +17,16 @@ interface WeightSource extends TensorSource {
      * @throws FormatException if the data are not what the type demands
      */
     float readTernary(String name, long m, long k, MemorySegment codes);
+
+    /**
+     * The bytes of a matrix [m][k] that {@link #require} passed, where the file stores it in blocks that have kernels of their own.
+     *
+     * @return valid while the file is open; null if the matrix is stored in another way
+     */
+    @Nullable
+    Blocks blocks(String name);
+
+    /** A matrix as the file holds it. */
+    record Blocks(BlockFormat format, MemorySegment data) {
+    }
 }

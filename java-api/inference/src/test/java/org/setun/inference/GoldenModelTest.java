@@ -26,7 +26,8 @@ class GoldenModelTest {
     }
 
     static Stream<Arguments> roundedModels() {
-        return combine("bitnet-TQ1_0", "bitnet-TQ2_0", "bitnet-theta500000-TQ2_0");
+        return combine("bitnet-TQ1_0", "bitnet-TQ2_0", "bitnet-theta500000-TQ2_0", "llama-Q8_0", "llama-Q4_0", "llama-Q4_K", "llama-Q6_K",
+                "llama-Q3_K", "llama-Q2_K");
     }
 
     static Stream<Arguments> halfModels() {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -75,6 +76,11 @@ final class RandomModel implements WeightSource {
     @Override
     public void readFloats(String name, MemorySegment out) {
         out.copyFrom(MemorySegment.ofArray(tensors.get(name)));
+    }
+
+    @Override
+    public @Nullable Blocks blocks(String name) {
+        return null;
     }
 
     @Override

@@ -15,7 +15,18 @@ import java.lang.foreign.MemorySegment;
  * must not close the arena of an operand while a call that was given it runs. A call keeps its operands from being collected, not from
  * being closed: memory of a shared arena would go from under it.
  */
-public interface Backend extends TernaryOps, GemmOps, NnOps, ActivationOps, HadamardOps, OptimOps, PiOps, SlabSource, AutoCloseable {
+public interface Backend
+        extends
+            TernaryOps,
+            BlockOps,
+            GemmOps,
+            NnOps,
+            ActivationOps,
+            HadamardOps,
+            OptimOps,
+            PiOps,
+            SlabSource,
+            AutoCloseable {
 
     /** {@code "cpu"} or {@code "reference"}. */
     String name();

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.internal.Checks;
 import org.setun.kernels.internal.NativeActivation;
 import org.setun.kernels.internal.NativeBindings;
+import org.setun.kernels.internal.NativeBlock;
 import org.setun.kernels.internal.NativeContext;
 import org.setun.kernels.internal.NativeCpu;
 import org.setun.kernels.internal.NativeGemm;
@@ -30,6 +31,7 @@ public final class NativeBackend implements Backend {
 
     private final NativeContext context;
     private final NativeTernary ternary;
+    private final BlockOps block;
     private final GemmOps gemm;
     private final NnOps nn;
     private final ActivationOps activation;
@@ -43,6 +45,7 @@ public final class NativeBackend implements Backend {
     private NativeBackend(NativeContext context, BackendOptions options) {
         this.context = context;
         ternary = new NativeTernary(context);
+        block = new NativeBlock(context);
         gemm = new NativeGemm(context);
         nn = new NativeNn(context);
         activation = new NativeActivation(context);
@@ -262,6 +265,33 @@ public final class NativeBackend implements Backend {
     public void ternaryGemmBackward(MemorySegment packed, long m, long k, MemorySegment gamma, Element element, MemorySegment dy, long n,
             long lddy, float beta, MemorySegment dx, long lddx) {
         ternary.ternaryGemmBackward(packed, m, k, gamma, element, dy, n, lddy, beta, dx, lddx);
+    }
+
+    @Override
+    public void quantizeBlocks(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        block.quantizeBlocks(x, n, k, ldx, q, step, sum);
+    }
+
+    @Override
+    public void blockPack(BlockFormat format, int parameter, MemorySegment data, long m, long k, MemorySegment packed) {
+        block.blockPack(format, parameter, data, m, k, packed);
+    }
+
+    @Override
+    public void blockExpand(BlockFormat format, MemorySegment packed, long m, long k, long row, long rows, MemorySegment out) {
+        block.blockExpand(format, packed, m, k, row, rows, out);
+    }
+
+    @Override
+    public void blockGemm(BlockFormat format, MemorySegment packed, long m, long k, MemorySegment q, MemorySegment step, MemorySegment sum,
+            long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, MemorySegment y, long ldy) {
+        block.blockGemm(format, packed, m, k, q, step, sum, n, bias, residual, y, ldy);
+    }
+
+    @Override
+    public void blockGemmF32(BlockFormat format, MemorySegment packed, long m, long k, MemorySegment x, long n, long ldx,
+            @Nullable MemorySegment bias, MemorySegment y, long ldy) {
+        block.blockGemmF32(format, packed, m, k, x, n, ldx, bias, y, ldy);
     }
 
     @Override

@@ -79,6 +79,11 @@ public final class Setun implements AutoCloseable {
         return TernaryMatrix.decode(this, format, data, m, k);
     }
 
+    /** A matrix from the bytes of a format that keeps scales per block; see {@link BlockMatrix#of}. */
+    public BlockMatrix ofBlocks(BlockFormat format, MemorySegment data, long m, long k) {
+        return BlockMatrix.of(this, format, data, m, k);
+    }
+
     /** What computes. With workers, use it only while no other thread calls. */
     public Backend backend() {
         return backend;

@@ -19,9 +19,12 @@ import org.setun.conformance.cases.Operand.Type;
 import org.setun.conformance.cases.Ops;
 import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockOps;
 import org.setun.kernels.GemmOps;
+import org.setun.kernels.HadamardOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
+import org.setun.kernels.PiOps;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
@@ -41,7 +44,9 @@ class HarnessTest {
     @Test
     void everyOperationOfTheBackendHasCases() {
         Set<String> covered = Ops.all().map(op -> plain(op.name().replaceAll(":.*", ""))).collect(Collectors.toCollection(TreeSet::new));
-        Set<String> offered = Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class)
+        Set<String> offered = Stream
+                .of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, HadamardOps.class,
+                        OptimOps.class, PiOps.class)
                 .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class)).map(Method::getName)
                 .map(HarnessTest::plain).collect(Collectors.toCollection(TreeSet::new));

@@ -28,7 +28,8 @@ final class ReplayVectors {
     private static final Values[] KINDS = {Values.NORMAL, Values.ONE_NAN, Values.ZEROS, Values.DENORMAL, Values.ONE_INFINITY};
     private static final int LARGEST_EXTENT = 70;
     private static final int LARGEST_CASE = 2000;
-    private static final int ROOM = 1 << 20;
+    private static final int HEAVY_KINDS = 2; // that operations get whose cases cannot be small
+    private static final int ROOM = 1 << 21;
 
     private ReplayVectors() {
     }
@@ -37,9 +38,11 @@ final class ReplayVectors {
         List<Case> cases = new ArrayList<>();
         Ops.all().forEach(op -> {
             SplittableRandom random = new SplittableRandom(op.name().hashCode());
-            cases.add(op.make(op.small(), Values.NORMAL, 0));
-            for (int i = 0; i < KINDS.length; i++) {
-                cases.add(small(op, KINDS[i], random));
+            Case first = op.make(op.small(), Values.NORMAL, 0);
+            cases.add(first);
+            boolean light = bytes(first) <= LARGEST_CASE; // weights in blocks are not
+            for (int i = 0; i < (light ? KINDS.length : HEAVY_KINDS); i++) {
+                cases.add(small(op, KINDS[i], light ? LARGEST_CASE : bytes(first), random));
             }
         });
         ByteBuffer out = ByteBuffer.allocate(ROOM).order(ByteOrder.LITTLE_ENDIAN);
@@ -50,14 +53,19 @@ final class ReplayVectors {
         return file;
     }
 
-    private static Case small(Op op, Values values, SplittableRandom random) {
+    private static long bytes(Case made) {
+        return made.operands().stream().mapToLong(operand -> operand.content().byteSize()).sum();
+    }
+
+    /** A case of at most so many bytes. */
+    private static Case small(Op op, Values values, long most, SplittableRandom random) {
         while (true) {
             int[] extents = op.most().clone();
             for (int i = 0; i < extents.length; i++) {
                 extents[i] = random.nextInt(Math.min(extents[i], LARGEST_EXTENT) + 1);
             }
             Case made = op.make(extents, values, random.nextLong());
-            if (made.operands().stream().mapToLong(operand -> operand.content().byteSize()).sum() <= LARGEST_CASE) {
+            if (bytes(made) <= most) {
                 return made;
             }
         }

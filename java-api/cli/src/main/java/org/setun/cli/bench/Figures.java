@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import org.setun.cli.bench.Figure.Unit;
 import org.setun.cli.bench.Interleaved.Timed;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.NativeBackend;
@@ -23,6 +24,7 @@ public final class Figures {
     private static final Kernel DENSE = new TernaryGemm(PackedLayout.DENSE);
     private static final double WEIGHTS_PER_BYTE = 4; // of the 2-bit layout
     private static final List<Shape> SHAPES = List.of(SQUARE, new Shape(6912, 2560), new Shape(2560, 6912));
+    private static final List<BlockFormat> BLOCKS = List.of(BlockFormat.Q4_0, BlockFormat.Q8_0, BlockFormat.Q4_K, BlockFormat.Q6_K);
     private static final List<Long> WIDTHS = List.of(512L, 1024L, 2560L);
     private static final int TOKENS = 4096;
     private static final double COMPARED = 4; // times as long as a row: ratios and differences need more samples
@@ -70,6 +72,7 @@ public final class Figures {
             } else {
                 SHAPES.forEach(shape -> coldGemv(one, shape));
             }
+            blocks(one);
             hotGemv(one);
             smallBatches(one);
             weightsToBytes(one);
@@ -106,6 +109,18 @@ public final class Figures {
         figures.add(Figure.atLeast("the same in the dense layout, as if of 2 bits a weight", NONE, 1.15 * 0.90,
                 dense.gmacS() / WEIGHTS_PER_BYTE / dense.bandwidthGbS(), Unit.PERCENT,
                 bandwidth(dense) + format(", %.0f GMAC/s", dense.gmacS())));
+    }
+
+    /** What they have to reach is another library's time; their share of the limits is shown. */
+    private void blocks(Machine machine) {
+        for (BlockFormat format : BLOCKS) {
+            Row row = row(machine, new BlockGemm(format), SQUARE, 1, coldBytes);
+            figures.add(Figure.atLeast(format + " cold GEMV " + SQUARE + ", " + threads(machine) + ", of read bandwidth", NONE, NONE,
+                    row.bandwidthShare(), Unit.PERCENT, bandwidth(row) + format(", %.0f GMAC/s", row.gmacS())));
+            Row many = row(machine, new BlockGemm(format), SQUARE, 512, 0);
+            figures.add(Figure.atLeast(format + " GEMM " + SQUARE + ", N = 512, " + threads(machine) + ", of the int8 peak", NONE, NONE,
+                    many.peakShare(), Unit.PERCENT, format("%.0f of %.0f GMAC/s", many.gmacS(), many.peakGmacS())));
+        }
     }
 
     private void hotGemv(Machine machine) {

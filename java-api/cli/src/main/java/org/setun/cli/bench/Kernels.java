@@ -1,16 +1,22 @@
 package org.setun.cli.bench;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.PackedLayout;
 
 /** The kernels of {@code setun bench kernels}. */
 public final class Kernels {
 
-    static final List<Kernel> ALL = List.of(new TernaryGemm(PackedLayout.PLANES), new TernaryGemm(PackedLayout.DENSE), new TernaryGemmF32(),
-            new QuantizePack(), new QuantizeRows(),
-            new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
-            new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(), new AttentionStep());
+    static final List<Kernel> ALL = Stream.concat(
+            Stream.of(new TernaryGemm(PackedLayout.PLANES), new TernaryGemm(PackedLayout.DENSE), new TernaryGemmF32(),
+                    new QuantizePack(), new QuantizeRows(),
+                    new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
+                    new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(),
+                    new AttentionStep()),
+            Arrays.stream(BlockFormat.values()).map(BlockGemm::new)).toList();
 
     private Kernels() {
     }

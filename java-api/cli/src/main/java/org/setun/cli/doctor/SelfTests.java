@@ -17,7 +17,8 @@ public final class SelfTests {
     /** All self-tests. */
     public static List<SelfTest> all() {
         return Stream
-                .of(TernaryTests.all(), GemmTests.all(), NetworkTests.all(), ActivationTests.all(), OptimizerTests.all(), PiTests.all())
+                .of(TernaryTests.all(), BlockTests.all(), GemmTests.all(), NetworkTests.all(), ActivationTests.all(), OptimizerTests.all(),
+                        PiTests.all())
                 .flatMap(List::stream).toList();
     }
 }

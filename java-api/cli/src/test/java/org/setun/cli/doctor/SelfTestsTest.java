@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockOps;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
@@ -56,7 +57,7 @@ class SelfTestsTest {
     }
 
     private static Set<String> operations() {
-        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class)
+        return Stream.of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class)
                 .flatMap(family -> Stream.of(family.getMethods())).filter(method -> Modifier.isAbstract(method.getModifiers()))
                 .map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
     }

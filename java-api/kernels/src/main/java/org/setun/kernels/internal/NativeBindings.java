@@ -8,7 +8,8 @@ import org.setun.kernels.NativeLibraryException;
 /** Binds all functions at once, so that a library that lacks one is refused when it is opened and not in the middle of a run. */
 public final class NativeBindings {
 
-    private static final List<Class<?>> FAMILIES = List.of(NativeCpu.class, NativeContext.class, NativeTernary.class, NativeGemm.class,
+    private static final List<Class<?>> FAMILIES = List.of(NativeCpu.class, NativeContext.class, NativeTernary.class, NativeBlock.class,
+            NativeGemm.class,
             NativeNn.class, NativeActivation.class, NativeHadamard.class, NativeOptim.class, NativePi.class);
 
     private NativeBindings() {

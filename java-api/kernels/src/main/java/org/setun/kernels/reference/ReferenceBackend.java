@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Isa;
 import org.setun.kernels.PackedLayout;
 import org.setun.kernels.PiGrid;
@@ -12,6 +13,7 @@ import org.setun.kernels.PiScaling;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
+import org.setun.kernels.internal.BlockChecks;
 import org.setun.kernels.internal.Checks;
 import org.setun.kernels.internal.HadamardChecks;
 import org.setun.kernels.internal.PiChecks;
@@ -151,6 +153,38 @@ public final class ReferenceBackend implements Backend {
             long lddy, float beta, MemorySegment dx, long lddx) {
         TernaryChecks.gemmBackward(packed, m, k, gamma, element, dy, n, lddy, dx, lddx);
         ReferenceTernary.gemmBackward(packed, m, k, gamma, element, dy, n, lddy, beta, dx, lddx);
+    }
+
+    @Override
+    public void quantizeBlocks(MemorySegment x, long n, long k, long ldx, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        BlockChecks.quantize(x, n, k, ldx, q, step, sum);
+        ReferenceBlock.quantize(x, n, k, ldx, q, step, sum);
+    }
+
+    @Override
+    public void blockPack(BlockFormat format, int parameter, MemorySegment data, long m, long k, MemorySegment packed) {
+        BlockChecks.pack(format, parameter, data, m, k, packed);
+        ReferenceBlock.pack(format, data, m, k, packed);
+    }
+
+    @Override
+    public void blockExpand(BlockFormat format, MemorySegment packed, long m, long k, long row, long rows, MemorySegment out) {
+        BlockChecks.expand(format, packed, m, k, row, rows, out);
+        ReferenceBlock.expand(format, packed, k, row, rows, out);
+    }
+
+    @Override
+    public void blockGemm(BlockFormat format, MemorySegment packed, long m, long k, MemorySegment q, MemorySegment step, MemorySegment sum,
+            long n, @Nullable MemorySegment bias, @Nullable MemorySegment residual, MemorySegment y, long ldy) {
+        BlockChecks.gemm(format, packed, m, k, q, step, sum, n, bias, residual, y, ldy);
+        ReferenceBlock.gemm(format, packed, m, k, q, step, n, bias, residual, y, ldy);
+    }
+
+    @Override
+    public void blockGemmF32(BlockFormat format, MemorySegment packed, long m, long k, MemorySegment x, long n, long ldx,
+            @Nullable MemorySegment bias, MemorySegment y, long ldy) {
+        BlockChecks.gemmF32(format, packed, m, k, x, n, ldx, bias, y, ldy);
+        ReferenceBlock.gemmF32(format, packed, m, k, x, n, ldx, bias, y, ldy);
     }
 
     @Override

@@ -56,24 +56,32 @@ final class ReferenceTernary {
 
     /** The values of row {@code t} to its codes, step and sum. */
     static void quantizeRow(float[] row, long t, MemorySegment q, MemorySegment step, MemorySegment sum) {
+        Rounded rounded = round(row);
+        Segments.bytes(rounded.codes, q, t * rounded.codes.length);
+        f32(step, t, rounded.step);
+        i32(sum, t, rounded.sum);
+    }
+
+    /** Codes, padded to a multiple of 256 with zeros, their step and their sum. */
+    record Rounded(byte[] codes, float step, int sum) {
+    }
+
+    static Rounded round(float[] row) {
         byte[] codes = new byte[Math.toIntExact(TernaryOps.paddedK(row.length))];
         float absmax = FLOOR;
         for (float value : row) {
             absmax = Math.max(absmax, Math.abs(value)); // NaN wins
         }
-        int total = 0;
-        if (Float.isFinite(absmax)) {
-            float scale = 127f / absmax;
-            for (int i = 0; i < row.length; i++) {
-                codes[i] = (byte) Math.rint(row[i] * scale);
-                total += codes[i];
-            }
-            f32(step, t, absmax / 127f);
-        } else {
-            f32(step, t, Float.NaN);
+        if (!Float.isFinite(absmax)) {
+            return new Rounded(codes, Float.NaN, 0);
         }
-        Segments.bytes(codes, q, t * codes.length);
-        i32(sum, t, total);
+        int total = 0;
+        float scale = 127f / absmax;
+        for (int i = 0; i < row.length; i++) {
+            codes[i] = (byte) Math.rint(row[i] * scale);
+            total += codes[i];
+        }
+        return new Rounded(codes, absmax / 127f, total);
     }
 
     static void dequantizeRows(MemorySegment q, MemorySegment step, long n, long k, MemorySegment y) {

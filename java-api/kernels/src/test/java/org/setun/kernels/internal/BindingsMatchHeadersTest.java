@@ -14,7 +14,10 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Activation;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.CpuFeature;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.Isa;
@@ -97,6 +100,9 @@ class BindingsMatchHeadersTest {
         for (Activation activation : Activation.values()) {
             java.put("SETUN_ACTIVATION_" + activation.name(), (long) activation.code());
         }
+        for (BlockFormat format : BlockFormat.values()) {
+            java.put("SETUN_BLOCK_" + format.name(), (long) format.code());
+        }
         for (NnOps.Precision precision : NnOps.Precision.values()) {
             java.put("SETUN_PRECISION_" + precision.name(), (long) precision.ordinal());
         }
@@ -126,6 +132,18 @@ class BindingsMatchHeadersTest {
                     }
                     assertThat(NativeTernary.nativeFormatBytes(format, m, k)).as("%s %d x %d", format, m, k).isEqualTo(expected);
                 }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void sizesOfBlocks(BlockFormat format) {
+        for (long k : new long[]{0, 31, 32, 64, 224, 256, 288, 512, 4096, 16_000_000}) {
+            for (long m : new long[]{0, 1, 15, 16, 17, 4096}) {
+                boolean allowed = k % format.blockValues() == 0;
+                assertThat(NativeBlock.bytes(format, m, k)).isEqualTo(allowed ? format.bytes(m, k) : -1);
+                assertThat(NativeBlock.packedBytes(format, m, k)).isEqualTo(allowed ? format.packedBytes(m, k) : -1);
             }
         }
     }

@@ -10,7 +10,8 @@ public final class Ops {
 
     public static Stream<Op> all() {
         return Stream
-                .of(TernaryCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(), HadamardCases.ops(),
+                .of(TernaryCases.ops(), BlockCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(),
+                        HadamardCases.ops(),
                         AttentionCases.ops(),
                         OptimCases.ops(), PiCases.ops())
                 .flatMap(ops -> ops);

@@ -7,8 +7,8 @@ import java.util.List;
 import org.setun.kernels.NativeBackend;
 import org.setun.kernels.TernaryOps;
 
-/** Our side: quantize the rows, then the ternary product. */
-final class SetunProduct implements AutoCloseable {
+/** Our side with ternary weights: quantize the rows, then the product. */
+final class TernaryProduct implements OurProduct {
 
     private final NativeBackend memory;
     private final Problem problem;
@@ -26,7 +26,7 @@ final class SetunProduct implements AutoCloseable {
      * @param memory    maps the operands
      * @param coldBytes bytes of weights that a cold case walks through
      */
-    SetunProduct(NativeBackend memory, Problem problem, long coldBytes) {
+    TernaryProduct(NativeBackend memory, Problem problem, long coldBytes) {
         this.memory = memory;
         this.problem = problem;
         Problem.Shape shape = problem.shape();
@@ -45,8 +45,8 @@ final class SetunProduct implements AutoCloseable {
         y = allocate(shape.n() * shape.m() * Float.BYTES);
     }
 
-    /** The product on the threads of {@code backend}, checked. */
-    Side on(NativeBackend backend) {
+    @Override
+    public Side on(NativeBackend backend) {
         Problem.Shape shape = problem.shape();
         Side side = index -> {
             backend.quantizeRows(problem.x(), shape.n(), shape.k(), shape.k(), q, step, sum);

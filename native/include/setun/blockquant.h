@@ -1,0 +1,124 @@
+/* Weights in blocks of 2 to 8 bits (the block types of GGUF) times 8-bit activations in blocks of 256.
+ *
+ * Weights. A matrix W[m][k] (row = output channel) is given as the bytes of its format (docs/formats.md) and packed once, into one layout for
+ * all tiers. Every format is of one form: value i of a block of 256 is
+ *     w = (d * s) * c            or, where the format has minima,  w = (d * s) * c - e * z
+ * with a whole number c (the code less the format's zero), a whole scale s and minimum z per 16 or 32 values, and floats d, e per block
+ * (d per 32 values in Q4_0 and Q8_0, where s = 1).
+ *
+ * Activations. Each 256 values of a row x[k] get int8 codes and a step of their own, rounded as setun_quantize_rows rounds a row:
+ *     a = max(max|x|, 1e-5),  q = rint(x * (127/a)),  step = a/127;  and sum = sum of q for every 16 values
+ * The last block of a row is padded with zeros. A block that holds NaN or Inf gets codes 0, sums 0 and step NaN: products are NaN then.
+ *
+ * Products. For output o, all in whole numbers per block b of 256:
+ *     p = sum_j s_j * sum_i q_i c_i        r = sum_j z_j * sum_i q_i        (j: 16 or 32 values)
+ *     t_b = d * (float)p,  t_b = d * (float)p - e * (float)r,  or, in Q4_0 and Q8_0, t_b = sum_j d_j * (float)p_j with j rising
+ *     y = sum_b step_b * t_b  with b rising from +0; then + bias, then + residual
+ * Each operation on floats is one IEEE single operation, none is fused, and p and r cannot overflow: the bits are the same on every tier, at
+ * every thread count, and in Java. With fp32 activations, the weights are expanded to fp32 tile by tile and multiplied as in setun/gemm.h.
+ *
+ * Packed layout. 64 bytes of parameters (zeros in the formats below), then records: rows come in groups of 16, values in blocks of 256, and
+ * the record of group g and block b is number g * ceil(k/256) + b. A record holds first the scales of its 16 rows, then their codes in the order
+ * in which a product needs them: memory is fastest where nothing is skipped. Codes come in steps of V vectors of 64 bytes; a lane of 4 bytes in
+ * each is a row (so that products need no sums across lanes), and a step holds four values in each of F runs of 32. With c = i / (32 F),
+ * f = i / 32 % F and step 8c + i % 32 / 4, the B bits of value i of row r that a plane of vectors from number v on has are the bits from
+ * B f % 8 on of the step's byte
+ *     64 * (v + B f / 8) + 4 * r + i % 4
+ * Record by record, in bytes (d and e: f16 [16]; s, z per sub-block j, as below):
+ *     Q8_0  d[8][16] (256);  codes c + 128: F = 1, V = 1, B = 8 (4096)      Q4_0  d[8][16] (256);  codes c + 8: F = 2, V = 1, B = 4 (2048)
+ *     Q4_K  six-bit s[0..7], z[0..7] (192);  d, e (64);  codes: F = 2, V = 1, B = 4 (2048)
+ *     Q2_K  s + 16 z (256);  d, e (64);  codes: F = 4, V = 1, B = 2 (1024)
+ *     Q6_K  s (256);  d, 32 unused bytes;  codes c + 32: F = 4, V = 3, low four bits from vector 0, high two from vector 2 (3072)
+ *     Q3_K  six-bit s + 32 (192);  d, 32 unused bytes;  codes c + 4: F = 8, V = 3, low two bits from vector 0, the high one in vector 2 (1536)
+ * Bytes of sub-blocks: byte 64 * (j/4) + 4*r + j%4 belongs to sub-block j of row r. Six-bit numbers t[16] of a row are 12 bytes: the low nibble
+ * of byte 4*r + j of the first 64 is t[j] % 16, of the second 64 t[4 + j] % 16, the high nibbles are t[8 + j] % 16 and t[12 + j] % 16, and
+ * byte 4*r + j of the third 64 holds the high two bits of t[j], t[4 + j], t[8 + j] and t[12 + j], from the lowest up.
+ * Padding, in rows and values, and what is unused are zero bytes. No alignment is required; 64 bytes is fastest. */
+#ifndef SETUN_BLOCKQUANT_H
+#define SETUN_BLOCKQUANT_H
+
+#include "setun/context.h"
+
+/* The numbers are those of ggml_type. A row of k values takes whole blocks: k % 32 == 0 for Q4_0 and Q8_0, else k % 256 == 0. */
+typedef int32_t setun_block_format;
+enum {
+    SETUN_BLOCK_Q4_0 = 2,
+    SETUN_BLOCK_Q8_0 = 8,
+    SETUN_BLOCK_Q2_K = 10,
+    SETUN_BLOCK_Q3_K = 11,
+    SETUN_BLOCK_Q4_K = 12,
+    SETUN_BLOCK_Q6_K = 14
+};
+
+/* Bytes of a matrix [m][k] as files hold it; -1 if the format is unknown or does not allow the shape, or the size overflows. */
+SETUN_API int64_t setun_block_bytes(setun_block_format format, int64_t m, int64_t k);
+/* Bytes of the same, packed; -1 likewise. */
+SETUN_API int64_t setun_block_packed_bytes(setun_block_format format, int64_t m, int64_t k);
+
+typedef struct setun_block_pack_args {
+    uint64_t size;
+    setun_block_format format;
+    int32_t parameter; /* 0 in the formats above */
+    int64_t m, k;
+    const uint8_t *data; /* as files hold it */
+    int64_t data_bytes;  /* must equal setun_block_bytes */
+    uint8_t *packed;
+} setun_block_pack_args;
+SETUN_API setun_status setun_block_pack(setun_context *context, const setun_block_pack_args *args);
+
+typedef struct setun_block_expand_args {
+    uint64_t size;
+    setun_block_format format;
+    int32_t reserved;
+    int64_t m, k;
+    const uint8_t *w;
+    int64_t row, rows; /* row .. row + rows - 1 are expanded */
+    float *out;        /* [rows][k] */
+} setun_block_expand_args;
+/* The values of packed rows as fp32, each with the operations and their order that the format's definition has: bits. */
+SETUN_API setun_status setun_block_expand(setun_context *context, const setun_block_expand_args *args);
+
+typedef struct setun_quantize_blocks_args {
+    uint64_t size;
+    const float *x; /* [n][ldx], k values of each row used */
+    int64_t n, k, ldx;
+    int8_t *q;    /* [n][kp], kp = k rounded up to 256; the padding is written as 0 */
+    float *step;  /* [n][kp/256] */
+    int32_t *sum; /* [n][kp/16] */
+} setun_quantize_blocks_args;
+SETUN_API setun_status setun_quantize_blocks(setun_context *context, const setun_quantize_blocks_args *args);
+
+typedef struct setun_block_gemm_args {
+    uint64_t size;
+    setun_block_format format;
+    int32_t reserved;
+    const uint8_t *w; /* [m][k], packed */
+    int64_t m, k;
+    const int8_t *q;     /* [n][kp] */
+    const float *step;   /* [n][kp/256] */
+    const int32_t *sum;  /* [n][kp/16] */
+    int64_t n;
+    const float *bias;     /* [m] or NULL */
+    const float *residual; /* [n][ldy] or NULL: added last; may be y itself */
+    float *y;              /* [n][ldy] */
+    int64_t ldy;
+} setun_block_gemm_args;
+/* Any m, n, k >= 0 that the format allows; n == 1 is the GEMV, which reads w once, in order. */
+SETUN_API setun_status setun_block_gemm(setun_context *context, const setun_block_gemm_args *args);
+
+typedef struct setun_block_gemm_f32_args {
+    uint64_t size;
+    setun_block_format format;
+    int32_t reserved;
+    const uint8_t *w;
+    int64_t m, k;
+    const float *x; /* [n][ldx] */
+    int64_t n, ldx;
+    const float *bias; /* [m] or NULL */
+    float *y;          /* [n][ldy] */
+    int64_t ldy;
+} setun_block_gemm_f32_args;
+/* The weights as setun_block_expand gives them, fp32 activations and sums: |error| <= (k + 4) * 2^-24 * (sum|x w| + |bias|) per output. */
+SETUN_API setun_status setun_block_gemm_f32(setun_context *context, const setun_block_gemm_f32_args *args);
+
+#endif

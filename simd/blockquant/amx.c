@@ -1,0 +1,3 @@
+#define TIER amx
+#define BLOCK_AMX
+#include "kernels_body.h"

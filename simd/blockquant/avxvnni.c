@@ -1,0 +1,2 @@
+#define TIER avxvnni
+#include "kernels_body.h"

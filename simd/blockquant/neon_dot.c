@@ -1,0 +1,2 @@
+#define TIER neon_dot
+#include "kernels_body.h"

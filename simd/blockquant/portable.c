@@ -1,0 +1,2 @@
+#define TIER portable
+#include "kernels_body.h"

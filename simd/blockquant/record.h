@@ -1,0 +1,55 @@
+/* Parts of a record (setun/blockquant.h) that several formats have: how they are written when a matrix is packed, and how kernels read them.
+ * A record is read in parts of VF_LANES rows; `part` counts them. */
+#ifndef SETUN_BLOCKQUANT_RECORD_H
+#define SETUN_BLOCKQUANT_RECORD_H
+
+#include "blockquant.h"
+#include "lanes.h"
+
+/* Writes bits `low` .. `low + bits - 1` of codes. A step of four values in each of `fields` runs of 32 takes `vectors` vectors; these bits go
+ * into those from number `first` on. */
+VF_INLINE void record_put(uint8_t *vector, int row, int fields, int vectors, int first, int bits, const uint8_t *codes, int low) {
+    int in_byte = 8 / bits;
+    for (int i = 0; i < BLOCK_VALUES; i++) {
+        int step = 8 * (i / (32 * fields)) + i % 32 / 4, field = i / 32 % fields, code = codes[i] >> low & ((1 << bits) - 1);
+        vector[64 * (step * vectors + first + field / in_byte) + 4 * row + i % 4] |= (uint8_t)(code << bits * (field % in_byte));
+    }
+}
+
+/* The f16 of a row into one of 16. */
+VF_INLINE void record_put_half(uint8_t *halves, int row, const uint8_t *half) { memcpy(halves + 2 * row, half, 2); }
+
+/* Vector v of those at `at`. */
+VF_INLINE vi record_vector(const uint8_t *at, int part, int v) { return vi_load(at + 64 * v + 4 * VF_LANES * part); }
+
+/* Halves j of all rows. */
+VF_INLINE vf record_halves(const uint8_t *halves, int part, int j) { return lanes_half(halves + 32 * j + 2 * VF_LANES * part); }
+
+/* Four bytes per row to four numbers. */
+VF_INLINE void record_bytes(vi v, vi *numbers) {
+    for (int j = 0; j < 4; j++) {
+        numbers[j] = vi_byte(v, j);
+    }
+}
+
+/* Four minima per row to pairs of int16, 0 and 2, 1 and 3, the order of block_side.sum. */
+VF_INLINE void record_pairs(vi v, vi *pairs) {
+    pairs[0] = v & 0x00ff00ff;
+    pairs[1] = (vi)((vu)v >> 8) & 0x00ff00ff;
+}
+
+/* Sixteen numbers of six bits per row, in 192 bytes. */
+VF_INLINE void record_put_six(uint8_t *six, int row, const uint8_t *numbers) {
+    for (int j = 0; j < 16; j++) {
+        six[64 * (j / 4 % 2) + 4 * row + j % 4] |= (uint8_t)((numbers[j] & 15) << 4 * (j / 8));
+        six[128 + 4 * row + j % 4] |= (uint8_t)(numbers[j] >> 4 << 2 * (j / 4));
+    }
+}
+
+/* Numbers 4v .. 4v + 3 of them, as bytes. */
+VF_INLINE vi record_six(const uint8_t *six, int part, int v) {
+    vi low = vi_field(record_vector(six, part, v % 2), 4 * (v / 2), 4), high = vi_moved(record_vector(six, part, 2), 2 * v, 4, 2);
+    return low | high;
+}
+
+#endif
