@@ -1,5 +1,7 @@
 package org.setun.nn;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
@@ -15,17 +17,44 @@ public final class BitLinear extends Linear {
     private final Quantization quantization;
     private @Nullable QuantizedWeight quantized;
     private long quantizedVersion = -1;
+    private final @Nullable Parameter scale;
+    private long scaleVersion = -1;
 
     /**
      * A layer over parameters.
      *
-     * @param weight       F32[outputs][inputs], latent; the codes live in memory of its allocator
+     * @param weight       F32[outputs][inputs], latent; the codes live in memory of its allocator. Scales that are learned start from its
+     *                     present value
      * @param bias         F32[outputs], or null
      * @param quantization what to quantize
      */
     public BitLinear(Parameter weight, @Nullable Parameter bias, Quantization quantization) {
         super(weight, bias);
         this.quantization = quantization;
+        scale = quantization.weights() instanceof LearnedScaleQuantizer learned ? firstScale(learned, weight) : null;
+    }
+
+    private static Parameter firstScale(LearnedScaleQuantizer quantizer, Parameter weight) {
+        Tensor value = weight.value();
+        Parameter scale = new Parameter(weight.name() + ".scale", weight.allocator(), false,
+                quantizer.scaleShape(value.rows(), value.columns()));
+        quantizer.initialize(value, scale.value());
+        return scale;
+    }
+
+    /** The learned scales of the weight, null if the quantizer has none. */
+    public @Nullable Parameter scale() {
+        return scale;
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        if (scale == null) {
+            return super.parameters();
+        }
+        List<Parameter> all = new ArrayList<>(super.parameters());
+        all.add(scale);
+        return List.copyOf(all);
     }
 
     @Override
@@ -46,8 +75,13 @@ public final class BitLinear extends Linear {
         if (quantized == null) {
             quantized = quantizer.allocate(weight().allocator(), outputs(), inputs());
         }
-        if (quantizedVersion != weight().version()) {
-            quantizer.quantize(backend, weight().value(), quantized);
+        if (quantizedVersion != weight().version() || (scale != null && scaleVersion != scale.version())) {
+            if (scale != null && quantizer instanceof LearnedScaleQuantizer learned) {
+                learned.quantize(backend, weight().value(), scale.value(), quantized);
+                scaleVersion = scale.version();
+            } else {
+                quantizer.quantize(backend, weight().value(), quantized);
+            }
             quantizedVersion = weight().version();
         }
         return Objects.requireNonNull(quantized);

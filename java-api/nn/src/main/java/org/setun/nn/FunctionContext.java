@@ -51,6 +51,11 @@ public final class FunctionContext {
         return recording;
     }
 
+    /** How many inputs there are. */
+    public int inputCount() {
+        return inputs.length;
+    }
+
     public Tensor input(int index) {
         return inputs[index];
     }

@@ -102,6 +102,11 @@ public sealed class Linear permits BitLinear {
         if (residual != null) {
             inputs.add(residual);
         }
+        for (Linear layer : layers) {
+            if (layer instanceof BitLinear quantized && quantized.scale() != null) {
+                inputs.add(quantized.scale().value());
+            }
+        }
         return tape.applyAll(new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null),
                 inputs.toArray(Tensor[]::new));
     }

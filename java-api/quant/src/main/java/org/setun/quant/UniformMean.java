@@ -40,7 +40,7 @@ public record UniformMean(int bits, boolean perRow) implements WeightQuantizer {
 
     @Override
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
-        return UniformWeight.allocate(allocator, outputs, inputs, perRow);
+        return UniformWeight.allocate(allocator, outputs, inputs, perRow ? outputs : 1);
     }
 
     @Override

@@ -9,19 +9,19 @@ import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 
 /**
- * A weight of 1 to 8 bits per value: {@code (code + 1/2) * scale}. There is no packed kernel for it: products run in fp32 on the values
- * that the codes stand for, which are kept beside them.
+ * A weight of 1 to 8 bits per value on a uniform grid: {@code (code + 1/2) * scale} of {@link UniformMean}, {@code code * scale} of others.
+ * There is no packed kernel for it: products run in fp32 on the values that the codes stand for, which are kept beside them.
  *
  * @param codes  I8[outputs][inputs]
- * @param scales F32[outputs], or F32[1] for the whole matrix
+ * @param scales one F32 for each group of consecutive values: a row, a block, or the whole matrix
  * @param values F32[outputs][inputs], what the codes stand for
  */
 public record UniformWeight(Tensor codes, Tensor scales, Tensor values) implements QuantizedWeight {
 
     /** Room for a weight; the contents are undefined. */
-    static UniformWeight allocate(Allocator allocator, long outputs, long inputs, boolean perRow) {
+    public static UniformWeight allocate(Allocator allocator, long outputs, long inputs, long scales) {
         return new UniformWeight(Tensor.allocate(allocator, DType.I8, outputs, inputs),
-                Tensor.allocate(allocator, DType.F32, perRow ? outputs : 1),
+                Tensor.allocate(allocator, DType.F32, scales),
                 Tensor.allocate(allocator, DType.F32, outputs, inputs));
     }
 

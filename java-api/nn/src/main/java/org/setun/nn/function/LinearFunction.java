@@ -9,6 +9,7 @@ import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.DType;
 import org.setun.nn.Function;
 import org.setun.nn.FunctionContext;
+import org.setun.nn.LearnedScaleQuantizer;
 import org.setun.nn.Precision;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.QuantizedWeight;
@@ -27,7 +28,8 @@ import org.setun.nn.WeightQuantizer;
  * input as they are, and dx those of a ternary weight.
  *
  * <p>Inputs: {@code x} F32[n][k]; a weight F32[m_i][k] per projection; a bias F32[m_i] per projection if {@code bias}; {@code residual}
- * F32[n][m_0] if {@code residual} (one projection only). Outputs: F32[n][m_i].
+ * F32[n][m_0] if {@code residual} (one projection only); the learned scales of each projection whose quantizer has some. Outputs:
+ * F32[n][m_i].
  *
  * @param weights     per projection the quantized weight, made of the present latent weight, or fp32
  * @param activations quantizes {@code x}, or null
@@ -47,6 +49,10 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         /** fp32. */
         public static final Weight PLAIN = new Weight(null, null);
 
+        private boolean learnsScales() {
+            return quantized != null && quantizer instanceof LearnedScaleQuantizer;
+        }
+
         private boolean takesCodes() {
             return quantized != null && quantized.hasIntegerProduct();
         }
@@ -57,6 +63,19 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         if (weights.isEmpty() || (residual && weights.size() != 1)) {
             throw new IllegalArgumentException(weights.size() + " weights, must be one or more, and just one with a residual");
         }
+    }
+
+    private int residualInput() {
+        return 1 + weights.size() * (bias ? 2 : 1);
+    }
+
+    /** Where the learned scales of projection {@code i} are, if it has some; the place behind all inputs for the number of projections. */
+    private int scaleInput(int i) {
+        return residualInput() + (residual ? 1 : 0) + (int) weights.stream().limit(i).filter(Weight::learnsScales).count();
+    }
+
+    private int inputCount() {
+        return scaleInput(weights.size());
     }
 
     @Override
@@ -88,7 +107,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         Backend backend = context.backend();
         QuantizedWeight quantized = weights.get(i).quantized;
         Tensor added = bias ? inputs[1 + weights.size() + i] : null;
-        Tensor carried = residual ? inputs[inputs.length - 1] : null;
+        Tensor carried = residual ? inputs[residualInput()] : null;
         if (rows != null && weights.get(i).takesCodes()) {
             Objects.requireNonNull(quantized).multiply(backend, rows, added, carried, y);
             return;
@@ -124,9 +143,9 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         }
         weightGradients(context, outputGradients);
         @Nullable
-        Tensor[] gradients = new Tensor[1 + weights.size() * (bias ? 2 : 1) + (residual ? 1 : 0)];
+        Tensor[] gradients = new Tensor[inputCount()];
         if (residual) {
-            gradients[gradients.length - 1] = outputGradients[0];
+            gradients[residualInput()] = outputGradients[0];
         }
         return gradients;
     }
@@ -198,18 +217,28 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
     private void weightGradient(FunctionContext context, int i, Tensor dy, @Nullable Tensor values) {
         Backend backend = context.backend();
         Tensor latent = context.input(1 + i);
-        FunctionContext.Sink sink = context.sink(1 + i);
         QuantizedWeight quantized = weights.get(i).quantized;
         WeightQuantizer quantizer = weights.get(i).quantizer;
         if (quantized == null || quantizer == null || quantizer.isStraightThrough()) {
+            FunctionContext.Sink sink = context.sink(1 + i);
             weightGradient(context, dy, values, sink.beta(), sink.tensor());
             return;
         }
         Tensor dw = context.borrow(DType.F32, latent.shape());
         weightGradient(context, dy, values, 0, dw);
-        quantizer.backward(backend, latent, quantized, dw);
+        if (quantizer instanceof LearnedScaleQuantizer learned) {
+            scaleGradient(context, i, learned, latent, dw);
+        } else {
+            quantizer.backward(backend, latent, quantized, dw);
+        }
+        FunctionContext.Sink sink = context.sink(1 + i);
         backend.axpby(1, dw.segment(), sink.beta(), sink.tensor().segment(), dw.size());
         context.giveBack(dw);
+    }
+
+    private void scaleGradient(FunctionContext context, int i, LearnedScaleQuantizer learned, Tensor latent, Tensor dw) {
+        int input = scaleInput(i);
+        learned.backward(context.backend(), latent, context.input(input), dw, context.accumulator(input));
     }
 
     /** {@code dw = dy^T * values + beta * dw}; without values, they are the saved codes. */
@@ -237,7 +266,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
     }
 
     private void requireShapes(Tensor[] inputs) {
-        int expected = 1 + weights.size() * (bias ? 2 : 1) + (residual ? 1 : 0);
+        int expected = inputCount();
         if (inputs.length != expected) {
             throw new IllegalArgumentException(inputs.length + " inputs, must be " + expected);
         }
@@ -247,7 +276,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
                 inputs[1 + weights.size() + i].require("bias " + i, DType.F32, w.rows());
             }
             if (residual) {
-                inputs[inputs.length - 1].require("residual", DType.F32, inputs[0].rows(), w.rows());
+                inputs[residualInput()].require("residual", DType.F32, inputs[0].rows(), w.rows());
             }
         }
     }
