@@ -25,6 +25,9 @@ final class InspectCommand implements Callable<Integer> {
     @Option(names = "--tensors", description = "List every tensor, not only the totals by type.")
     boolean tensors;
 
+    @Option(names = "--errors", description = "List the relative error of every tensor, which setun quantize has measured.")
+    boolean errors;
+
     @Option(names = "--json", description = "Print one JSON object.")
     boolean json;
 
@@ -37,13 +40,25 @@ final class InspectCommand implements Callable<Integer> {
         }
         System.out.printf(Locale.ROOT, "%s: %s, %,d bytes, %d tensors%n", file, report.format(), Files.size(file), report.tensors().size());
         report.metadata().forEach((key, value) -> System.out.printf("  %-44s %s%n", key, value));
-        if (tensors) {
-            report.tensors()
-                    .forEach(tensor -> System.out.printf(Locale.ROOT, "  %-36s %-6s %-18s %,14d bytes%n", tensor.name(), tensor.type(),
-                            tensor.shape(), tensor.bytes()));
+        if (tensors || errors) {
+            report.tensors().forEach(this::print);
+        }
+        if (report.verified()) {
+            System.out.println("  every tensor has the SHA-256 of the integrity record");
+        } else if (errors) {
+            System.err.println("note: the file has no integrity record, so no errors are known; setun quantize writes one");
         }
         printTotals(report.tensors());
         return 0;
+    }
+
+    private void print(FileReport.TensorReport tensor) {
+        String incoherence = tensor.incoherence().isEmpty() ? "" : "  " + tensor.incoherence();
+        String error = errors && tensor.relativeError() != null
+                ? String.format(Locale.ROOT, "  relative error %.5f", tensor.relativeError())
+                : "";
+        System.out.printf(Locale.ROOT, "  %-36s %-6s %-18s %,14d bytes%s%s%n", tensor.name(), tensor.type(), tensor.shape(), tensor.bytes(),
+                incoherence, error);
     }
 
     private static void printTotals(List<FileReport.TensorReport> tensors) {

@@ -8,7 +8,7 @@ import picocli.CommandLine.IVersionProvider;
 @Command(name = "setun", mixinStandardHelpOptions = true, versionProvider = Main.Version.class, synopsisSubcommandLabel = "COMMAND", description = "Trains and runs ultra-low-bit neural networks on the JVM.", subcommands = {
         DoctorCommand.class, QuickstartCommand.class, TrainCommand.class, MnistCommand.class, ExportCommand.class,
         GenerateCommand.class, EvalCommand.class, InspectCommand.class, BenchCommand.class, StudyCommand.class, CalibrateCommand.class,
-        ImatrixCommand.class, DataCommand.class,
+        ImatrixCommand.class, QuantizeCommand.class, DataCommand.class,
         CommandLine.HelpCommand.class}, footer = {"",
                 "Exit codes: 0 success, 1 failure while running, 2 wrong usage or input, 130 interrupted."})
 public final class Main {

@@ -39,7 +39,7 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
-            "bench figures", "study", "study pi", "calibrate", "imatrix",
+            "bench figures", "study", "study pi", "calibrate", "imatrix", "quantize",
             "data",
             "data get"})
     void everyCommandExplainsItself(String command) {

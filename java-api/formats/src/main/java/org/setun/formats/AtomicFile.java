@@ -61,6 +61,25 @@ public final class AtomicFile {
         forceDirectory(directory);
     }
 
+    /**
+     * Gives {@code finished}, a whole file in the folder of {@code target}, that name in one rename, both forced to the device: for files that
+     * grow over several runs of a program.
+     *
+     * @throws IOException of the device; {@code target} is then as it was
+     */
+    public static void replace(Path finished, Path target) throws IOException {
+        Path file = Files.exists(target) ? target.toRealPath() : target.toAbsolutePath();
+        Path directory = file.getParent();
+        if (directory == null || Files.isDirectory(file)) {
+            throw new IllegalArgumentException("target = " + target + " is not the name of a file");
+        }
+        try (FileChannel channel = FileChannel.open(finished, StandardOpenOption.WRITE)) {
+            channel.force(true);
+        }
+        Files.move(finished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        forceDirectory(directory);
+    }
+
     /** Whether {@code file} has the name of an unfinished save. */
     public static boolean isTemporary(Path file) {
         Path name = file.getFileName();

@@ -13,6 +13,7 @@ import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
 import org.setun.quant.model.GgufTensors;
+import org.setun.quant.ptq.SetunGguf;
 
 /** The tensors of a GGUF file. */
 final class GgufSource extends GgufTensors implements WeightSource {
@@ -23,15 +24,26 @@ final class GgufSource extends GgufTensors implements WeightSource {
     private final Backend backend;
     private final MemoryPool memory;
 
-    GgufSource(GgufFile file, Backend backend, MemoryPool memory) {
-        super(file);
+    GgufSource(GgufFile file, SetunGguf stored, Backend backend, MemoryPool memory) {
+        super(file, stored);
         this.file = file;
         this.backend = backend;
         this.memory = memory;
     }
 
     @Override
+    public void readFloats(String name, MemorySegment out) {
+        readStored(name, out);
+        if (tensor(name).rotation().isPresent()) {
+            transform(name, backend).restoreWeights(out);
+        }
+    }
+
+    @Override
     public float readTernary(String name, long m, long k, MemorySegment codes) {
+        if (tensor(name).rotation().isPresent()) {
+            return Float.NaN; // the weights are these codes between two transforms
+        }
         GgufTensor info = file.info(name);
         return switch (info.type()) {
             case TQ1_0 -> decode(TernaryFormat.TQ1_0, info, m, k, codes);

@@ -33,7 +33,7 @@ final class ModelLoader {
 
     /** llama2.c's format has no ternary type; of GGUF's, those with one scale stay packed. */
     private WeightSource source(ModelFile file, MemoryPool memory) {
-        return file.gguf().<WeightSource>map(gguf -> new GgufSource(gguf, backend, memory))
+        return file.gguf().<WeightSource>map(gguf -> new GgufSource(gguf, file.stored().orElseThrow(), backend, memory))
                 .orElseGet(() -> new FloatSource(file.tensors()));
     }
 }

@@ -2,16 +2,26 @@ package org.setun.cli.inspect;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a model file holds.
  *
  * @param format   name and version of the format
  * @param metadata keys and short texts of their values, in the file's order
+ * @param verified whether the file has an integrity record, which its tensors then agree with
  */
-public record FileReport(String format, Map<String, String> metadata, List<TensorReport> tensors) {
+public record FileReport(String format, Map<String, String> metadata, List<TensorReport> tensors, boolean verified) {
 
-    /** One tensor: its type, its shape (rows first), its values and bytes. */
-    public record TensorReport(String name, String type, List<Long> shape, long elements, long bytes) {
+    /**
+     * One tensor.
+     *
+     * @param type          GGUF's or safetensors' name, or that of one of our own formats with its parameters
+     * @param shape         of the values, rows first
+     * @param incoherence   what lies between the stored values and the weights: {@code hadamard} or {@code orthogonal}; empty for nothing
+     * @param relativeError what quantizing lost, as the file's integrity record says; null if it has none
+     */
+    public record TensorReport(String name, String type, List<Long> shape, long elements, long bytes, String incoherence,
+            @Nullable Float relativeError) {
     }
 }

@@ -10,10 +10,15 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.LongStream;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufFile;
+import org.setun.formats.gguf.GgufTensor;
 import org.setun.formats.safetensors.SafetensorsFile;
+import org.setun.quant.format.WeightFormat;
+import org.setun.quant.ptq.Integrity;
+import org.setun.quant.ptq.SetunGguf;
 
 /** Reads the structure of model files; the readers check all of it. */
 public final class FileReports {
@@ -48,11 +53,19 @@ public final class FileReports {
             for (String key : gguf.metadata().keys()) {
                 metadata.put(key, gguf.metadata().value(key).map(FileReports::text).orElse(""));
             }
+            Optional<Integrity> integrity = Integrity.verify(gguf);
             return new FileReport("GGUF version " + gguf.version(), metadata,
-                    gguf.tensors().stream().map(tensor -> new FileReport.TensorReport(
-                            tensor.name(), tensor.type().name(), LongStream.of(tensor.shape()).boxed().toList(), tensor.elements(),
-                            tensor.bytes())).toList());
+                    SetunGguf.of(gguf).tensors().stream().map(tensor -> report(gguf.info(tensor.name()), tensor, integrity)).toList(),
+                    integrity.isPresent());
         }
+    }
+
+    private static FileReport.TensorReport report(GgufTensor stored, SetunGguf.Tensor tensor, Optional<Integrity> integrity) {
+        List<Long> shape = LongStream.of(tensor.shape()).boxed().toList();
+        return new FileReport.TensorReport(tensor.name(), tensor.format().map(WeightFormat::name).orElse(stored.type().name()), shape,
+                shape.stream().reduce(1L, Math::multiplyExact), stored.bytes(),
+                tensor.rotation().map(rotation -> rotation.kind().label()).orElse(""),
+                integrity.map(record -> record.tensors().get(tensor.name()).relativeError()).orElse(null));
     }
 
     private static FileReport safetensors(Path file) throws IOException {
@@ -61,7 +74,8 @@ public final class FileReports {
             safetensors.metadata().forEach((key, value) -> metadata.put(key, text(value)));
             return new FileReport("safetensors", metadata,
                     safetensors.tensors().stream().map(tensor -> new FileReport.TensorReport(tensor.name(),
-                            tensor.type().name(), tensor.shape(), tensor.elements(), tensor.bytes())).toList());
+                            tensor.type().name(), tensor.shape(), tensor.elements(), tensor.bytes(), "", null)).toList(),
+                    false);
         }
     }
 

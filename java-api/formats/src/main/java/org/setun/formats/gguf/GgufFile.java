@@ -102,6 +102,20 @@ public final class GgufFile implements AutoCloseable {
         return Dequantizer.floats(info.type(), tensor(tensor), (int) info.elements());
     }
 
+    /** Where the value of {@code key} lies, its type aside. */
+    GgufParser.Pair pair(String key) {
+        GgufParser.Pair pair = head.pairs().get(key);
+        if (pair == null) {
+            throw metadata().error(key, "is missing");
+        }
+        return pair;
+    }
+
+    /** The bytes of a value. */
+    MemorySegment value(GgufParser.Pair pair) {
+        return data.asSlice(pair.from(), pair.to() - pair.from());
+    }
+
     @Override
     public void close() {
         if (mapping != null) {

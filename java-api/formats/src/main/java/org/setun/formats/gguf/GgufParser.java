@@ -31,6 +31,7 @@ final class GgufParser {
     private final String file;
     private final long size;
     private final Map<String, Object> metadata = new LinkedHashMap<>();
+    private final Map<String, Pair> pairs = new LinkedHashMap<>();
 
     GgufParser(MemorySegment data, String file) {
         this.in = new Cursor(data, file);
@@ -38,7 +39,11 @@ final class GgufParser {
         this.size = data.byteSize();
     }
 
-    record Head(int version, GgufMetadata metadata, Map<String, GgufTensor> tensors, long dataStart) {
+    record Head(int version, GgufMetadata metadata, Map<String, Pair> pairs, Map<String, GgufTensor> tensors, long dataStart) {
+    }
+
+    /** Where a value lies in the file. */
+    record Pair(GgufValueType type, long from, long to) {
     }
 
     Head parse() {
@@ -60,7 +65,7 @@ final class GgufParser {
         }
         long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
         Map<String, GgufTensor> tensors = place(relative, dataStart);
-        return new Head(version, new GgufMetadata(file, metadata), tensors, dataStart);
+        return new Head(version, new GgufMetadata(file, metadata), pairs, tensors, dataStart);
     }
 
     private long entries(String field, int leastBytes) {
@@ -93,10 +98,12 @@ final class GgufParser {
         String key = string("metadata key", 1, MAX_NAME);
         String field = "metadata key '" + key + "'";
         GgufValueType type = valueType(field);
+        long from = in.position();
         Object value = type == GgufValueType.ARRAY ? array(field) : scalar(type, field);
         if (metadata.putIfAbsent(key, value) != null) {
             throw in.error(field, "appears twice", "");
         }
+        pairs.put(key, new Pair(type, from, in.position()));
     }
 
     private GgufValueType valueType(String field) {

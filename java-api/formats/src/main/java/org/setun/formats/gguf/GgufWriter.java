@@ -1,7 +1,9 @@
 package org.setun.formats.gguf;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -104,6 +106,16 @@ public final class GgufWriter {
         });
     }
 
+    /** Puts an array of signed 64-bit integers. */
+    public GgufWriter int64s(String key, long[] values) {
+        long[] copy = values.clone();
+        return array(key, GgufValueType.INT64, copy.length, out -> {
+            for (long value : copy) {
+                out.i64(value);
+            }
+        });
+    }
+
     /** Puts an array of 32-bit floats. */
     public GgufWriter float32s(String key, float[] values) {
         float[] copy = values.clone();
@@ -112,6 +124,16 @@ public final class GgufWriter {
                 out.i32(Float.floatToRawIntBits(value));
             }
         });
+    }
+
+    /**
+     * Puts the value that {@code source} has for {@code key}, byte for byte. The source must be open while this writer writes.
+     *
+     * @throws org.setun.formats.FormatException if the source has no such key
+     */
+    public GgufWriter copy(GgufFile source, String key) {
+        GgufParser.Pair pair = source.pair(key);
+        return put(key, pair.type(), out -> out.segment(source.value(pair)));
     }
 
     /** Adds a tensor whose bytes are at hand; they must stay as they are until {@link #write}. */
@@ -150,6 +172,65 @@ public final class GgufWriter {
         }
         tensors.put(name, new Entry(type, shape.clone(), type.bytes(elements), data));
         return this;
+    }
+
+    /**
+     * Adds a tensor whose bytes the caller writes, at {@link #offset} of a file that starts with {@link #head}.
+     *
+     * @throws IllegalArgumentException as {@link #tensor(String, GgmlType, long[], Supplier)} does
+     */
+    public GgufWriter declare(String name, GgmlType type, long[] shape) {
+        return tensor(name, type, shape, () -> {
+            throw new IllegalStateException("the bytes of '" + name + "' are not for this writer to write");
+        });
+    }
+
+    /** Everything before the data, padded to the alignment. */
+    public byte[] head() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try {
+            Output out = new Output(Channels.newChannel(bytes));
+            head(out);
+            out.align(GgufParser.DEFAULT_ALIGNMENT);
+            out.flush();
+        } catch (IOException e) {
+            throw new AssertionError("memory takes every byte", e);
+        }
+        return bytes.toByteArray();
+    }
+
+    /** Bytes of a tensor. */
+    public long bytes(String tensor) {
+        return entry(tensor).bytes();
+    }
+
+    /** Where a tensor starts, counted from the end of the {@link #head}. */
+    public long offset(String tensor) {
+        long offset = 0;
+        for (Map.Entry<String, Entry> each : tensors.entrySet()) {
+            if (each.getKey().equals(tensor)) {
+                return offset;
+            }
+            offset += padded(each.getValue().bytes());
+        }
+        throw new IllegalArgumentException("tensor = '" + tensor + "' was not added");
+    }
+
+    /** Bytes of all tensors with the padding after each: what follows the {@link #head}. */
+    public long dataBytes() {
+        return tensors.values().stream().mapToLong(tensor -> padded(tensor.bytes())).reduce(0, Math::addExact);
+    }
+
+    private Entry entry(String tensor) {
+        Entry entry = tensors.get(tensor);
+        if (entry == null) {
+            throw new IllegalArgumentException("tensor = '" + tensor + "' was not added");
+        }
+        return entry;
+    }
+
+    private static long padded(long bytes) {
+        return Math.ceilDiv(bytes, GgufParser.DEFAULT_ALIGNMENT) * GgufParser.DEFAULT_ALIGNMENT;
     }
 
     /**
@@ -196,7 +277,7 @@ public final class GgufWriter {
             }
             out.i32(tensor.getValue().type().id());
             out.i64(offset);
-            offset += Math.ceilDiv(tensor.getValue().bytes(), GgufParser.DEFAULT_ALIGNMENT) * GgufParser.DEFAULT_ALIGNMENT;
+            offset += padded(tensor.getValue().bytes());
         }
     }
 

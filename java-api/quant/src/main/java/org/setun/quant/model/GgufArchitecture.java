@@ -5,6 +5,7 @@ import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufMetadata;
 import org.setun.kernels.NnOps;
 import org.setun.nn.DecoderConfig;
+import org.setun.quant.ptq.SetunGguf;
 
 /**
  * What a GGUF architecture name means: the rotary convention, the gate's activation, and which norms there are. Sizes come from the
@@ -32,7 +33,7 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
      * @throws org.setun.formats.FormatException if it is not one of those
      */
     public static GgufArchitecture of(GgufMetadata metadata) {
-        String name = metadata.architecture();
+        String name = SetunGguf.baseArchitecture(metadata);
         GgufArchitecture known = KNOWN.get(name);
         if (known == null) {
             throw metadata.error("general.architecture", "is '" + name + "', supported are " + KNOWN.keySet().stream().sorted().toList());
@@ -41,9 +42,9 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
     }
 
     /** The model's shape, each size checked for sense; whoever reads the tensors checks them against it. */
-    public DecoderConfig config(GgufFile file) {
+    public DecoderConfig config(GgufFile file, SetunGguf tensors) {
         GgufMetadata metadata = file.metadata();
-        String arch = metadata.architecture() + ".";
+        String arch = tensors.architecture() + ".";
         int dim = metadata.integer(arch + "embedding_length", 1, 1 << 20);
         int heads = metadata.integer(arch + "attention.head_count", 1, dim);
         int kvHeads = metadata.has(arch + "attention.head_count_kv") ? metadata.integer(arch + "attention.head_count_kv", 1, heads) : heads;
@@ -52,7 +53,8 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
         }
         int headDim = headDim(metadata, arch, dim, heads);
         checkRope(file, metadata, arch, headDim);
-        long[] embedding = file.info("token_embd.weight").shape();
+        long[] embedding = tensors.find("token_embd.weight").map(SetunGguf.Tensor::shape)
+                .orElseGet(() -> file.info("token_embd.weight").shape()); // which says what is missing
         if (embedding.length != 2 || embedding[0] > Integer.MAX_VALUE) {
             throw metadata.error(arch + "embedding_length", "needs a token_embd.weight of two dimensions");
         }

@@ -19,10 +19,12 @@ import org.setun.kernels.Allocator;
 import org.setun.kernels.NnOps;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
+import org.setun.quant.ptq.Integrity;
+import org.setun.quant.ptq.SetunGguf;
 
 /**
  * A model on disk: GGUF of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
- * {@code qwen3}, or a checkpoint of llama2.c. Its header is checked when it is opened, its tensors when they are read. One thread at a time.
+ * {@code qwen3}, or a checkpoint of llama2.c, and what {@code setun quantize} makes of these. Its header is checked when it is opened, its tensors when they are read. One thread at a time.
  */
 public final class ModelFile implements AutoCloseable {
 
@@ -76,13 +78,15 @@ public final class ModelFile implements AutoCloseable {
     }
 
     private static ModelFile of(GgufFile file) {
-        DecoderConfig config = GgufArchitecture.of(file.metadata()).config(file);
+        SetunGguf stored = SetunGguf.of(file);
+        DecoderConfig config = GgufArchitecture.of(file.metadata()).config(file, stored);
+        Integrity.verify(file);
         Tokenizer tokenizer = null;
         if (file.metadata().has("tokenizer.ggml.tokens")) {
             tokenizer = GgufTokenizers.read(file.metadata());
             requireVocabulary(file.name(), tokenizer, config);
         }
-        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, null, new GgufTensors(file));
+        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, null, new GgufTensors(file, stored));
     }
 
     private static ModelFile openLlama2c(Path path, @Nullable Path tokenizerFile) throws IOException {
@@ -115,6 +119,11 @@ public final class ModelFile implements AutoCloseable {
             throw new FormatException(file, FormatException.NO_OFFSET, "tokenizer",
                     "has " + tokenizer.vocabSize() + " tokens, the model's embedding " + config.vocab(), "");
         }
+    }
+
+    /** The tensors as they are stored, if the file is GGUF. */
+    public Optional<SetunGguf> stored() {
+        return gguf == null ? Optional.empty() : Optional.of(SetunGguf.of(gguf));
     }
 
     /** The architecture's GGUF name, or {@code llama2.c}. */

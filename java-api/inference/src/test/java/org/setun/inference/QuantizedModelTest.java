@@ -1,0 +1,105 @@
+package org.setun.inference;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.setun.formats.FormatException;
+import org.setun.formats.gguf.GgufFile;
+import org.setun.kernels.Backend;
+import org.setun.quant.format.WeightFormats;
+import org.setun.quant.ptq.QuantizeJob;
+import org.setun.quant.ptq.QuantizeOptions;
+import org.setun.quant.ptq.QuantizeReport;
+import org.setun.testsupport.TestData;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+/** Models as {@link QuantizeJob} writes them, from the original's logits to the stored file's. */
+class QuantizedModelTest {
+
+    private static final int VOCAB = 512;
+    /** Formats of one kind, more bits first: each must be at least as close to the original as the next. */
+    private static final List<List<String>> FALLING = List.of(List.of("f32", "f16", "bf16", "q8_0", "q5_0", "q4_0"),
+            List.of("q6_k", "q5_k", "q4_k", "q3_k", "q2_k"), List.of("q5_1", "q4_1"), List.of("q8_0", "pi-q3", "pi-q2"),
+            List.of("q8_0", "pi-tan3", "pi-tan2"));
+
+    @TempDir
+    private Path folder;
+
+    private QuantizeReport quantize(Path input, QuantizeOptions options, Path output, Backend backend) throws IOException {
+        try (QuantizeJob job = QuantizeJob.open(input, null, options, backend)) {
+            return job.run(output, 2, (step, done, total) -> {
+            });
+        }
+    }
+
+    /** Every format there is: the file loads and runs, and more bits are closer to the original. */
+    @ParameterizedTest
+    @MethodSource("org.setun.inference.TestBackends#names")
+    void everyFormatRunsAndMoreBitsAreCloser(String backendName) throws IOException {
+        Golden golden = Golden.of("llama-F32");
+        Map<String, Double> divergence = new HashMap<>();
+        try (Backend backend = TestBackends.open(backendName)) {
+            for (String format : WeightFormats.names()) {
+                Path file = folder.resolve(format + ".gguf");
+                QuantizeReport report = quantize(golden.model(), QuantizeOptions.of(WeightFormats.parse(format)), file, backend);
+                try (InferenceModel model = InferenceModel.open(file, backend, Activations.FP32);
+                        InferenceSession session = model.newSession(128)) {
+                    assertThat(model.architecture()).isEqualTo(report.architecture());
+                    divergence.put(format,
+                            Comparison.meanDivergence(golden.exact(), Comparison.logits(session, golden.tokens(), VOCAB), VOCAB));
+                }
+                System.out.printf("%-8s %,9d bytes, mean relative error %.4f, KL %.2e%n", format, report.bytes(), report.meanError(),
+                        divergence.get(format));
+            }
+        }
+        assertThat(divergence.get("f32")).isLessThan(1e-7);
+        assertThat(divergence.get("f16")).isLessThan(1e-4);
+        for (List<String> family : FALLING) {
+            List<String> there = family.stream().filter(divergence::containsKey).toList();
+            for (int i = 1; i < there.size(); i++) {
+                assertThat(divergence.get(there.get(i - 1))).as(there.get(i - 1) + " is closer than " + there.get(i))
+                        .isLessThan(divergence.get(there.get(i)));
+            }
+        }
+    }
+
+    @Test
+    void aChangedTensorIsNamedWhenTheModelIsLoaded() throws IOException {
+        Path file = folder.resolve("model.gguf");
+        try (Backend backend = TestBackends.open("reference")) {
+            quantize(TestData.require("golden-models/llama-F32.gguf"), QuantizeOptions.of(WeightFormats.parse("f16")), file, backend);
+            long at;
+            try (GgufFile opened = GgufFile.open(file)) {
+                at = opened.info("blk.1.attn_v.weight").offset() + 1234;
+            }
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[(int) at] ^= 1;
+            Files.write(file, bytes);
+            assertThatThrownBy(() -> InferenceModel.open(file, backend, Activations.FP32)).isInstanceOf(FormatException.class)
+                    .hasMessageContaining("blk.1.attn_v.weight").hasMessageContaining("SHA-256");
+        }
+    }
+
+    @Test
+    void aTernaryModelStaysTheSameModel() throws IOException {
+        Golden golden = Golden.of("bitnet-TQ2_0");
+        Path file = folder.resolve("model.gguf");
+        try (Backend backend = TestBackends.open("cpu")) {
+            quantize(golden.model(), QuantizeOptions.of(WeightFormats.parse("f32")), file, backend);
+            try (InferenceModel model = InferenceModel.open(file, backend, Activations.FP32);
+                    InferenceSession session = model.newSession(128)) {
+                assertThat(Comparison.maxDistance(Comparison.logits(session, golden.tokens(), VOCAB), golden.exact()))
+                        .isLessThanOrEqualTo(2e-4);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package org.setun.quant.ptq;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Backend;
+import org.setun.quant.calibration.CalibrationFile;
+import org.setun.quant.calibration.Imatrix;
+import org.setun.quant.calibration.Importance;
+import org.setun.quant.calibration.ImportanceSource;
+import org.setun.quant.format.WeightFormat;
+import org.setun.quant.format.WeightRows;
+import org.setun.quant.incoherence.Incoherence;
+import org.setun.quant.incoherence.IncoherenceTransform;
+import org.setun.quant.ptq.input.InputTensor;
+import org.setun.quant.ptq.input.ModelInput;
+import org.setun.quant.rounding.FeedbackRounding;
+
+/** Brings the values of each tensor together with what calibration knows of it, and makes matrices incoherent. */
+final class MatrixSources implements AutoCloseable {
+
+    private final ModelInput input;
+    private final Backend backend;
+    private final ImportanceSource importance;
+    private final @Nullable CalibrationFile calibration;
+    private final @Nullable AdaptiveRounding adaptive;
+
+    private MatrixSources(ModelInput input, Backend backend, ImportanceSource importance, @Nullable CalibrationFile calibration) {
+        this.input = input;
+        this.backend = backend;
+        this.importance = importance;
+        this.calibration = calibration;
+        this.adaptive = calibration == null ? null : new AdaptiveRounding(calibration, backend);
+    }
+
+    static MatrixSources open(ModelInput input, QuantizeOptions options, Backend backend) throws IOException {
+        List<ImportanceSource> known = new ArrayList<>();
+        if (options.imatrix() != null) {
+            known.add(Imatrix.read(options.imatrix()));
+        }
+        CalibrationFile calibration = options.calibration() == null ? null : CalibrationFile.open(options.calibration());
+        if (calibration != null) {
+            known.add(calibration);
+        }
+        return new MatrixSources(input, backend, ImportanceSource.fused(known), calibration);
+    }
+
+    /** The values of {@code tensor} as {@code planned} wants them. Close it before the next one is asked for. */
+    MatrixSource of(InputTensor tensor, PlannedTensor planned, Executor pool, int threads) {
+        WeightRows rows = input.rows(tensor);
+        if (planned.copied()) {
+            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null);
+        }
+        if (planned.rotation().isPresent()) {
+            return rotated(rows, planned, planned.rotation().get(), pool, threads);
+        }
+        WeightFormat format = planned.format().fitted(rows);
+        return new MatrixSource(rows, format, importance(planned), adaptive(planned, format, null, pool, threads), null, Optional.empty(),
+                null);
+    }
+
+    private @Nullable FeedbackRounding adaptive(PlannedTensor planned, WeightFormat format, @Nullable IncoherenceTransform transform,
+            Executor pool, int threads) {
+        return planned.rounding() == RoundingMethod.NEAREST || adaptive == null
+                ? null
+                : adaptive.of(planned, format, transform, pool, threads);
+    }
+
+    /** A matrix between its two transforms, whole and in fp32. What is known of single input channels says nothing about their mixtures. */
+    private MatrixSource rotated(WeightRows rows, PlannedTensor planned, StoredRotation rotation, Executor pool, int threads) {
+        int columns = planned.columns();
+        Arena memory = Arena.ofShared();
+        try {
+            MemorySegment values = memory.allocate(4 * planned.elements(), 64);
+            float[] row = new float[columns];
+            for (long i = 0; i < planned.rows(); i++) {
+                rows.read(i, row, 0);
+                TensorEncoder.requireFinite(input.files().getFirst().toString(), planned.name(), i, row);
+                MemorySegment.copy(row, 0, values, ValueLayout.JAVA_FLOAT, 4 * i * columns, columns);
+            }
+            IncoherenceTransform transform = new Incoherence(rotation.kind(), rotation.seed()).transform(backend,
+                    Math.toIntExact(planned.rows()), columns);
+            transform.rotateWeights(values);
+            WeightRows turned = rows(values, planned.rows(), columns);
+            StoredRotation known = new StoredRotation(Incoherence.describe(transform), rotation.seed());
+            WeightFormat format = planned.format().fitted(turned);
+            return new MatrixSource(turned, format, null, adaptive(planned, format, transform, pool, threads), null, Optional.of(known),
+                    memory);
+        } catch (RuntimeException | Error e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    private static WeightRows rows(MemorySegment values, long rows, int columns) {
+        return new WeightRows() {
+            @Override
+            public long rows() {
+                return rows;
+            }
+
+            @Override
+            public int columns() {
+                return columns;
+            }
+
+            @Override
+            public void read(long row, float[] into, int to) {
+                MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, 4 * row * columns, into, to, columns);
+            }
+        };
+    }
+
+    /** Frees what was prepared for the threads of a run that has ended. */
+    void forget() {
+        if (adaptive != null) {
+            adaptive.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        forget();
+        if (calibration != null) {
+            calibration.close();
+        }
+    }
+
+    private float @Nullable [] importance(PlannedTensor tensor) {
+        if (tensor.shape().length != 2) {
+            return null;
+        }
+        return importance.find(tensor.name(), Math.toIntExact(tensor.rows()), tensor.columns()).map(Importance::columns).orElse(null);
+    }
+}

@@ -1,0 +1,121 @@
+package org.setun.quant.ptq;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.setun.formats.gguf.GgmlType;
+import org.setun.quant.format.WeightFormat;
+import org.setun.quant.format.WeightFormats;
+import org.setun.quant.ptq.input.InputTensor;
+
+/**
+ * Chooses a format for each tensor. In this order:
+ * <ol>
+ * <li>the first keep rule that matches;
+ * <li>vectors (norms, biases, scales) are F32, and so is what routes tokens to experts;
+ * <li>matrices of the blocks take the format that was asked for;
+ * <li>embedding and head take Q6_K, or that format if it has more bits;
+ * <li>what has more than two dimensions stays as it is, or becomes F16.
+ * </ol>
+ * Where rows do not divide into the blocks of a format, the next one with more bits takes its place whose blocks fit: Q4_0, Q5_0, Q5_1, Q8_0 (blocks
+ * of 32 values), at last F16.
+ */
+final class Planner {
+
+    private static final String TABLES = "q6_k";
+    private static final List<String> LADDER = List.of("q4_0", "q5_0", "q5_1", "q8_0", "f16");
+    private static final Pattern BLOCK = Pattern.compile("blk\\.(\\d+)\\.(\\w+)\\.weight");
+    /** Matrices of a block by what they read: those that read the same share the transform of their input. */
+    private static final List<List<String>> READERS = List.of(List.of("attn_q", "attn_k", "attn_v"), List.of("attn_output"),
+            List.of("ffn_gate", "ffn_up"), List.of("ffn_down"));
+
+    private final QuantizeOptions options;
+
+    Planner(QuantizeOptions options) {
+        this.options = options;
+    }
+
+    List<PlannedTensor> plan(List<InputTensor> tensors) {
+        return tensors.stream().map(this::plan).toList();
+    }
+
+    private PlannedTensor plan(InputTensor tensor) {
+        Optional<KeepRule> rule = options.keeps().stream().filter(keep -> keep.matches(tensor.name())).findFirst();
+        boolean matrix = isBlockMatrix(tensor);
+        Optional<StoredRotation> rotation = matrix && options.incoherence() != null
+                && rule.filter(keep -> keep.format().bitsPerWeight() >= 16).isEmpty()
+                        ? Optional.of(new StoredRotation(options.incoherence().label(), seed(tensor.name())))
+                        : Optional.empty();
+        RoundingMethod rounding = matrix ? options.rounding() : RoundingMethod.NEAREST;
+        if (rule.isPresent()) {
+            WeightFormat format = rule.get().format();
+            if (tensor.columns() % format.blockSize() != 0 || format.ggmlType().isEmpty() && tensor.shape().length != 2) {
+                throw new IllegalArgumentException("keep = '" + rule.get() + "' matches " + tensor.name() + ", whose rows of "
+                        + tensor.columns() + " values are not blocks of " + format.blockSize() + "; keep it in another type");
+            }
+            return planned(tensor, format, rotation, rounding, "kept by " + rule.get().pattern());
+        }
+        if (tensor.shape().length == 1 || tensor.name().endsWith("ffn_gate_inp.weight")) {
+            return planned(tensor, WeightFormats.parse("f32"), Optional.empty(), RoundingMethod.NEAREST, "");
+        }
+        if (tensor.shape().length > 2) {
+            WeightFormat format = tensor.type().flatMap(Planner::format).orElseGet(() -> WeightFormats.parse("f16"));
+            return planned(tensor, format, Optional.empty(), RoundingMethod.NEAREST, tensor.shape().length + " dimensions");
+        }
+        return matrix
+                ? fitting(tensor, options.format(), rotation, rounding)
+                : fitting(tensor, tables(), Optional.empty(), RoundingMethod.NEAREST);
+    }
+
+    private static boolean isBlockMatrix(InputTensor tensor) {
+        return tensor.shape().length == 2 && BLOCK.matcher(tensor.name()).matches() && !tensor.name().endsWith("ffn_gate_inp.weight");
+    }
+
+    private WeightFormat tables() {
+        WeightFormat asked = options.format();
+        WeightFormat tables = known(TABLES).orElseGet(() -> WeightFormats.parse("f16"));
+        return asked.bitsPerWeight() > tables.bitsPerWeight() ? asked : tables;
+    }
+
+    private static PlannedTensor fitting(InputTensor tensor, WeightFormat asked, Optional<StoredRotation> rotation,
+            RoundingMethod rounding) {
+        if (tensor.columns() % asked.blockSize() == 0) {
+            return planned(tensor, asked, rotation, rounding, "");
+        }
+        WeightFormat next = LADDER.stream().flatMap(name -> known(name).stream())
+                .filter(format -> format.bitsPerWeight() > asked.bitsPerWeight() && tensor.columns() % format.blockSize() == 0)
+                .findFirst().orElseGet(() -> WeightFormats.parse("f16"));
+        String note = "rows of " + tensor.columns() + " values are not blocks of " + asked.blockSize() + " (" + asked.name() + ")";
+        boolean plain = next.bitsPerWeight() >= 16;
+        return planned(tensor, next, plain ? Optional.empty() : rotation, plain ? RoundingMethod.NEAREST : rounding, note);
+    }
+
+    private static PlannedTensor planned(InputTensor tensor, WeightFormat format, Optional<StoredRotation> rotation,
+            RoundingMethod rounding,
+            String note) {
+        boolean copied = rotation.isEmpty() && tensor.type().isPresent() && format.ggmlType().equals(tensor.type());
+        return new PlannedTensor(tensor.name(), tensor.shape(), format, rotation, copied ? RoundingMethod.NEAREST : rounding, copied, note);
+    }
+
+    private long seed(String name) {
+        Matcher matcher = BLOCK.matcher(name);
+        if (!matcher.matches()) {
+            throw new IllegalArgumentException("name = " + name + " is no matrix of a block");
+        }
+        int group = 0;
+        while (group < READERS.size() && !READERS.get(group).contains(matcher.group(2))) {
+            group++;
+        }
+        return options.seed() + 2 * ((READERS.size() + 1) * Long.parseLong(matcher.group(1)) + group); // a matrix takes two seeds
+    }
+
+    private static Optional<WeightFormat> format(GgmlType type) {
+        return WeightFormats.names().stream().map(WeightFormats::parse).filter(format -> format.ggmlType().equals(Optional.of(type)))
+                .findFirst();
+    }
+
+    private static Optional<WeightFormat> known(String name) {
+        return WeightFormats.names().contains(name) ? Optional.of(WeightFormats.parse(name)) : Optional.empty();
+    }
+}

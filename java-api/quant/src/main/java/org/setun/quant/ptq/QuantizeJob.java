@@ -1,0 +1,190 @@
+package org.setun.quant.ptq;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+import org.setun.formats.gguf.GgufWriter;
+import org.setun.kernels.Backend;
+import org.setun.quant.format.WeightFormats;
+import org.setun.quant.ptq.input.InputTensor;
+import org.setun.quant.ptq.input.ModelInput;
+
+/**
+ * Quantizes a model from file to file, tensor by tensor and a stretch of rows at a time, so that the model need not fit into memory (matrices that
+ * are made incoherent are held one at a time, as fp32). The bytes depend on the input and the options alone, not on the number of threads and not on
+ * how often the job was interrupted: a run goes on where the last one stopped. One caller at a time.
+ *
+ * <pre>{@code
+ * try (QuantizeJob job = QuantizeJob.open(input, null, QuantizeOptions.of(WeightFormats.parse("q4_k")), backend)) {
+ *     job.run(output, 8, (step, done, total) -> {});
+ * }
+ * }</pre>
+ */
+public final class QuantizeJob implements AutoCloseable {
+
+    private final ModelInput input;
+    private final QuantizeOptions options;
+    private final MatrixSources sources;
+    private final String configuration;
+    private final OutputLayout layout;
+    private final QuantizePlan plan;
+
+    private QuantizeJob(ModelInput input, QuantizeOptions options, MatrixSources sources) throws IOException {
+        this.input = input;
+        this.options = options;
+        this.sources = sources;
+        this.configuration = options.normalized(hash(options.imatrix()), hash(options.calibration()));
+        this.layout = new OutputLayout(input, options.format(), new Planner(options).plan(input.tensors()));
+        this.plan = layout.plan(configuration);
+    }
+
+    /**
+     * Opens the input and plans the output; no weight is read yet.
+     *
+     * @param input     a GGUF, safetensors or llama2.c file, see {@link ModelInput#open}
+     * @param tokenizer of a llama2.c checkpoint; null for none
+     * @param backend   for the transforms and matrix products of adaptive rounding and incoherence; not closed
+     * @throws org.setun.formats.FormatException if a file is damaged or of a kind that is not supported
+     * @throws IOException if one cannot be read
+     */
+    public static QuantizeJob open(Path input, @Nullable Path tokenizer, QuantizeOptions options, Backend backend) throws IOException {
+        ModelInput model = ModelInput.open(input, tokenizer);
+        MatrixSources sources = null;
+        try {
+            sources = MatrixSources.open(model, options, backend);
+            return new QuantizeJob(model, options, sources);
+        } catch (IOException | RuntimeException e) {
+            if (sources != null) {
+                sources.close();
+            }
+            model.close();
+            throw e;
+        }
+    }
+
+    private static String hash(@Nullable Path file) throws IOException {
+        return file == null ? "none" : Hashes.of(List.of(file), _ -> {
+        });
+    }
+
+    /** What will be written. */
+    public QuantizePlan plan() {
+        return plan;
+    }
+
+    /** The options in their normal form, as the output records them. */
+    public String configuration() {
+        return configuration;
+    }
+
+    /**
+     * Writes the file. If it fails or is killed, an older file of this name stays as it was, and the next run of the same job goes on from
+     * {@code OUTPUT.partial}.
+     *
+     * @param threads at least 1
+     * @throws org.setun.formats.FormatException naming the tensor and the place of the first weight that is NaN or infinite
+     * @throws IllegalArgumentException if the output is the input
+     * @throws IllegalStateException if another run is writing the same file
+     * @throws IOException if the device fails or has no room
+     */
+    public QuantizeReport run(Path output, int threads, QuantizeProgress progress) throws IOException {
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads = " + threads + " must be at least 1");
+        }
+        long started = System.nanoTime();
+        OutputFile.requireOther(output, input.files());
+        long size = 0;
+        for (Path file : input.files()) {
+            size += Files.size(file);
+        }
+        long total = size;
+        String inputHash = Hashes.of(input.files(), done -> progress.at("hash input", done, total));
+        ExecutorService pool = Executors.newFixedThreadPool(threads,
+                task -> Thread.ofPlatform().daemon().name("setun-quantize").unstarted(task));
+        try (OutputFile file = OutputFile.open(output, job(inputHash), plan.bytes())) {
+            Result result = encode(file, pool, threads, progress);
+            Integrity integrity = new Integrity(inputHash, configuration, result.entries());
+            byte[] head = layout.writer(result.fitted(), integrity).head();
+            if (head.length != plan.headBytes()) {
+                throw new IllegalStateException("the head has " + head.length + " bytes, planned were " + plan.headBytes());
+            }
+            file.finish(head, plan.bytes());
+            return report(output, result, (System.nanoTime() - started) * 1e-9);
+        } finally {
+            sources.forget();
+            pool.shutdown();
+        }
+    }
+
+    /** A name for all that decides the output's bytes. */
+    private String job(String inputHash) {
+        StringBuilder text = new StringBuilder(inputHash).append('\n').append(configuration).append(plan.headBytes());
+        plan.tensors().forEach(tensor -> text.append('\n').append(tensor.name()).append(Arrays.toString(tensor.shape()))
+                .append(tensor.format().name()).append(tensor.rotation().map(StoredRotation::toString).orElse("")));
+        return Hashes.of(text.toString());
+    }
+
+    private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries, int resumed) {
+    }
+
+    private Result encode(OutputFile file, ExecutorService pool, int threads, QuantizeProgress progress) throws IOException {
+        GgufWriter places = layout.writer(plan.tensors(), layout.placeholder(configuration));
+        List<PlannedTensor> fitted = new ArrayList<>();
+        Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
+        Map<String, InputTensor> inputs = new LinkedHashMap<>();
+        input.tensors().forEach(tensor -> inputs.put(tensor.name(), tensor));
+        int resumed = 0;
+        long before = 0;
+        for (PlannedTensor tensor : plan.tensors()) {
+            long position = plan.headBytes() + places.offset(tensor.name());
+            Optional<Journal.Line> line = file.written(tensor.name(), position, tensor.bytes());
+            if (line.isPresent()) {
+                resumed++;
+                fitted.add(tensor.with(WeightFormats.parse(line.get().format()),
+                        tensor.rotation().map(rotation -> new StoredRotation(line.get().rotation(), rotation.seed()))));
+                entries.put(tensor.name(), line.get().entry());
+            } else {
+                long base = before;
+                try (MatrixSource source = sources.of(inputs.get(tensor.name()), tensor, pool, threads)) {
+                    PlannedTensor known = tensor.with(source.format(), source.rotation());
+                    Integrity.Entry entry = new TensorEncoder(input.files().getFirst().toString(), known, source).write(file.channel(),
+                            position, pool, threads, done -> progress.at(tensor.name(), base + done, plan.elements()));
+                    file.note(tensor.name(),
+                            new Journal.Line(source.format().name(), source.rotation().map(StoredRotation::method).orElse(""), entry));
+                    fitted.add(known);
+                    entries.put(tensor.name(), entry);
+                }
+            }
+            before += tensor.elements();
+            progress.at(tensor.name(), before, plan.elements());
+        }
+        return new Result(fitted, entries, resumed);
+    }
+
+    private QuantizeReport report(Path output, Result result, double seconds) {
+        List<QuantizeReport.Tensor> tensors = result.fitted().stream()
+                .map(tensor -> new QuantizeReport.Tensor(tensor.name(), Arrays.stream(tensor.shape()).boxed().toList(),
+                        tensor.format().name(),
+                        tensor.rotation().map(rotation -> rotation.kind().label()).orElse("none"),
+                        tensor.copied() ? "copied" : tensor.rounding().name().toLowerCase(Locale.ROOT), tensor.bytes(),
+                        result.entries().get(tensor.name()).relativeError(), tensor.note()))
+                .toList();
+        return new QuantizeReport(output, plan.architecture(), plan.bytes(), tensors, result.resumed(), seconds);
+    }
+
+    @Override
+    public void close() {
+        sources.close();
+        input.close();
+    }
+}

@@ -1,0 +1,45 @@
+package org.setun.quant.ptq;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * What was written.
+ *
+ * @param architecture of the file
+ * @param bytes        its size
+ * @param resumed      tensors that an earlier run had written already
+ * @param seconds      this run took
+ */
+public record QuantizeReport(Path file, String architecture, long bytes, List<Tensor> tensors, int resumed, double seconds) {
+
+    public QuantizeReport {
+        tensors = List.copyOf(tensors);
+    }
+
+    /**
+     * One tensor.
+     *
+     * @param format        with all parameters
+     * @param incoherence   what it was multiplied with, {@code none} for most
+     * @param rounding      how its values became codes
+     * @param bytes         that it takes
+     * @param relativeError {@code ||stored - original|| / ||original||}
+     * @param note          why the format is not the one that was asked for; empty if it is
+     */
+    public record Tensor(String name, List<Long> shape, String format, String incoherence, String rounding, long bytes, float relativeError,
+            String note) {
+    }
+
+    /** The relative error of all tensors together, weighted by their values. */
+    public double meanError() {
+        double sum = 0;
+        double count = 0;
+        for (Tensor tensor : tensors) {
+            double values = tensor.shape().stream().mapToDouble(Long::doubleValue).reduce(1, (a, b) -> a * b);
+            sum += values * tensor.relativeError();
+            count += values;
+        }
+        return sum / count;
+    }
+}

@@ -1,0 +1,240 @@
+package org.setun.quant.ptq.input;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.setun.formats.FormatException;
+import org.setun.formats.HuggingFaceBitnet;
+import org.setun.formats.HuggingFaceConfig;
+import org.setun.formats.gguf.Dequantizer;
+import org.setun.formats.gguf.GgmlType;
+import org.setun.formats.gguf.GgufWriter;
+import org.setun.formats.safetensors.DType;
+import org.setun.formats.safetensors.SafetensorsFile;
+import org.setun.formats.safetensors.SafetensorsIndex;
+import org.setun.formats.safetensors.SafetensorsTensor;
+import org.setun.formats.tokenizer.BpeTokenizer;
+import org.setun.formats.tokenizer.GgufTokenizers;
+import org.setun.formats.tokenizer.TokenizerJson;
+import org.setun.quant.format.WeightRows;
+
+/**
+ * A Hugging Face checkpoint: one safetensors file, or the index of several, with {@code config.json} and {@code tokenizer.json} beside it. Packed
+ * BitNet weights are unpacked row by row. Files of architecture {@code llama} rotate interleaved pairs where the checkpoint rotates halves: rows
+ * of queries and keys are read in the other order.
+ */
+final class SafetensorsInput implements ModelInput {
+
+    private static final String SCALE = "_scale";
+
+    private record Source(SafetensorsFile file, SafetensorsTensor info, float gamma) {
+    }
+
+    private final List<Path> files;
+    private final List<SafetensorsFile> open = new ArrayList<>();
+    private final HuggingFaceConfig config;
+    private final @Nullable HuggingFaceBitnet bitnet;
+    private final @Nullable BpeTokenizer tokenizer;
+    private final Map<String, Source> sources = new LinkedHashMap<>();
+    private final List<InputTensor> tensors = new ArrayList<>();
+    private final String name;
+
+    private SafetensorsInput(Path path) throws IOException {
+        Path folder = path.toAbsolutePath().getParent();
+        this.name = String.valueOf(folder == null ? path.getFileName() : folder.getFileName());
+        this.files = path.toString().endsWith(".json") ? SafetensorsIndex.files(path) : List.of(path);
+        this.config = HuggingFaceConfig.read(path.resolveSibling("config.json"));
+        this.bitnet = config.packed() ? HuggingFaceBitnet.read(path.resolveSibling("config.json")) : null;
+        Path tokenizerFile = path.resolveSibling("tokenizer.json");
+        this.tokenizer = Files.exists(tokenizerFile) ? TokenizerJson.read(tokenizerFile) : null;
+    }
+
+    static SafetensorsInput open(Path path) throws IOException {
+        SafetensorsInput input = new SafetensorsInput(path);
+        try {
+            for (Path file : input.files) {
+                input.open.add(SafetensorsFile.open(file));
+            }
+            input.collect();
+            return input;
+        } catch (IOException | RuntimeException e) {
+            input.close();
+            throw e;
+        }
+    }
+
+    private void collect() {
+        for (SafetensorsFile file : open) {
+            for (SafetensorsTensor info : file.tensors()) {
+                if (!info.name().endsWith(".weight" + SCALE) && !info.name().endsWith(".rotary_emb.inv_freq")) {
+                    collect(file, info);
+                }
+            }
+        }
+        tensors.sort((a, b) -> Integer.compare(position(a.name()), position(b.name())));
+    }
+
+    private void collect(SafetensorsFile file, SafetensorsTensor info) {
+        String gguf = HuggingFaceNames.gguf(info.name())
+                .orElseThrow(() -> error(file, info, "has no place in a model of family " + config.family()));
+        if (gguf.equals("output.weight") && config.tiedHead()) {
+            return; // the embedding is the head; some checkpoints store it twice
+        }
+        boolean packed = info.type() == DType.U8;
+        if (packed && bitnet == null) {
+            throw error(file, info, "is packed, but config.json has no quantization_config of BitNet");
+        }
+        int dims = info.shape().size();
+        if (dims < 1 || dims > 2 || info.elements() == 0 || info.shape().getLast() > Integer.MAX_VALUE - 8) {
+            throw error(file, info, "has the shape " + info.shape() + ", one or two dimensions are read");
+        }
+        long[] shape = info.shape().stream().mapToLong(Long::longValue).toArray();
+        float gamma = 1;
+        if (packed && bitnet != null) {
+            shape[0] = rows(file, info, gguf, shape[0]);
+            SafetensorsFile home = open.stream().filter(each -> each.find(info.name() + SCALE).isPresent()).findFirst()
+                    .orElseThrow(() -> error(file, info, "is packed and has no " + info.name() + SCALE + " beside it"));
+            gamma = bitnet.gamma(info.name(), file.tensor(info.name()), shape[0], shape[1], home.floats(info.name() + SCALE)[0]);
+        } else if (info.type() != DType.F32 && info.type() != DType.F16 && info.type() != DType.BF16) {
+            throw error(file, info, "has the type " + info.type() + "; F32, F16 and BF16 are read, and U8 of BitNet");
+        }
+        if (permuted(gguf) && shape[0] % config.headDim() != 0) {
+            throw error(file, info, "has " + shape[0] + " rows, which heads of " + config.headDim() + " do not divide");
+        }
+        if (sources.put(gguf, new Source(file, info, gamma)) != null) {
+            throw error(file, info, "appears in two files");
+        }
+        Optional<GgmlType> type = packed || permuted(gguf)
+                ? Optional.empty()
+                : Optional.of(GgmlType.valueOf(info.type().name()));
+        tensors.add(new InputTensor(gguf, shape, type));
+    }
+
+    /** Rows of a packed weight, of which four share a byte. */
+    private long rows(SafetensorsFile file, SafetensorsTensor info, String gguf, long packedRows) {
+        String kind = gguf.substring(gguf.lastIndexOf('.', gguf.lastIndexOf('.') - 1) + 1, gguf.lastIndexOf('.'));
+        long rows = switch (kind) {
+            case "attn_q" -> (long) config.heads() * config.headDim();
+            case "attn_k", "attn_v" -> (long) config.kvHeads() * config.headDim();
+            case "ffn_gate", "ffn_up" -> config.ffn();
+            default -> config.hidden();
+        };
+        if (info.shape().size() != 2 || packedRows != Math.ceilDiv(rows, 4)) {
+            throw error(file, info, "has the shape " + info.shape() + ", config.json asks for " + Math.ceilDiv(rows, 4) + " packed rows");
+        }
+        return rows;
+    }
+
+    private boolean permuted(String gguf) {
+        return architecture().equals("llama") && (gguf.contains(".attn_q.") || gguf.contains(".attn_k."));
+    }
+
+    /** Embedding first, then the blocks in order, then the rest; within a block the order of the files. */
+    private static int position(String name) {
+        if (name.startsWith("blk.")) {
+            return 1 + Integer.parseInt(name.substring(4, name.indexOf('.', 4)));
+        }
+        return name.equals("token_embd.weight") ? 0 : Integer.MAX_VALUE;
+    }
+
+    @Override
+    public String architecture() {
+        return config.family().equals("bitnet") && config.activation().equals("relu2") ? "bitnet-b1.58" : config.family();
+    }
+
+    @Override
+    public List<Path> files() {
+        return files;
+    }
+
+    @Override
+    public List<InputTensor> tensors() {
+        return List.copyOf(tensors);
+    }
+
+    @Override
+    public WeightRows rows(InputTensor tensor) {
+        Source source = sources.get(tensor.name());
+        MemorySegment bytes = source.file().tensor(source.info().name());
+        boolean vector = tensor.shape().length == 1;
+        return new WeightRows() {
+            @Override
+            public long rows() {
+                return tensor.rows();
+            }
+
+            @Override
+            public int columns() {
+                return tensor.columns();
+            }
+
+            @Override
+            public void read(long row, float[] values, int to) {
+                if (source.info().type() == DType.U8) {
+                    unpack(bytes, source.gamma(), permuted(tensor.name()) ? unrotated(row) : row, tensor, values, to);
+                    return;
+                }
+                GgmlType type = GgmlType.valueOf(source.info().type().name());
+                if (vector && permuted(tensor.name())) {
+                    for (int i = 0; i < tensor.columns(); i++) {
+                        Dequantizer.decode(type, bytes, unrotated(i) * type.blockBytes(), 1, values, to + i);
+                    }
+                } else {
+                    long from = permuted(tensor.name()) ? unrotated(row) : row;
+                    Dequantizer.decode(type, bytes, from * tensor.columns() * type.blockBytes(), tensor.columns(), values, to);
+                }
+            }
+        };
+    }
+
+    /** The row of the checkpoint that becomes row {@code row}: within a head, halves become pairs. */
+    private long unrotated(long row) {
+        int width = config.headDim();
+        long within = row % width;
+        return row - within + within / 2 + within % 2 * (width / 2);
+    }
+
+    private static void unpack(MemorySegment bytes, float gamma, long row, InputTensor tensor, float[] values, int to) {
+        long packedRows = Math.ceilDiv(tensor.rows(), 4);
+        int shift = 2 * (int) (row / packedRows);
+        long start = row % packedRows * tensor.columns();
+        for (int i = 0; i < tensor.columns(); i++) {
+            values[to + i] = gamma * ((bytes.get(ValueLayout.JAVA_BYTE, start + i) >> shift & 3) - 1);
+        }
+    }
+
+    @Override
+    public Optional<MemorySegment> bytes(InputTensor tensor) {
+        Source source = sources.get(tensor.name());
+        return tensor.type().map(_ -> source.file().tensor(source.info().name()));
+    }
+
+    @Override
+    public void writeMetadata(GgufWriter writer) {
+        new DecoderMetadata(architecture(), config.vocab(), config.context(), config.hidden(), config.layers(), config.ffn(),
+                config.heads(), config.kvHeads(), config.headDim(), config.normEps(), config.ropeTheta()).write(writer, name);
+        if (config.activation().equals("relu2")) {
+            writer.string(architecture() + ".hidden_activation", "relu2");
+        }
+        if (tokenizer != null) {
+            GgufTokenizers.write(tokenizer, writer);
+        }
+    }
+
+    @Override
+    public void close() {
+        open.forEach(SafetensorsFile::close);
+    }
+
+    private static FormatException error(SafetensorsFile file, SafetensorsTensor info, String problem) {
+        return new FormatException(file.name(), info.offset(), "tensor '" + info.name() + "'", problem, "");
+    }
+}
