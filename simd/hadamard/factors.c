@@ -68,34 +68,43 @@ static void try_factors(search *s, int32_t depth, int32_t odd, int32_t most, int
     }
 }
 
-hadamard_factors hadamard_factors_of(int64_t n) {
-    hadamard_factors factors = {.block = n};
-    int32_t twos = __builtin_ctzll((uint64_t)n), odd = (int32_t)(n >> twos), least = __builtin_ctz(HADAMARD_LEAST_POWER);
-    search s = {.best = 0};
+/* Of an n with an odd part of its own. */
+static void product_factors(int64_t n, int32_t twos, hadamard_factors *factors) {
     enum { LARGEST_ODD = HADAMARD_MOST_ORDER / 4 - 1 };
-    if (odd > 1 && twos > least) {
+    int32_t odd = (int32_t)(n >> twos), least = __builtin_ctz(HADAMARD_LEAST_POWER);
+    search s = {.best = 0};
+    if (twos > least) {
         try_factors(&s, 0, odd, LARGEST_ODD, twos - least, 0);
     }
-    if (odd > 1 && s.best == 0) {
+    if (s.best == 0) {
         try_factors(&s, 0, odd, LARGEST_ODD, twos, 0);
     }
-    if (odd > 1 && s.best == 0) {
-        factors.block = INT64_C(1) << twos;
+    if (s.best == 0) {
+        factors->block = INT64_C(1) << twos;
     }
-    factors.paley = s.best;
-    factors.power = twos;
+    factors->paley = s.best;
     for (int32_t i = 0; i < s.best; i++) {
-        factors.order[i] = s.best_order[i];
-        factors.power -= __builtin_ctz((uint32_t)s.best_order[i]);
+        factors->order[i] = s.best_order[i];
+        factors->power -= __builtin_ctz((uint32_t)s.best_order[i]);
     }
-    return factors;
+}
+
+void hadamard_factors_of(int64_t n, hadamard_factors *factors) {
+    int32_t twos = __builtin_ctzll((uint64_t)n);
+    factors->block = n;
+    factors->power = twos;
+    factors->paley = 0;
+    if (n >> twos > 1) {
+        product_factors(n, twos, factors);
+    }
 }
 
 int64_t setun_hadamard_factor(int64_t n, int32_t index) {
     if (n < 1 || n > SETUN_HADAMARD_MAX_N || index < 0) {
         return 0;
     }
-    hadamard_factors factors = hadamard_factors_of(n);
+    hadamard_factors factors;
+    hadamard_factors_of(n, &factors);
     return index < factors.paley ? factors.order[index] : index == factors.paley ? INT64_C(1) << factors.power : 0;
 }
 

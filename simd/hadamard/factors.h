@@ -19,7 +19,7 @@ typedef struct hadamard_factors {
 } hadamard_factors;
 
 /* For 1 <= n <= SETUN_HADAMARD_MAX_N. */
-hadamard_factors hadamard_factors_of(int64_t n);
+void hadamard_factors_of(int64_t n, hadamard_factors *factors);
 
 /* True if an order is Paley II's: symmetric, and its signs are those of a conference matrix of half the order. */
 bool hadamard_is_conference(int32_t order);

@@ -90,7 +90,9 @@ VF_INLINE void signed_sums(const vf *x, int32_t count, const float *signs, int64
 static void any_sums(const vf *x, int32_t count, const float *signs, int64_t row_step, int64_t column_step, vf *sums) {
     int32_t r = 0;
     for (; r + PALEY_ROWS <= count; r += PALEY_ROWS) {
-        signed_sums(x, count, signs + r * row_step, row_step, column_step, PALEY_ROWS, sums + r);
+        vf some[PALEY_ROWS];
+        signed_sums(x, count, signs + r * row_step, row_step, column_step, PALEY_ROWS, some);
+        memcpy(sums + r, some, sizeof some);
     }
     for (; r < count; r++) {
         signed_sums(x, count, signs + r * row_step, row_step, column_step, 1, sums + r);
@@ -110,17 +112,38 @@ static void any_column(const paley *paley, float *p, int64_t stride, int64_t n) 
     }
 }
 
-/* sum_j C[i][j] x[j] with +-other[i] in the place of j = i, in the order of j; C is symmetric, so it is read by columns. */
-static void any_conference_sums(const vf *x, const vf *other, float other_sign, int32_t c, const float *signs, vf *sums) {
-    for (int32_t first = 0; first < c; first += PALEY_ROWS) {
-        int32_t rows = c - first < PALEY_ROWS ? c - first : PALEY_ROWS;
-        for (int32_t r = first; r < first + rows; r++) {
-            vf sum = r == 0 ? other[0] * vf_set1(other_sign) : x[0];
-            for (int32_t j = 1; j < c; j++) {
-                sum = r == j ? vf_fma(other[j], vf_set1(other_sign), sum) : vf_fma(x[j], vf_set1(signs[r * c + j]), sum);
+/* sums[r] = sum_j C[first + r][j] x[j] with other_sign * other[j] in the place of j = first + r, in the order of j. */
+VF_INLINE void conference_sums(const vf *x, const vf *other, float other_sign, int32_t c, const float *signs, int32_t first, const int rows,
+                               vf *sums) {
+    signs += first * c;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        sums[r] = first + r == 0 ? other[0] * vf_set1(other_sign) : x[0];
+    }
+    for (int32_t j = 1; j < c; j++) {
+        if (j < first || j >= first + rows) {
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                sums[r] = vf_fma(x[j], vf_set1(signs[r * c + j]), sums[r]);
             }
-            sums[r] = sum;
+        } else {
+            for (int r = 0; r < rows; r++) {
+                bool diagonal = j == first + r;
+                sums[r] = vf_fma(diagonal ? other[j] : x[j], vf_set1(diagonal ? other_sign : signs[r * c + j]), sums[r]);
+            }
         }
+    }
+}
+
+static void any_conference_sums(const vf *x, const vf *other, float other_sign, int32_t c, const float *signs, vf *sums) {
+    int32_t r = 0;
+    for (; r + PALEY_ROWS <= c; r += PALEY_ROWS) {
+        vf some[PALEY_ROWS];
+        conference_sums(x, other, other_sign, c, signs, r, PALEY_ROWS, some);
+        memcpy(sums + r, some, sizeof some);
+    }
+    for (; r < c; r++) {
+        conference_sums(x, other, other_sign, c, signs, r, 1, sums + r);
     }
 }
 

@@ -25,7 +25,7 @@ static void task(void *arg, int64_t task, int32_t worker) {
 
 /* What both functions do once their arguments are checked. */
 static setun_status run(setun_context *context, hadamard_job *job) {
-    job->factors = hadamard_factors_of(job->n);
+    hadamard_factors_of(job->n, &job->factors);
     for (int32_t i = 0; i < job->factors.paley; i++) {
         job->signs_of[i] = hadamard_paley_signs(job->factors.order[i]);
         if (job->signs_of[i] == NULL) {
@@ -34,12 +34,16 @@ static setun_status run(setun_context *context, hadamard_job *job) {
     }
     job->scale = (float)(1 / sqrt((double)job->factors.block));
     hadamard_call call = {.job = job, .kernels = setun_hadamard_select(setun_context_isa(context))};
-    call.step = setun_max_i64(1, TASK_VALUES / job->n);
+    if (job->rows <= TASK_VALUES && job->rows * job->n <= TASK_VALUES) { /* spares a short call its divisions */
+        call.step = job->rows;
+    } else {
+        call.step = setun_max_i64(1, TASK_VALUES / job->n);
+    }
     if (job->y == NULL || job->type == SETUN_BF16) {
         call.width = setun_round_up(job->n, 16);
         SETUN_REQUIRE_SCRATCH(context, call.scratch, setun_workers(context) * call.width);
     }
-    setun_parallel(context, setun_ceil_div(job->rows, call.step), task, &call);
+    setun_parallel(context, call.step == job->rows ? 1 : setun_ceil_div(job->rows, call.step), task, &call);
     return SETUN_OK;
 }
 

@@ -12,9 +12,7 @@ static void transform_block(const hadamard_job *job, const float *src, float *ds
     const hadamard_factors *factors = &job->factors;
     int64_t power = INT64_C(1) << factors->power;
     float scale = factors->paley == 0 ? job->scale : 1;
-    for (int64_t i = 0; i < factors->block; i += power) {
-        transform_power(src + i, dst + i, factors->power, signs, at + i, scale);
-    }
+    transform_power(src, dst, factors->block, factors->power, signs, at, scale);
     for (int64_t f = factors->paley, stride = power; f-- > 0; stride *= factors->order[f]) {
         int32_t order = factors->order[f];
         paley paley = {order, hadamard_is_conference(order), job->inverse, job->signs_of[f], f == 0 ? job->scale : 1};
@@ -40,7 +38,17 @@ static void transform_bf16_row(const hadamard_job *job, const bf16 *src, bf16 *d
     VF_FOR(i, lanes, job->n) { vf_put_bf16(dst + i, lanes, vf_get(row + i, lanes)); }
 }
 
+/* True if the rows are one run of transforms of a power of two, so that no row costs anything of its own. */
+static bool rows_in_one_run(const hadamard_job *job) {
+    return job->factors.paley == 0 && job->signs == NULL && job->type == SETUN_F32 && job->q == NULL && job->ldx == job->n && job->ldy == job->n;
+}
+
 static void rows(const hadamard_job *job, int64_t first, int64_t last, float *scratch) {
+    if (rows_in_one_run(job)) {
+        transform_power((const float *)job->x + first * job->n, (float *)job->y + first * job->n, (last - first) * job->n, job->factors.power,
+                        NULL, 0, job->scale);
+        return;
+    }
     for (int64_t i = first; i < last; i++) {
         if (job->type == SETUN_BF16) {
             transform_bf16_row(job, (const bf16 *)job->x + i * job->ldx, (bf16 *)job->y + i * job->ldy, scratch);

@@ -23,17 +23,22 @@ enum { RADIX_BITS = 4 };
 enum { RADIX_BITS = 3 };
 #endif
 
-enum {
-    NEAR_BITS = 12, /* values that are transformed while they lie in the first-level cache: 16 KB */
-    TILE_BITS = 2 * RADIX_BITS
-};
+/* Values that are transformed while they lie in the first-level cache (16 KB), and in the second (256 KB). */
+enum { NEAR_BITS = 12, MIDDLE_BITS = 16, FAR_BITS = 3, FAR_AHEAD = 64 };
+
+/* Keeps a value that was loaded in its register: gcc would load it again for each use, and loads are what AVX-512 code can do fewest of. */
+#if defined(__AVX512F__)
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+#else
+#define IN_REGISTER(v) (void)(v)
+#endif
 
 /* The first n lanes with the signs of values i, i + 1, ...; i is a multiple of VF_LANES unless n < VF_LANES. */
 VF_INLINE vf with_signs(vf v, const uint8_t *signs, int64_t i, int64_t n) {
 #if VF_LANES == 16
     if (n == VF_LANES) {
         uint16_t bits;
-        memcpy(&bits, signs + i / 8, sizeof bits);
+        memcpy(&bits, signs + (i >> 3), sizeof bits);
         return (vf)_mm512_mask_xor_epi32((__m512i)v, bits, (__m512i)v, _mm512_set1_epi32(INT32_MIN));
     }
 #endif
@@ -44,9 +49,24 @@ VF_INLINE vf with_signs(vf v, const uint8_t *signs, int64_t i, int64_t n) {
     return (vf)((vi)v ^ flips);
 }
 
+/* 1 in the lanes whose index has no h in it, -1 in the others. */
+VF_INLINE vf alternating(const int h) {
+#define SIGN(j) (((j) & h) != 0 ? -1.0f : 1.0f)
+#define SIGNS(j) SIGN(j), SIGN(j + 1), SIGN(j + 2), SIGN(j + 3)
+#if VF_LANES == 16
+    return (vf){SIGNS(0), SIGNS(4), SIGNS(8), SIGNS(12)};
+#elif VF_LANES == 8
+    return (vf){SIGNS(0), SIGNS(4)};
+#else
+    return (vf){SIGNS(0)};
+#endif
+#undef SIGNS
+#undef SIGN
+}
+
 /* The stage of distance h < VF_LANES within a vector. */
 VF_INLINE vf lane_stage(vf v, const int h) {
-    vf swapped, sign;
+    vf swapped;
 #if VF_LANES == 16
     swapped = h == 1   ? _mm512_permute_ps(v, 0xB1)
               : h == 2 ? _mm512_permute_ps(v, 0x4E)
@@ -57,11 +77,7 @@ VF_INLINE vf lane_stage(vf v, const int h) {
 #else
     swapped = h == 1 ? __builtin_shufflevector(v, v, 1, 0, 3, 2) : __builtin_shufflevector(v, v, 2, 3, 0, 1);
 #endif
-#pragma GCC unroll 16
-    for (int j = 0; j < VF_LANES; j++) {
-        sign[j] = (j & h) != 0 ? -1.0f : 1.0f;
-    }
-    return vf_fma(v, sign, swapped);
+    return vf_fma(v, alternating(h), swapped);
 }
 
 /* The stages of distances h = 1, 2, ... between 2^bits vectors. */
@@ -102,6 +118,7 @@ VF_INLINE void first_pass(const int bits, const float *src, float *dst, pass_end
 #pragma GCC unroll 16
     for (int i = 0; i < 1 << bits; i++) {
         v[i] = vf_load(src + i * VF_LANES);
+        IN_REGISTER(v[i]);
     }
     if (ends.signs != NULL) {
 #pragma GCC unroll 16
@@ -111,10 +128,9 @@ VF_INLINE void first_pass(const int bits, const float *src, float *dst, pass_end
     }
 #pragma GCC unroll 16
     for (int i = 0; i < 1 << bits; i++) {
-#pragma GCC unroll 4
-        for (int h = 1; h < VF_LANES; h *= 2) {
-            v[i] = lane_stage(v[i], h);
-        }
+        v[i] = lane_stage(lane_stage(v[i], 1), 2);
+        v[i] = VF_LANES > 4 ? lane_stage(v[i], 4) : v[i];
+        v[i] = VF_LANES > 8 ? lane_stage(v[i], 8) : v[i];
     }
     cross_stages(bits, 0, v);
     scale_all(bits, ends.scale, v);
@@ -124,51 +140,56 @@ VF_INLINE void first_pass(const int bits, const float *src, float *dst, pass_end
     }
 }
 
-/* The stages between 2^bits vectors, from `from` on, to `to` on. */
-VF_INLINE void column_group(const int bits, const float *from, int64_t from_stride, float *to, int64_t to_stride, float scale) {
+/* The stages between 2^bits vectors that are `stride` values apart. ahead: values from here to what is asked for meanwhile; 0: nothing. */
+VF_INLINE void column_group(const int bits, float *p, int64_t stride, int64_t ahead, float scale) {
     vf v[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 1 << bits; i++) {
-        v[i] = vf_load(from + i * from_stride);
+        v[i] = vf_load(p + i * stride);
+        IN_REGISTER(v[i]);
+        if (ahead != 0) {
+            __builtin_prefetch(p + i * stride + ahead, 1, 3);
+        }
     }
     cross_stages(bits, 1, v);
     scale_all(bits, scale, v);
 #pragma GCC unroll 16
     for (int i = 0; i < 1 << bits; i++) {
-        vf_store(to + i * to_stride, v[i]);
+        vf_store(p + i * stride, v[i]);
     }
 }
 
-static void column_groups(int bits, const float *from, int64_t from_stride, float *to, int64_t to_stride, int64_t count, int64_t step,
-                          float scale) {
-#define GROUPS(constant)                                                                                                          \
+/* The stages of 1 to RADIX_BITS distances from `stride` on, of size values. */
+VF_INLINE void column_pass(float *p, int64_t size, int bits, int64_t stride, int64_t ahead, float scale) {
+#define COLUMNS(constant)                                                                                                         \
     case constant:                                                                                                                \
-        for (int64_t i = 0; i < count; i++) {                                                                                     \
-            column_group(constant, from + i * step, from_stride, to + i * step, to_stride, scale);                                \
+        for (int64_t i = 0; i < size; i += stride << constant) {                                                                  \
+            for (int64_t j = 0; j < stride; j += VF_LANES) {                                                                      \
+                column_group(constant, p + i + j, stride, ahead, scale);                                                          \
+            }                                                                                                                     \
         }                                                                                                                         \
         break;
     switch (bits) {
-        GROUPS(1)
-        GROUPS(2)
-        GROUPS(3)
+        COLUMNS(1)
+        COLUMNS(2)
+        COLUMNS(3)
 #if VF_LANES == 16 || defined(__aarch64__)
-        GROUPS(4)
+        COLUMNS(4)
 #endif
     }
-#undef GROUPS
+#undef COLUMNS
 }
 
-/* 2^power values at most, all stages up to that, in one cache. */
-static void near_transform(const float *src, float *dst, int power, pass_ends ends) {
-    int passes = (power - LANE_BITS + RADIX_BITS - 1) / RADIX_BITS, left = power - LANE_BITS;
-    int bits = passes == 0 ? 0 : left - (passes - 1) * RADIX_BITS;
-    float scale = ends.scale;
-    ends.scale = passes <= 1 ? scale : 1;
-    int64_t size = INT64_C(1) << power, group = VF_LANES << bits;
+/* size values, a multiple of 2^power, as transforms of 2^power each: all in the first-level cache. */
+static void near_transforms(const float *src, float *dst, int64_t size, int power, pass_ends ends) {
+    int left = power - LANE_BITS, passes = (left + RADIX_BITS - 1) / RADIX_BITS;
+    int bits = passes == 0 ? 0 : (left + passes - 1) / passes;
+    float scale = passes <= 1 ? ends.scale : 1;
+    int64_t group = VF_LANES << bits;
 #define FIRST(constant)                                                                                                           \
     case constant:                                                                                                                \
-        for (int64_t i = 0; i < size; i += group) {                                                                               \
-            first_pass(constant, src + i, dst + i, (pass_ends){ends.signs, ends.at + i, ends.scale});                             \
+        for (int64_t i = 0; i < size; i += VF_LANES << constant) {                                                                \
+            first_pass(constant, src + i, dst + i, (pass_ends){ends.signs, ends.at + i, scale});                                  \
         }                                                                                                                         \
         break;
     switch (bits) {
@@ -181,30 +202,21 @@ static void near_transform(const float *src, float *dst, int power, pass_ends en
 #endif
     }
 #undef FIRST
-    for (int64_t stride = group; stride < size; stride <<= RADIX_BITS) {
-        int64_t whole = stride << RADIX_BITS;
-        for (int64_t i = 0; i < size; i += whole) {
-            column_groups(RADIX_BITS, dst + i, stride, dst + i, stride, stride / VF_LANES, VF_LANES, whole == size ? scale : 1);
-        }
+    while (--passes > 0) {
+        left -= bits;
+        bits = (left + passes - 1) / passes;
+        column_pass(dst, size, bits, group, 0, passes == 1 ? ends.scale : 1);
+        group <<= bits;
     }
 }
 
-/* The stages of `bits` distances from `stride` on, TILE_BITS at most: a column of vectors is loaded once and stored once, between which it lies in a
- * tile of its own. Rows that are a power of two apart fall on few places of a cache, so a column would not stay in it. */
-static void far_stages(float *p, int bits, int64_t stride, float scale) {
-    float tile[VF_LANES << TILE_BITS] __attribute__((aligned(64)));
-    int low = bits > RADIX_BITS ? bits - RADIX_BITS : 0, high = bits - low;
-    for (int64_t i = 0; i < stride; i += VF_LANES) {
-        if (low == 0) {
-            column_groups(high, p + i, stride, p + i, stride, 1, 0, scale);
-            continue;
-        }
-        for (int64_t g = 0; g < INT64_C(1) << high; g++) {
-            column_groups(low, p + i + (g << low) * stride, stride, tile + (g << low) * VF_LANES, VF_LANES, 1, 0, 1);
-        }
-        for (int64_t g = 0; g < INT64_C(1) << low; g++) {
-            column_groups(high, tile + g * VF_LANES, (int64_t)VF_LANES << low, p + i + g * stride, stride << low, 1, 0, scale);
-        }
+/* The stages of the distances 2^done .. 2^(power - 1), of size values. Values so far apart fall into one set of a cache: a pass has no more of
+ * them than the eight ways that caches have, or what it stores would have left the cache since it was loaded. */
+static void far_stages(float *p, int64_t size, int done, int power, float scale) {
+    for (int passes = (power - done + FAR_BITS - 1) / FAR_BITS; passes > 0; passes--) {
+        int bits = (power - done + passes - 1) / passes;
+        column_pass(p, size, bits, INT64_C(1) << done, FAR_AHEAD, passes == 1 ? scale : 1);
+        done += bits;
     }
 }
 
@@ -230,25 +242,27 @@ static void tiny_transform(const float *src, float *dst, int power, pass_ends en
     }
 }
 
-/* dst = scale * H (signs * src) of 2^power values; dst may be src. */
-static void transform_power(const float *src, float *dst, int power, const uint8_t *signs, int64_t at, float scale) {
-    pass_ends ends = {signs, at, power <= NEAR_BITS ? scale : 1};
+static int least(int a, int b) { return a < b ? a : b; }
+
+/* dst = scale * H (signs * src) of `size` values, as transforms of 2^power each; dst may be src. */
+static void transform_power(const float *src, float *dst, int64_t size, int power, const uint8_t *signs, int64_t at, float scale) {
     if (power < LANE_BITS) {
-        tiny_transform(src, dst, power, ends);
+        for (int64_t i = 0; i < size; i += INT64_C(1) << power) {
+            tiny_transform(src + i, dst + i, power, (pass_ends){signs, at + i, scale});
+        }
         return;
     }
-    int64_t size = INT64_C(1) << power, near = power < NEAR_BITS ? size : INT64_C(1) << NEAR_BITS;
-    for (int64_t i = 0; i < size; i += near) {
-        near_transform(src + i, dst + i, power < NEAR_BITS ? power : NEAR_BITS, (pass_ends){signs, at + i, ends.scale});
-    }
-    for (int done = NEAR_BITS; done < power;) {
-        int bits = power - done < TILE_BITS ? power - done : TILE_BITS;
-        int64_t whole = INT64_C(1) << (done + bits);
-        for (int64_t i = 0; i < size; i += whole) {
-            far_stages(dst + i, bits, INT64_C(1) << done, done + bits == power ? scale : 1);
+    int near = least(power, NEAR_BITS), middle = least(power, MIDDLE_BITS);
+    int64_t near_size = INT64_C(1) << NEAR_BITS, middle_size = near_size << (middle > NEAR_BITS ? middle - NEAR_BITS : 0);
+    for (int64_t i = 0; i < size; i += middle_size) {
+        int64_t some = size - i < middle_size ? size - i : middle_size;
+        for (int64_t j = i; j < i + some; j += near_size) {
+            int64_t few = i + some - j < near_size ? i + some - j : near_size;
+            near_transforms(src + j, dst + j, few, near, (pass_ends){signs, at + j, power == near ? scale : 1});
         }
-        done += bits;
+        far_stages(dst + i, some, near, middle, power == middle ? scale : 1);
     }
+    far_stages(dst, size, middle, power, scale);
 }
 
 #endif

@@ -12,8 +12,8 @@
  * x^e is the first polynomial, in this numbering, for which x generates all elements but 0.
  *
  * Bits: every operation is one fp32 operation in a fixed order (docs/numerics.md), the same on every tier and in Java. |error| of an output is
- * at most (a + 2) u s sum|x| of its block, with u = 2^-24 and a = m + sum of (K, or K/2 + 1 where Paley II) over the Paley orders: the
- * additions on the way from an input to an output. A row with a NaN or an infinity has outputs that are not finite in that block; rows and
+ * at most (a + 2) u s sum|x| of its block, with u = 2^-24 and a = m + the sum of (K - 1, or K/2 where Paley II) over the Paley
+ * orders: the additions on the way from an input to an output. A row with a NaN or an infinity has outputs that are not finite in that block; rows and
  * blocks are independent.
  *
  * bf16 rows are computed in fp32 and rounded once, to nearest even.

@@ -1,5 +1,7 @@
 package org.setun.nn;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -10,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Backend;
+import org.setun.kernels.HadamardOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.Workspace;
 import org.setun.nn.function.Add;
@@ -17,6 +20,7 @@ import org.setun.nn.function.Attention;
 import org.setun.nn.function.CrossEntropy;
 import org.setun.nn.function.EmbeddingFunction;
 import org.setun.nn.function.Glu;
+import org.setun.nn.function.Hadamard;
 import org.setun.nn.function.LinearFunction;
 import org.setun.nn.function.Relu;
 import org.setun.nn.function.RmsNormFunction;
@@ -55,6 +59,16 @@ class FunctionGradientsTest extends NetTest {
     @CsvSource({"1, 1", "3, 7", "5, 64"})
     void rmsNorm(int n, int d) {
         check(new RmsNormFunction(1e-2f), normal(n, d), normal(d));
+    }
+
+    /** A power of two, a symmetric and a plain Paley matrix, blocks; with signs and without. */
+    @ParameterizedTest
+    @CsvSource({"64, false", "40, true", "44, false", "44, true", "15, true"})
+    void hadamard(int d, boolean inverse) {
+        check(new Hadamard(null, inverse), normal(3, d));
+        MemorySegment signs = Arena.ofAuto().allocate(HadamardOps.signBytes(d));
+        backend.hadamardSigns(HadamardOps.SignGenerator.SPLITMIX64, 5, d, signs);
+        check(new Hadamard(signs, inverse), normal(3, d));
     }
 
     /** Two heads of five values share their factors. */

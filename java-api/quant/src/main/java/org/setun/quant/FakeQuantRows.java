@@ -1,5 +1,6 @@
 package org.setun.quant;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.DType;
@@ -9,7 +10,8 @@ import org.setun.nn.QuantizedRows;
 import org.setun.nn.Tensor;
 
 /**
- * Quantizes the rows of an activation F32[n][k] and writes the values that the codes stand for; the gradient passes unchanged.
+ * Quantizes the rows of an activation F32[n][k] and writes the values that the codes stand for; the gradient is the
+ * quantizer's.
  *
  * @param quantizer what rounds
  * @param enabled   false: the output equals the input, bit for bit
@@ -30,6 +32,13 @@ public record FakeQuantRows(ActivationQuantizer quantizer, boolean enabled) impl
 
     @Override
     public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
-        return new Tensor[]{outputGradients[0]};
+        Tensor dy = Objects.requireNonNull(outputGradients[0]);
+        if (!enabled || quantizer.isStraightThrough()) {
+            return new Tensor[]{dy};
+        }
+        Tensor dx = context.borrow(DType.F32, dy.shape());
+        context.backend().axpby(1, dy.segment(), 0, dx.segment(), dy.size());
+        quantizer.backward(context.backend(), dx);
+        return new Tensor[]{dx};
     }
 }

@@ -7,6 +7,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps.Element;
 import org.setun.kernels.Isa;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
@@ -95,6 +96,20 @@ class PromisesTest {
         assertThat(a.mismatch(apart)).isEqualTo(-1);
         backend.axpby(0.5f, a, 0, a, n);
         assertThat(a.getAtIndex(JAVA_FLOAT, 0)).isEqualTo(0.5f * apart.getAtIndex(JAVA_FLOAT, 0));
+    }
+
+    /** Passes within the first-level cache, the second, and beyond. */
+    @ParameterizedTest
+    @EnumSource
+    void longHadamardRowsHaveTheBitsOfTheReference(Isa isa) {
+        Backend backend = Tiers.require(isa, 1);
+        for (int n : new int[]{1 << 13, 1 << 17, 1 << 20, 12 << 15}) {
+            MemorySegment x = OffHeap.gaussian(new SplittableRandom(n), n, 1);
+            MemorySegment expected = OffHeap.floats(n);
+            REFERENCE.hadamard(Element.F32, true, x, n, null, 1, n, expected, n);
+            backend.hadamard(Element.F32, true, x, n, null, 1, n, x, n);
+            assertThat(x.mismatch(expected)).as("n = %d", n).isEqualTo(-1);
+        }
     }
 
     @ParameterizedTest

@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import org.setun.cli.bench.Figure.Unit;
 import org.setun.cli.bench.Interleaved.Timed;
 import org.setun.kernels.BlockFormat;
+import org.setun.kernels.HadamardFactors;
 import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.NativeBackend;
@@ -27,6 +28,7 @@ public final class Figures {
     private static final List<BlockFormat> BLOCKS = List.of(BlockFormat.Q4_0, BlockFormat.Q8_0, BlockFormat.Q4_K, BlockFormat.Q6_K);
     private static final List<Long> WIDTHS = List.of(512L, 1024L, 2560L);
     private static final int TOKENS = 4096;
+    private static final long HADAMARD_SET = 1 << 20; // values of one call
     private static final double COMPARED = 4; // times as long as a row: ratios and differences need more samples
 
     private final double seconds;
@@ -77,6 +79,7 @@ public final class Figures {
             smallBatches(one);
             weightsToBytes(one);
             normQuantize(one);
+            hadamard(one);
             training(one);
             attention(one);
             javaOverhead(one);
@@ -199,6 +202,27 @@ public final class Figures {
         Row row = row(machine, new NormQuantize(false), SQUARE, TOKENS, coldBytes);
         figures.add(Figure.atLeast("RMSNorm + int8 in one pass, " + TOKENS + "x" + SQUARE.k() + ", 1 thread, of copy bandwidth", 0.70, 0.85,
                 row.bandwidthShare(), Unit.PERCENT, bandwidth(row)));
+    }
+
+    private void hadamard(Machine machine) {
+        for (long n : List.of(256L, 1024L, 4096L, 8192L)) {
+            long rows = HADAMARD_SET / n;
+            Row row = row(machine, new HadamardRows(), new Shape(rows, n), 1, coldBytes);
+            figures.add(Figure.atLeast("Hadamard transform of rows of " + n + ", cold, 1 thread, of copy bandwidth", 0.85, NONE,
+                    row.bandwidthShare(), Unit.PERCENT, bandwidth(row)));
+        }
+        for (long n : List.of(2560L, 6912L, 14_336L)) {
+            long power = 2 * Long.highestOneBit(n);
+            progress.accept("Hadamard transforms of " + n + " and " + power);
+            try (Operands operands = new Operands(machine.backend())) {
+                Work product = new HadamardRows().prepare(operands, new Shape(1, n), 1, 0);
+                Work plain = new HadamardRows().prepare(operands, new Shape(1, power), 1, 0);
+                double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(timed(product), timed(plain)));
+                figures.add(Figure.atLeast("Hadamard transform of " + n + " (" + HadamardFactors.of(n) + "), hot, per value, of that of " + power,
+                        0.50, NONE, nanos[1] / power / (nanos[0] / n), Unit.PERCENT,
+                        format("%.2f and %.2f µs", nanos[0] / 1e3, nanos[1] / 1e3)));
+            }
+        }
     }
 
     private void training(Machine machine) {

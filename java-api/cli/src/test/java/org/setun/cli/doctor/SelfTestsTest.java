@@ -15,6 +15,7 @@ import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockOps;
 import org.setun.kernels.GemmOps;
+import org.setun.kernels.HadamardOps;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
 import org.setun.kernels.PiOps;
@@ -57,7 +58,8 @@ class SelfTestsTest {
     }
 
     private static Set<String> operations() {
-        return Stream.of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class)
+        return Stream.of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class,
+                HadamardOps.class)
                 .flatMap(family -> Stream.of(family.getMethods())).filter(method -> Modifier.isAbstract(method.getModifiers()))
                 .map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
     }

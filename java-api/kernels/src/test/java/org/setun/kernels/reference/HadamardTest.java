@@ -116,6 +116,48 @@ class HadamardTest {
         }
     }
 
+    /** The bound of the header: an addition more or less on the way is half a unit in the last place of the sum of magnitudes. */
+    @ParameterizedTest
+    @ValueSource(ints = {256, 528, 576, 1200})
+    void theErrorKeepsItsBound(int n) {
+        HadamardFactors factors = HadamardFactors.of(n);
+        float[] x = OffHeap.toFloats(OffHeap.gaussian(new SplittableRandom(n), n, 1));
+        MemorySegment y = OffHeap.of(x);
+        backend.hadamard(Element.F32, false, y, n, null, 1, n, y, n);
+        List<PaleyMatrix> paley = factors.paley().stream().map(PaleyMatrix::new).toList();
+        double additions = Long.numberOfTrailingZeros(factors.power());
+        for (PaleyMatrix matrix : paley) {
+            additions += matrix.isConference() ? matrix.order() / 2 : matrix.order() - 1;
+        }
+        double magnitudes = 0;
+        for (float value : x) {
+            magnitudes += Math.abs(value);
+        }
+        assertThat(factors.blocks()).isEqualTo(1);
+        for (int i = 0; i < n; i++) {
+            double exact = 0;
+            for (int j = 0; j < n; j++) {
+                exact += sign(factors, paley, i, j) * (double) x[j];
+            }
+            double bound = (additions + 2) * 0x1p-24 * magnitudes / Math.sqrt(n);
+            assertThat((double) OffHeap.toFloats(y)[i]).isCloseTo(exact / Math.sqrt(n), within(bound));
+        }
+    }
+
+    /** Entry (i, j) of the Kronecker product. */
+    private static int sign(HadamardFactors factors, List<PaleyMatrix> paley, int i, int j) {
+        int power = (int) factors.power();
+        int sign = Integer.bitCount(i % power & j % power) % 2 == 0 ? 1 : -1;
+        int row = i / power;
+        int column = j / power;
+        for (PaleyMatrix matrix : paley.reversed()) {
+            sign *= matrix.sign(row % matrix.order(), column % matrix.order());
+            row /= matrix.order();
+            column /= matrix.order();
+        }
+        return sign;
+    }
+
     @Test
     void signsAreTheBitsOfSplitMix64() {
         MemorySegment signs = OffHeap.bytes(HadamardOps.signBytes(70));

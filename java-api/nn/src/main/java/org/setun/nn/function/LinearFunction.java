@@ -152,15 +152,32 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
 
     private void inputGradient(FunctionContext context, @Nullable Tensor[] outputGradients) {
         FunctionContext.Sink sink = context.sink(0);
-        float beta = sink.beta();
+        if (activations == null || activations.isStraightThrough()) {
+            inputGradient(context, outputGradients, sink.beta(), sink.tensor());
+            return;
+        }
+        Tensor gradient = context.borrow(DType.F32, sink.tensor().shape());
+        if (inputGradient(context, outputGradients, 0, gradient)) {
+            activations.backward(context.backend(), gradient);
+            context.backend().axpby(1, gradient.segment(), sink.beta(), sink.tensor().segment(), gradient.size());
+        }
+        context.giveBack(gradient);
+    }
+
+    /** {@code dx = sum of dy_i * W~_i + beta * dx}; false if no output has a gradient: then {@code dx} is left alone. */
+    private boolean inputGradient(FunctionContext context, @Nullable Tensor[] outputGradients, float beta, Tensor dx) {
+        float before = beta;
+        boolean any = false;
         for (int i = 0; i < weights.size(); i++) {
             Tensor dy = outputGradients[i];
             if (dy == null) {
                 continue;
             }
-            inputGradient(context, i, dy, beta, sink.tensor());
-            beta = 1;
+            inputGradient(context, i, dy, before, dx);
+            before = 1;
+            any = true;
         }
+        return any;
     }
 
     private void inputGradient(FunctionContext context, int i, Tensor dy, float beta, Tensor dx) {
