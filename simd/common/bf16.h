@@ -32,9 +32,10 @@ VF_INLINE vf vf_round_bf16(vf x) {
     return (vf)(((is_nan & (bits | 0x400000)) | (~is_nan & rounded)) & 0xffff0000);
 }
 
-/* The first n lanes (0 < n <= VF_LANES) as bf16. */
+/* The first n lanes (0 < n <= VF_LANES) as bf16; every NaN as the same one, 0x7fc0. */
 VF_INLINE void vf_put_bf16(bf16 *p, int64_t n, vf v) {
-    vu bits = (vu)vf_round_bf16(v) >> 16;
+    vu is_nan = (vu)(v != v);
+    vu bits = (is_nan & 0x7fc0) | (~is_nan & ((vu)vf_round_bf16(v) >> 16));
 #if defined(__AVX512F__)
     if (n == VF_LANES) {
         _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)bits));

@@ -24,8 +24,8 @@ void hadamard_factors_of(int64_t n, hadamard_factors *factors);
 /* True if an order is Paley II's: symmetric, and its signs are those of a conference matrix of half the order. */
 bool hadamard_is_conference(int32_t order);
 
-/* The signs of an order as +1.0f and -1.0f, row-major: of the conference matrix [order/2][order/2], its diagonal 0, for a Paley II order; else of
- * the whole [order][order]. Made once for each order and kept; NULL if memory is short. */
+/* The signs of an order as +1.0f and -1.0f, row-major: of the conference matrix [order/2][order/2], its diagonal 0, for a Paley II order;
+ * else of the whole [order][order]. Made once for each order and kept; NULL if memory is short. */
 const float *hadamard_paley_signs(int32_t order);
 
 #endif

@@ -1,7 +1,8 @@
 /* Products with Paley matrices, for one tier: sums in the order of the columns, with vectors along the values that share a row.
  *
- * Of a conference matrix C of order c, Paley II makes out[2i] = sum_j C[i][j] u[j] with v[i] in the place of j = i, and out[2i+1] = sum_j C[i][j] v[j]
- * with -u[i] there, where u[j] = x[2j] + x[2j+1] and v[j] = x[2j] - x[2j+1]: half the additions of the whole matrix. */
+ * Of a conference matrix C of order c, Paley II makes out[2i] = sum_j C[i][j] u[j] with v[i] in the place of j = i, and
+ * out[2i+1] = sum_j C[i][j] v[j] with -u[i] there, where u[j] = x[2j] + x[2j+1] and v[j] = x[2j] - x[2j+1]: half the additions of the whole
+ * matrix. */
 #ifndef SETUN_HADAMARD_FACTORS_BODY_H
 #define SETUN_HADAMARD_FACTORS_BODY_H
 
@@ -73,8 +74,9 @@ VF_INLINE void conference_column(const int c, float *p, int64_t stride, float sc
 
 enum { PALEY_ROWS = 8 }; /* outputs that are summed at a time */
 
-/* sums[r] = x[0] signs[r][0] + x[1] signs[r][1] + ... for up to PALEY_ROWS rows; signs are row_step apart from row to row, column_step in a row. */
-VF_INLINE void signed_sums(const vf *x, int32_t count, const float *signs, int64_t row_step, int64_t column_step, const int rows, vf *sums) {
+/* sums[r] = x[0] signs[r][0] + x[1] signs[r][1] + ... for `rows` rows; signs are row_step apart from row to row, column_step in a row. */
+VF_INLINE void signed_sums(const vf *x, int32_t count, const float *signs, int64_t row_step, int64_t column_step, const int rows,
+                           vf *sums) {
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
         sums[r] = x[0] * vf_set1(signs[r * row_step]);

@@ -1,5 +1,6 @@
-/* Hadamard transforms of one tier; included once per tier with HADAMARD_KERNELS as the name of its table. The stages of the power of two run
- * first, h = 1, 2, 4, ..., in passes of several stages each, then the Paley factors from the innermost to the outermost. The last pass scales. */
+/* Hadamard transforms of one tier; included once per tier with HADAMARD_KERNELS as the name of its table. The stages of the power of two
+ * run first, h = 1, 2, 4, ..., in passes of several stages each, then the Paley factors from the innermost to the outermost. The last pass
+ * scales. */
 #include "simd/common/bf16.h"
 #include "simd/common/quantize_row.h"
 #include "simd/hadamard/factors_body.h"
@@ -40,13 +41,15 @@ static void transform_bf16_row(const hadamard_job *job, const bf16 *src, bf16 *d
 
 /* True if the rows are one run of transforms of a power of two, so that no row costs anything of its own. */
 static bool rows_in_one_run(const hadamard_job *job) {
-    return job->factors.paley == 0 && job->signs == NULL && job->type == SETUN_F32 && job->q == NULL && job->ldx == job->n && job->ldy == job->n;
+    bool plain = job->factors.paley == 0 && job->signs == NULL && job->type == SETUN_F32 && job->q == NULL;
+    return plain && job->ldx == job->n && job->ldy == job->n;
 }
 
 static void rows(const hadamard_job *job, int64_t first, int64_t last, float *scratch) {
     if (rows_in_one_run(job)) {
-        transform_power((const float *)job->x + first * job->n, (float *)job->y + first * job->n, (last - first) * job->n, job->factors.power,
-                        NULL, 0, job->scale);
+        const float *x = (const float *)job->x + first * job->n;
+        float *y = (float *)job->y + first * job->n;
+        transform_power(x, y, (last - first) * job->n, job->factors.power, NULL, 0, job->scale);
         return;
     }
     for (int64_t i = first; i < last; i++) {

@@ -1,8 +1,8 @@
-/* The transform of a power of two, for one tier. A stage of distance h makes of the values a and b at i and i + h the values a + b and a - b; the
+/* The transform of a power of two, for one tier. A stage of distance h makes a + b and a - b of the values a and b at i and i + h; the
  * stages run in the order h = 1, 2, 4, ... wherever a pass begins or ends, so that every tier gives the same bits.
  *
- * FMA with a factor of +-1 is an exact sum. It is used where it runs beside the additions: processors with separate units for the two (Zen 4
- * and later) then do twice as many. */
+ * FMA by +-1 is an exact sum, rounded once like an addition. It is used where it runs beside additions: processors with separate units for
+ * the two (Zen 4 and later) then do twice as many. */
 #ifndef SETUN_HADAMARD_POWER_BODY_H
 #define SETUN_HADAMARD_POWER_BODY_H
 
@@ -80,9 +80,54 @@ VF_INLINE vf lane_stage(vf v, const int h) {
     return vf_fma(v, alternating(h), swapped);
 }
 
-/* The stages of distances h = 1, 2, ... between 2^bits vectors. */
-VF_INLINE void cross_stages(const int bits, const int fma, vf *v) {
+/* Where values come from, and how they are left. */
+typedef struct pass_ends {
+    const uint8_t *signs; /* applied to what is loaded, or NULL */
+    int64_t at;           /* the index of the first value among the signs */
+    float scale;          /* 1: not the last pass */
+} pass_ends;
+
+/* All stages within a vector, from src to dst, times scale. */
+VF_INLINE void lane_stages(const float *src, float *dst, pass_ends ends) {
+    vf v = vf_load(src);
+    IN_REGISTER(v);
+    if (ends.signs != NULL) {
+        v = with_signs(v, ends.signs, ends.at, VF_LANES);
+    }
+    v = lane_stage(lane_stage(v, 1), 2);
+    v = VF_LANES > 4 ? lane_stage(v, 4) : v;
+    v = VF_LANES > 8 ? lane_stage(v, 8) : v;
+    vf_store(dst, ends.scale == 1 ? v : v * vf_set1(ends.scale));
+}
+
+/* What a pass between vectors does meanwhile: nothing, asking for what lies FAR_AHEAD, or the stages within the next 2^bits vectors. */
+enum meanwhile { NOTHING, FETCH, LANES };
+
+typedef struct next_vectors {
+    const float *src;
+    float *dst;
+    pass_ends ends;
+} next_vectors;
+
+VF_INLINE void next_lanes(next_vectors next, int index) {
+    int64_t at = index * VF_LANES;
+    lane_stages(next.src + at, next.dst + at, (pass_ends){next.ends.signs, next.ends.at + at, 1});
+}
+
+/* The stages between 2^bits vectors that are `stride` values apart. Stages within vectors shuffle and multiply, those between vectors add:
+ * in turn they keep all units of the processor busy, which is worth storing and loading the next vectors once more. */
+VF_INLINE void column_group(const int bits, float *p, int64_t stride, float scale, const enum meanwhile meanwhile, next_vectors next) {
+    vf v[16];
     const vf minus = vf_set1(-1);
+#pragma GCC unroll 16
+    for (int i = 0; i < 1 << bits; i++) {
+        v[i] = vf_load(p + i * stride);
+        IN_REGISTER(v[i]);
+        if (meanwhile == FETCH) {
+            __builtin_prefetch(p + i * stride + FAR_AHEAD, 1, 3);
+        }
+    }
+    int pairs = 0, lanes = 0;
 #pragma GCC unroll 4
     for (int s = 0; s < bits; s++) {
 #pragma GCC unroll 16
@@ -90,82 +135,31 @@ VF_INLINE void cross_stages(const int bits, const int fma, vf *v) {
             if ((i >> s & 1) == 0) {
                 vf a = v[i], b = v[i | 1 << s];
                 v[i] = a + b;
-                v[i | 1 << s] = fma ? vf_fma(b, minus, a) : a - b;
+                v[i | 1 << s] = vf_fma(b, minus, a);
+                pairs++;
+                if (meanwhile == LANES && lanes * bits < 2 * pairs) {
+                    next_lanes(next, lanes++);
+                }
+                if (meanwhile == LANES && lanes * bits < 2 * pairs) { /* of one pair, both */
+                    next_lanes(next, lanes++);
+                }
             }
         }
     }
-}
-
-/* Where values come from and how they are left. */
-typedef struct pass_ends {
-    const uint8_t *signs; /* applied to what is loaded, or NULL */
-    int64_t at;           /* the index of the first value among the signs */
-    float scale;          /* 1: not the last pass */
-} pass_ends;
-
-VF_INLINE void scale_all(const int bits, float scale, vf *v) {
-    if (scale != 1) {
-#pragma GCC unroll 16
-        for (int i = 0; i < 1 << bits; i++) {
-            v[i] = v[i] * vf_set1(scale);
-        }
-    }
-}
-
-/* All stages of 2^bits vectors that lie together. */
-VF_INLINE void first_pass(const int bits, const float *src, float *dst, pass_ends ends) {
-    vf v[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 1 << bits; i++) {
-        v[i] = vf_load(src + i * VF_LANES);
-        IN_REGISTER(v[i]);
-    }
-    if (ends.signs != NULL) {
-#pragma GCC unroll 16
-        for (int i = 0; i < 1 << bits; i++) {
-            v[i] = with_signs(v[i], ends.signs, ends.at + i * VF_LANES, VF_LANES);
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
-        v[i] = lane_stage(lane_stage(v[i], 1), 2);
-        v[i] = VF_LANES > 4 ? lane_stage(v[i], 4) : v[i];
-        v[i] = VF_LANES > 8 ? lane_stage(v[i], 8) : v[i];
-    }
-    cross_stages(bits, 0, v);
-    scale_all(bits, ends.scale, v);
-#pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
-        vf_store(dst + i * VF_LANES, v[i]);
-    }
-}
-
-/* The stages between 2^bits vectors that are `stride` values apart. ahead: values from here to what is asked for meanwhile; 0: nothing. */
-VF_INLINE void column_group(const int bits, float *p, int64_t stride, int64_t ahead, float scale) {
-    vf v[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
-        v[i] = vf_load(p + i * stride);
-        IN_REGISTER(v[i]);
-        if (ahead != 0) {
-            __builtin_prefetch(p + i * stride + ahead, 1, 3);
-        }
-    }
-    cross_stages(bits, 1, v);
-    scale_all(bits, scale, v);
-#pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
-        vf_store(p + i * stride, v[i]);
+        vf_store(p + i * stride, scale == 1 ? v[i] : v[i] * vf_set1(scale));
     }
 }
 
 /* The stages of 1 to RADIX_BITS distances from `stride` on, of size values. */
-VF_INLINE void column_pass(float *p, int64_t size, int bits, int64_t stride, int64_t ahead, float scale) {
+VF_INLINE void column_pass(float *p, int64_t size, int bits, int64_t stride, float scale, const enum meanwhile meanwhile) {
+    const next_vectors none = {NULL, NULL, {NULL, 0, 1}};
 #define COLUMNS(constant)                                                                                                         \
     case constant:                                                                                                                \
         for (int64_t i = 0; i < size; i += stride << constant) {                                                                  \
             for (int64_t j = 0; j < stride; j += VF_LANES) {                                                                      \
-                column_group(constant, p + i + j, stride, ahead, scale);                                                          \
+                column_group(constant, p + i + j, stride, scale, meanwhile, none);                                                \
             }                                                                                                                     \
         }                                                                                                                         \
         break;
@@ -180,16 +174,28 @@ VF_INLINE void column_pass(float *p, int64_t size, int bits, int64_t stride, int
 #undef COLUMNS
 }
 
-/* size values, a multiple of 2^power, as transforms of 2^power each: all in the first-level cache. */
-static void near_transforms(const float *src, float *dst, int64_t size, int power, pass_ends ends) {
-    int left = power - LANE_BITS, passes = (left + RADIX_BITS - 1) / RADIX_BITS;
-    int bits = passes == 0 ? 0 : (left + passes - 1) / passes;
-    float scale = passes <= 1 ? ends.scale : 1;
-    int64_t group = VF_LANES << bits;
+/* The stages within vectors and those between 2^bits of them that lie together, of size values. */
+VF_INLINE void first_groups(const int bits, const float *src, float *dst, int64_t size, pass_ends ends) {
+    const int64_t group = VF_LANES << bits;
+    for (int64_t i = 0; i < (bits == 0 ? size : group); i += VF_LANES) {
+        lane_stages(src + i, dst + i, (pass_ends){ends.signs, ends.at + i, bits == 0 ? ends.scale : 1});
+    }
+    if (bits > 0) {
+        for (int64_t i = group; i < size; i += group) {
+            column_group(bits, dst + i - group, VF_LANES, ends.scale, LANES,
+                         (next_vectors){src + i, dst + i, {ends.signs, ends.at + i, 1}});
+        }
+        column_group(bits, dst + size - group, VF_LANES, ends.scale, NOTHING, (next_vectors){NULL, NULL, {NULL, 0, 1}});
+    }
+}
+
+static void first_pass(int bits, const float *src, float *dst, int64_t size, pass_ends ends) {
 #define FIRST(constant)                                                                                                           \
     case constant:                                                                                                                \
-        for (int64_t i = 0; i < size; i += VF_LANES << constant) {                                                                \
-            first_pass(constant, src + i, dst + i, (pass_ends){ends.signs, ends.at + i, scale});                                  \
+        if (ends.signs == NULL) {                                                                                                 \
+            first_groups(constant, src, dst, size, (pass_ends){NULL, 0, ends.scale});                                             \
+        } else {                                                                                                                  \
+            first_groups(constant, src, dst, size, ends);                                                                         \
         }                                                                                                                         \
         break;
     switch (bits) {
@@ -202,20 +208,28 @@ static void near_transforms(const float *src, float *dst, int64_t size, int powe
 #endif
     }
 #undef FIRST
+}
+
+/* size values, a multiple of 2^power, as transforms of 2^power each: all in the first-level cache. */
+static void near_transforms(const float *src, float *dst, int64_t size, int power, pass_ends ends) {
+    int left = power - LANE_BITS, passes = (left + RADIX_BITS - 1) / RADIX_BITS;
+    int bits = passes == 0 ? 0 : (left + passes - 1) / passes;
+    int64_t group = VF_LANES << bits;
+    first_pass(bits, src, dst, size, (pass_ends){ends.signs, ends.at, passes <= 1 ? ends.scale : 1});
     while (--passes > 0) {
         left -= bits;
         bits = (left + passes - 1) / passes;
-        column_pass(dst, size, bits, group, 0, passes == 1 ? ends.scale : 1);
+        column_pass(dst, size, bits, group, passes == 1 ? ends.scale : 1, NOTHING);
         group <<= bits;
     }
 }
 
-/* The stages of the distances 2^done .. 2^(power - 1), of size values. Values so far apart fall into one set of a cache: a pass has no more of
- * them than the eight ways that caches have, or what it stores would have left the cache since it was loaded. */
+/* The stages of the distances 2^done .. 2^(power - 1), of size values. Values so far apart fall into one set of a cache: a pass has no more
+ * of them than the eight ways that caches have, or what it stores would have left the cache since it was loaded. */
 static void far_stages(float *p, int64_t size, int done, int power, float scale) {
     for (int passes = (power - done + FAR_BITS - 1) / FAR_BITS; passes > 0; passes--) {
         int bits = (power - done + passes - 1) / passes;
-        column_pass(p, size, bits, INT64_C(1) << done, FAR_AHEAD, passes == 1 ? scale : 1);
+        column_pass(p, size, bits, INT64_C(1) << done, passes == 1 ? scale : 1, FETCH);
         done += bits;
     }
 }

@@ -3,22 +3,22 @@
  * The matrix for a length n: H = s * (H_K1 x H_K2 x ... x H_P), the Kronecker product of Paley matrices (orders K, outermost first) and of
  * Sylvester's matrix of order P = 2^m, with s = (float)(1 / sqrt(n)) and entries of +-1. n is a power of two, or has odd factors that
  * Paley orders of at most 256 bring in; where neither holds (11008), H is block-diagonal: as many equal blocks as needed, each of the
- * largest power of two that divides n. setun_hadamard_factor tells which. Of several products the one with the least sum of Paley orders is
- * taken, among those with P >= 16 if there are any.
+ * largest power of two that divides n, and s is that of a block. setun_hadamard_factor tells which. Of several products the one with the
+ * least sum of Paley orders is taken, among those with P >= 16 if there are any.
  *
- * Paley matrices are made from the quadratic character chi of GF(q), q a prime power; nothing is tabulated. Order K with K/2 - 1 = q = 1 mod 4
- * (Paley II, symmetric): C x [[1,1],[1,-1]] + I x [[1,-1],[-1,-1]] with the conference matrix C = [[0,1],[1,Q]], Q[a][b] = chi(a - b). Else
- * K - 1 = q = 3 mod 4 (Paley I): I + [[0,1],[-1,Q]]. An element of GF(p^e) is numbered by its digits in base p, the constant one last;
- * x^e is the first polynomial, in this numbering, for which x generates all elements but 0.
+ * Paley matrices are made from the quadratic character chi of GF(q), q a power of an odd prime; nothing is tabulated. Order K with
+ * K/2 - 1 = q = 1 mod 4 (Paley II, symmetric): C x [[1,1],[1,-1]] + I x [[1,-1],[-1,-1]] with the conference matrix C = [[0,1],[1,Q]],
+ * Q[a][b] = chi(a - b). Else K - 1 = q = 3 mod 4 (Paley I): I + [[0,1],[-1,Q]]. An element of GF(p^e) is numbered by its digits in base
+ * p, the constant one last; x^e is the first polynomial, in this numbering, for which x generates all elements but 0.
  *
- * Bits: every operation is one fp32 operation in a fixed order (docs/numerics.md), the same on every tier and in Java. |error| of an output is
- * at most (a + 2) u s sum|x| of its block, with u = 2^-24 and a = m + the sum of (K - 1, or K/2 where Paley II) over the Paley
- * orders: the additions on the way from an input to an output. A row with a NaN or an infinity has outputs that are not finite in that block; rows and
- * blocks are independent.
+ * Bits: every operation is one fp32 operation in a fixed order (docs/numerics.md), the same on every tier and in Java. |error| of an output
+ * is at most (a + 2) u s sum|x| of its block, with u = 2^-24 and a = m + the sum of (K - 1, or K/2 where Paley II) over the Paley orders:
+ * the additions on the way from an input to an output. A NaN or an infinity makes all outputs of its block not finite; rows and blocks are
+ * independent.
  *
- * bf16 rows are computed in fp32 and rounded once, to nearest even.
+ * bf16 rows are computed in fp32 and rounded once, to nearest even; NaN is written as 0x7fc0.
  *
- * Any n from 1 to 2^24. Rows may be as many as memory holds. Threads: as setun/context.h says; results never depend on their number. */
+ * Any n from 1 to 2^24, any number of rows. Threads: as setun/context.h says; results never depend on their number. */
 #ifndef SETUN_HADAMARD_H
 #define SETUN_HADAMARD_H
 
@@ -26,8 +26,8 @@
 
 #define SETUN_HADAMARD_MAX_N 16777216
 
-/* The generator of random signs: SplitMix64 (Steele, Lea, Flood 2014), as java.util.SplittableRandom of the seed gives its longs. Bit i of the
- * signs is bit i % 64 of word i / 64. Its number is stored in files beside the seed. */
+/* The generator of random signs: SplitMix64 (Steele, Lea, Flood 2014), as java.util.SplittableRandom of the seed gives its longs. Bit i of
+ * the signs is bit i % 64 of word i / 64. Its number is stored in files beside the seed. */
 #define SETUN_SIGNS_SPLITMIX64 1
 
 /* Factor `index` of the matrix for n: the Paley orders, outermost first, then the power of two (which may be 1); 0 beyond, and for an n
@@ -50,8 +50,8 @@ typedef struct setun_hadamard_args {
 } setun_hadamard_args;
 SETUN_API setun_status setun_hadamard(setun_context *context, const setun_hadamard_args *args);
 
-/* y = H (signs * x) of fp32 rows, then the rounding of setun_quantize_rows (setun/ternary.h), in one pass over each row (H-BitLinear of BitNet v2,
- * arXiv 2504.18415): the bits of the two calls. */
+/* y = H (signs * x) of fp32 rows, then the rounding of setun_quantize_rows (setun/ternary.h), in one pass over each row (H-BitLinear of
+ * BitNet v2, arXiv 2504.18415): the bits of the two calls. */
 typedef struct setun_hadamard_quantize_args {
     uint64_t size;
     int64_t rows, n; /* n <= 16,000,000 */

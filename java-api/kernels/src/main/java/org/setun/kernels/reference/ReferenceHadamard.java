@@ -38,7 +38,7 @@ final class ReferenceHadamard {
                 }
                 float[] values = transformed(row, signs, inverse);
                 for (int j = 0; j < n; j++) {
-                    y.set(JAVA_SHORT_UNALIGNED, 2 * (i * ldy + j), (short) (Float.floatToRawIntBits(Bf16.round(values[j])) >>> 16));
+                    y.set(JAVA_SHORT_UNALIGNED, 2 * (i * ldy + j), (short) (Float.floatToIntBits(Bf16.round(values[j])) >>> 16));
                 }
             }
         }
