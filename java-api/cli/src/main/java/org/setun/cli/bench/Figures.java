@@ -218,7 +218,8 @@ public final class Figures {
                 Work product = new HadamardRows().prepare(operands, new Shape(1, n), 1, 0);
                 Work plain = new HadamardRows().prepare(operands, new Shape(1, power), 1, 0);
                 double[] nanos = Interleaved.medianNanos(COMPARED * seconds, List.of(timed(product), timed(plain)));
-                figures.add(Figure.atLeast("Hadamard transform of " + n + " (" + HadamardFactors.of(n) + "), hot, per value, of that of " + power,
+                figures.add(Figure.atLeast(
+                        "Hadamard transform of " + n + " (" + HadamardFactors.of(n) + "), hot, per value, of that of " + power,
                         0.50, NONE, nanos[1] / power / (nanos[0] / n), Unit.PERCENT,
                         format("%.2f and %.2f µs", nanos[0] / 1e3, nanos[1] / 1e3)));
             }

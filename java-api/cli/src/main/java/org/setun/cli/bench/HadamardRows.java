@@ -28,7 +28,7 @@ final class HadamardRows implements Kernel {
         MemorySegment.copy(operands.gaussian(shape.m() * n), 0, x, 0, bytes);
         Operands.repeat(x, bytes);
         requireOrthogonal(backend, operands, n);
-        return new Work("f32", 0, null, Work.Traffic.copy(bytes, bytes), x, copies, "bound",
+        return new Work("f32", 0, null, Work.Traffic.inPlace(bytes), x, copies, "bound",
                 index -> transform(backend, Work.piece(x, copies, index), shape.m(), n));
     }
 

@@ -93,10 +93,11 @@ final class MemoryProbe {
 
     /**
      * Bytes per second that the kernel cannot exceed. In caches reading is faster than copying: a kernel that reads more than it writes is then
-     * between the two.
+     * between the two. One that works in place may write as fast as it reads.
      */
     double ceiling() {
-        return best(way -> true).findFirst().map(Way::median).orElse(Double.NaN);
+        double best = best(way -> true).findFirst().map(Way::median).orElse(Double.NaN);
+        return work.traffic().inPlace() ? 2 * best : best;
     }
 
     /** The best way. */

@@ -26,19 +26,24 @@ record Work(String format, double multiplyAdds, @Nullable MachineLimit peak, Tra
      * @param bytes  that are read (or read and written)
      * @param passes how often a reading kernel goes through its piece of the set
      * @param copies true if it is to be compared with copying, false with reading
+     * @param inPlace true if what is written is what was read: unlike a copy, it fetches no line only to overwrite it
      */
-    record Traffic(long bytes, int passes, boolean copies) {
+    record Traffic(long bytes, int passes, boolean copies, boolean inPlace) {
 
         static Traffic read(long bytes) {
-            return new Traffic(bytes, 1, false);
+            return new Traffic(bytes, 1, false, false);
         }
 
         static Traffic readTwice(long bytes) {
-            return new Traffic(2 * bytes, 2, false);
+            return new Traffic(2 * bytes, 2, false, false);
         }
 
         static Traffic copy(long bytesRead, long bytesWritten) {
-            return new Traffic(bytesRead + bytesWritten, 1, true);
+            return new Traffic(bytesRead + bytesWritten, 1, true, false);
+        }
+
+        static Traffic inPlace(long bytes) {
+            return new Traffic(2 * bytes, 1, true, true);
         }
     }
 
