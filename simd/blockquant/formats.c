@@ -6,6 +6,9 @@
 #include "list.h"
 #include "scales.h"
 
+#include "e8p_2.h"
+#include "e8p_3.h"
+#include "e8p_4.h"
 #include "q2_k.h"
 #include "q3_k.h"
 #include "q4_0.h"

@@ -18,6 +18,9 @@ enum { BLOCK_COLUMNS = 3 };
 static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(memory) : "memory"); }
 #endif
 
+#include "e8p_2.h"
+#include "e8p_3.h"
+#include "e8p_4.h"
 #include "q2_k.h"
 #include "q3_k.h"
 #include "q4_0.h"
@@ -42,6 +45,15 @@ static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(m
 #include "format_body.h"
 #define FORMAT q6_k
 #define FORMAT_UPPER Q6_K
+#include "format_body.h"
+#define FORMAT e8p_2
+#define FORMAT_UPPER E8P_2
+#include "format_body.h"
+#define FORMAT e8p_3
+#define FORMAT_UPPER E8P_3
+#include "format_body.h"
+#define FORMAT e8p_4
+#define FORMAT_UPPER E8P_4
 #include "format_body.h"
 
 static void quantize_blocks(const float *x, int64_t k, int8_t *q, float *step, int32_t *sum) {

@@ -3,7 +3,9 @@
 #ifndef SETUN_BLOCKQUANT_LIST_H
 #define SETUN_BLOCKQUANT_LIST_H
 
-#define BLOCK_FORMATS(F) F(Q4_0, q4_0) F(Q8_0, q8_0) F(Q2_K, q2_k) F(Q3_K, q3_k) F(Q4_K, q4_k) F(Q6_K, q6_k)
+#define BLOCK_FORMATS(F)                                                                     \
+    F(Q4_0, q4_0) F(Q8_0, q8_0) F(Q2_K, q2_k) F(Q3_K, q3_k) F(Q4_K, q4_k) F(Q6_K, q6_k)      \
+    F(E8P_2, e8p_2) F(E8P_3, e8p_3) F(E8P_4, e8p_4)
 
 /* Their order in tables. */
 #define BLOCK_INDEX(NAME, name) BLOCK_INDEX_##NAME,

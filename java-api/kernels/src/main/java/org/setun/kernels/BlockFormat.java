@@ -15,7 +15,13 @@ public enum BlockFormat {
     /** GGUF type 12: 256 values of 4 bits, scales and minima per 32, in 144 bytes. */
     Q4_K(12, 256, 144, 2304),
     /** GGUF type 14: 256 values of 6 bits, scales per 16, in 210 bytes. */
-    Q6_K(14, 256, 210, 3392);
+    Q6_K(14, 256, 210, 3392),
+    /** 256 values as points of E8P ({@link E8pPoints}), 2 bits, in 66 bytes. */
+    E8P_2(802, 256, 66, 1664),
+    /** The same with a second stage of one bit, in 98 bytes. */
+    E8P_3(803, 256, 98, 2624),
+    /** The same with E8P as the second stage, in 130 bytes. */
+    E8P_4(804, 256, 130, 4160);
 
     /** Rows of a packed matrix that lie together: a part of it starts at a multiple of this. */
     public static final int GROUP_ROWS = 16;

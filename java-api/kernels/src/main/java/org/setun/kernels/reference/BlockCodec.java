@@ -19,6 +19,9 @@ interface BlockCodec {
             case Q3_K -> new GgufBlocks.Q3K();
             case Q4_K -> new GgufBlocks.Q4K();
             case Q6_K -> new GgufBlocks.Q6K();
+            case E8P_2 -> new E8pBlocks(2);
+            case E8P_3 -> new E8pBlocks(3);
+            case E8P_4 -> new E8pBlocks(4);
         };
     }
 }

@@ -1,110 +1,47 @@
 package org.setun.quant.lattice;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.List;
+import java.util.stream.IntStream;
+import org.setun.kernels.E8pPoints;
 
-/**
- * E8P of QuIP# (arXiv 2402.04396): 65,536 points near the origin of E8 + ¼, in 16 bits. D̂8 is the set of vectors whose eight entries are
- * halves of odd numbers and have an even sum; E8 + ¼ is D̂8 + ¼ together with D̂8 − ¼. The points of D̂8 are patterns of magnitudes with signs:
- * the 227 patterns of square norm 10 and less, and the first 29 in lexicographic order of the 56 of norm 12 with five entries 3/2.
- *
- * <pre>
- * bits 0-7    pattern, sorted by norm, then lexicographically
- * bits 8-14   signs of entries 0 to 6, 1 is minus; the parity of the sum leaves one sign for entry 7
- * bit 15      shift: 0 adds ¼ to all entries, 1 takes ¼ away
- * </pre>
- *
- * All entries times 4 are odd integers in [−11, 11].
- */
+/** Nearest points of the first stage of {@link E8pPoints}, without trying all 65,536. */
 public final class E8pCodebook {
 
-    /** Entries per point. */
-    public static final int DIMENSION = 8;
     /** The largest magnitude of an entry. */
     public static final float MOST = 2.75f;
 
-    private static final int PATTERNS = 256;
-    private static final int OUTER = 29;
-    /** Four times the entries of each pattern; the last one is negative where the sum of the magnitudes is odd. */
-    private static final byte[] TABLE = new byte[PATTERNS * DIMENSION];
+    private static final int DIMENSION = E8pPoints.DIMENSION;
     /** The pattern by the set of entries that are 3/2, the others being ½; −1 if there is none. */
     private static final short[] BY_RAISED = new short[256];
     /** The pattern by the entry that is 5/2 and the one that is 3/2; the same twice: none is 3/2. */
     private static final short[] BY_LARGEST = new short[64];
     /** The sets of five entries 3/2 that are in. */
-    private static final int[] FIVES = new int[OUTER];
+    private static final int[] FIVES;
 
     static {
         Arrays.fill(BY_RAISED, (short) -1);
-        List<int[]> patterns = patterns();
-        for (int p = 0; p < PATTERNS; p++) {
-            int[] doubled = patterns.get(p);
+        IntStream.Builder fives = IntStream.builder();
+        for (int p = 0; p < E8pPoints.PATTERNS; p++) {
+            byte[] doubled = E8pPoints.magnitudes(p);
             int raised = 0;
             int largest = -1;
             for (int i = 0; i < DIMENSION; i++) {
-                TABLE[p * DIMENSION + i] = (byte) (2 * doubled[i]);
                 raised |= doubled[i] == 3 ? 1 << i : 0;
                 largest = doubled[i] == 5 ? i : largest;
             }
-            if (Arrays.stream(doubled).sum() / 2 % 2 == 1) {
-                TABLE[p * DIMENSION + 7] *= -1;
-            }
-            if (largest < 0) {
-                BY_RAISED[raised] = (short) p;
-            } else {
+            if (largest >= 0) {
                 BY_LARGEST[largest * 8 + (raised == 0 ? largest : Integer.numberOfTrailingZeros(raised))] = (short) p;
+                continue;
             }
-            if (p >= PATTERNS - OUTER) {
-                FIVES[p - (PATTERNS - OUTER)] = raised;
+            BY_RAISED[raised] = (short) p;
+            if (Integer.bitCount(raised) == 5) {
+                fives.add(raised);
             }
         }
+        FIVES = fives.build().toArray();
     }
 
     private E8pCodebook() {
-    }
-
-    /** The magnitudes, doubled: 1, 3 and 5. */
-    private static List<int[]> patterns() {
-        List<int[]> inner = new ArrayList<>();
-        List<int[]> outer = new ArrayList<>();
-        int[] pattern = new int[DIMENSION];
-        for (int word = 0; word < 6561; word++) {
-            int rest = word;
-            int norm = 0;
-            boolean five = false;
-            for (int i = DIMENSION - 1; i >= 0; i--) {
-                pattern[i] = 1 + 2 * (rest % 3);
-                rest /= 3;
-                norm += pattern[i] * pattern[i];
-                five |= pattern[i] == 5;
-            }
-            if (norm <= 4 * 10) {
-                inner.add(pattern.clone());
-            } else if (norm == 4 * 12 && !five && outer.size() < OUTER) {
-                outer.add(pattern.clone());
-            }
-        }
-        inner.sort(Comparator.comparingInt(p -> Arrays.stream(p).map(a -> a * a).sum()));
-        inner.addAll(outer);
-        return inner;
-    }
-
-    /** Four times the entries of the pattern's point without signs and shift: 256 patterns of 8; a copy. */
-    public static byte[] table() {
-        return TABLE.clone();
-    }
-
-    /** Four times the entries of point {@code code} (16 bits), into {@code point} from index {@code to}. */
-    public static void decode(int code, int[] point, int to) {
-        int signs = code >>> 8 & 0x7F;
-        signs |= (Integer.bitCount(signs) & 1) << 7;
-        int shift = 1 - (code >>> 14 & 2);
-        for (int i = 0; i < DIMENSION; i++) {
-            int value = TABLE[(code & 0xFF) * DIMENSION + i];
-            point[to + i] = ((signs >>> i & 1) == 0 ? value : -value) + shift;
-        }
     }
 
     /**

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Optional;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.E8pPoints;
 import org.setun.quant.format.BlockRounder;
 import org.setun.quant.format.WeightFormat;
 
@@ -25,7 +26,7 @@ import org.setun.quant.format.WeightFormat;
 public record E8pFormat(int bits) implements WeightFormat {
 
     static final int BLOCK = 256;
-    static final int GROUPS = BLOCK / E8pCodebook.DIMENSION;
+    static final int GROUPS = BLOCK / E8pPoints.DIMENSION;
     static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** Checks the bits. */
@@ -50,7 +51,7 @@ public record E8pFormat(int bits) implements WeightFormat {
 
     @Override
     public int groupSize() {
-        return E8pCodebook.DIMENSION;
+        return E8pPoints.DIMENSION;
     }
 
     @Override
@@ -66,7 +67,7 @@ public record E8pFormat(int bits) implements WeightFormat {
     @Override
     public void decode(MemorySegment blocks, long at, int count, float[] values, int to) {
         E8pGrid grid = new E8pGrid(bits);
-        int[] point = new int[E8pCodebook.DIMENSION];
+        int[] point = new int[E8pPoints.DIMENSION];
         for (int i = 0; i < count; i += point.length) {
             long block = at + (long) (i / BLOCK) * blockBytes();
             float step = Float.float16ToFloat(blocks.get(SHORT, block + blockBytes() - Short.BYTES));

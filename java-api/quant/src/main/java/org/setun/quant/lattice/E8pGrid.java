@@ -1,17 +1,18 @@
 package org.setun.quant.lattice;
 
+import org.setun.kernels.E8pPoints;
 import org.setun.quant.rounding.Grid;
 
 /**
- * The points of {@link E8pCodebook} and, for more than two bits, a second stage for what is left: {@link E8Shell} at half the size (3 bits), or
+ * The points of {@link E8pPoints}: E8P and, for more than two bits, a second stage for what is left, the shell at half the size (3 bits), or
  * E8P again at 2/7 (4 bits). Both factors are such that all entries are integers over {@link #divisor}, so that products with the codes are
- * exact; they are within a few percent of the best ones for normal values (QuIP# has 1/2.04 and 1/3.45).
+ * exact; they are within 1 % of the best ones for normal values (QuIP# has 1/2.04 and 1/3.45).
  *
  * @param bits per value: 2, 3 or 4
  */
 record E8pGrid(int bits) implements Grid {
 
-    private static final int EIGHT = E8pCodebook.DIMENSION;
+    private static final int EIGHT = E8pPoints.DIMENSION;
 
     E8pGrid {
         if (bits < 2 || bits > 4) {
@@ -19,9 +20,8 @@ record E8pGrid(int bits) implements Grid {
         }
     }
 
-    /** Entries times this are integers of at most 15 (3 bits) or 99 (4 bits) in magnitude; 11 for 2 bits. */
     int divisor() {
-        return bits == 4 ? 28 : 4;
+        return E8pPoints.divisor(bits);
     }
 
     @Override
@@ -66,7 +66,7 @@ record E8pGrid(int bits) implements Grid {
         float[] rest = new float[EIGHT];
         for (int half = 0; half < 2; half++) {
             int code = (int) E8pCodebook.nearest(x, from, inverse, half == 1) & 0xFFFF;
-            E8pCodebook.decode(code, point, 0);
+            E8pPoints.decode(code, point, 0);
             for (int i = 0; i < EIGHT; i++) {
                 rest[i] = x[from + i] * inverse - 0.25f * point[i];
             }
@@ -97,17 +97,6 @@ record E8pGrid(int bits) implements Grid {
 
     /** The entries of a pair of codes times {@link #divisor}. */
     void integers(int codes, int[] point) {
-        E8pCodebook.decode(codes & 0xFFFF, point, 0);
-        if (bits == 3) {
-            for (int i = 0; i < EIGHT; i++) {
-                point[i] += E8Shell.twice(codes >>> 16, i);
-            }
-        } else if (bits == 4) {
-            int[] second = new int[EIGHT];
-            E8pCodebook.decode(codes >>> 16, second, 0);
-            for (int i = 0; i < EIGHT; i++) {
-                point[i] = 7 * point[i] + 2 * second[i];
-            }
-        }
+        E8pPoints.integers(bits, codes, point, 0);
     }
 }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.setun.kernels.E8pPoints;
 import org.setun.quant.format.BlockRounder;
 import org.setun.quant.rounding.ScaleSearch;
 
@@ -22,7 +23,7 @@ final class E8pRounder implements BlockRounder {
     private final int[] codes = new int[E8pFormat.GROUPS];
     private final int[] former = new int[E8pFormat.GROUPS];
     private final boolean[] known = new boolean[E8pFormat.GROUPS];
-    private final int[] point = new int[E8pCodebook.DIMENSION];
+    private final int[] point = new int[E8pPoints.DIMENSION];
     private short half;
     private float step;
     private float inverse;
@@ -46,7 +47,7 @@ final class E8pRounder implements BlockRounder {
 
     @Override
     public void round(int index, float[] values, int from, float[] rounded, int to) {
-        int group = index / E8pCodebook.DIMENSION;
+        int group = index / E8pPoints.DIMENSION;
         int last = codes[group];
         if (known[group] && is(former[group], values, from)) {
             // two stages are not idempotent: what a group stood for before must give the same codes again

@@ -1,6 +1,8 @@
 package org.setun.quant.lattice;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
@@ -9,6 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
+import org.setun.kernels.E8pPoints;
+import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.BlockRounder;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
@@ -30,7 +36,7 @@ class E8pTest {
 
     private static int[] point(int code) {
         int[] point = new int[8];
-        E8pCodebook.decode(code, point, 0);
+        E8pPoints.decode(code, point, 0);
         return point;
     }
 
@@ -137,11 +143,13 @@ class E8pTest {
 
     @Test
     void theShellIsTheFirstPointsOfE8() {
-        byte[] table = E8Shell.table();
         Set<String> points = new HashSet<>();
         int[] byNorm = new int[5];
         for (int code = 0; code < 256; code++) {
-            byte[] twice = Arrays.copyOfRange(table, code * 8, code * 8 + 8);
+            byte[] twice = new byte[8];
+            for (int i = 0; i < 8; i++) {
+                twice[i] = (byte) E8pPoints.shell(code, i);
+            }
             int norm = 0;
             int sum = 0;
             for (byte b : twice) {
@@ -170,7 +178,7 @@ class E8pTest {
             double at = 0;
             for (int code = 0; code < 256; code++) {
                 for (int i = 0; i < 8; i++) {
-                    point[i] = E8Shell.twice(code, i);
+                    point[i] = E8pPoints.shell(code, i);
                 }
                 double distance = distance(x, point, 2);
                 least = Math.min(least, distance);
@@ -187,7 +195,7 @@ class E8pTest {
         double error = 0;
         int[] point = new int[8];
         for (int i = 0; i < x.length; i += 8) {
-            E8pCodebook.decode(E8pCodebook.nearest(x, i, 1.03f), point, 0);
+            E8pPoints.decode(E8pCodebook.nearest(x, i, 1.03f), point, 0);
             for (int j = 0; j < 8; j++) {
                 error += Math.pow(x[i + j] - point[j] / (4 * 1.03), 2);
             }
@@ -307,6 +315,30 @@ class E8pTest {
         format.decode(MemorySegment.ofArray(bytes), 0, 256, values, 0);
         for (int i = 0; i < 256; i++) {
             assertThat(values[i]).isNaN();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, E8P_2", "3, E8P_3", "4, E8P_4"})
+    void theKernelsReadTheSameValues(int bits, BlockFormat kernel) {
+        WeightFormat format = new E8pFormat(bits);
+        int rows = 17;
+        float[] values = new float[rows * 512];
+        try (Arena arena = Arena.ofConfined(); Backend backend = new ReferenceBackend()) {
+            MemorySegment blocks = arena.allocate(rows * format.rowBytes(512), 64);
+            assertThat(kernel.bytes(rows, 512)).isEqualTo(blocks.byteSize());
+            byte[] bytes = new byte[(int) blocks.byteSize()];
+            new SplittableRandom(bits).nextBytes(bytes);
+            for (int block = format.blockBytes(); block <= bytes.length; block += format.blockBytes()) {
+                bytes[block - 1] = 0x3C;
+            }
+            blocks.copyFrom(MemorySegment.ofArray(bytes));
+            MemorySegment packed = arena.allocate(kernel.packedBytes(rows, 512), 64);
+            MemorySegment out = arena.allocate(4L * values.length, 64);
+            backend.blockPack(kernel, 0, blocks, rows, 512, packed);
+            backend.blockExpand(kernel, packed, rows, 512, 0, rows, out);
+            format.decode(blocks, 0, values.length, values, 0);
+            assertThat(out.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(values);
         }
     }
 }

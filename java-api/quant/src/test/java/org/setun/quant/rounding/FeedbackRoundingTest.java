@@ -3,6 +3,7 @@ package org.setun.quant.rounding;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
@@ -14,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.WeightFormat;
+import org.setun.quant.format.WeightFormats;
 import org.setun.quant.format.WeightRows;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -129,6 +131,22 @@ class FeedbackRoundingTest {
             assertThat(ldlq).as("LDLQ, Hessian " + seed).isLessThan(nearest);
             assertThat(tuned).as("descent, Hessian " + seed).isLessThan(nearest);
             assertThat(ordered).as("act-order, Hessian " + seed).isLessThan(nearest);
+        }
+    }
+
+    /** Groups of eight, scales fitted to targets that carry the errors of earlier blocks. */
+    @ParameterizedTest
+    @ValueSource(strings = {"e8p", "e8p:bits=3", "e8p:bits=4", "pi-tan2", "pi-q3"})
+    void storageFormatsGainToo(String name) {
+        WeightFormat format = WeightFormats.parse(name);
+        for (int seed = 0; seed < 3; seed++) {
+            Hessian hessian = hessian(seed, 512);
+            float[] weights = normal(100 + seed, 4 * 512);
+            double nearest = hessian.loss(weights, nearest(format, weights, 512));
+            double ldlq = hessian.loss(weights, gptq(format, hessian, FeedbackOptions.LDLQ.withTunePasses(0), weights));
+            double tuned = hessian.loss(weights, gptq(format, hessian, FeedbackOptions.LDLQ.withTunePasses(3), weights));
+            assertThat(ldlq).isLessThan(0.8 * nearest);
+            assertThat(tuned).isLessThan(ldlq);
         }
     }
 
@@ -354,7 +372,7 @@ class FeedbackRoundingTest {
     void dampingGrowsUntilFp32CanFactorIt() {
         int n = 48;
         double[] h = new double[n * n];
-        java.util.Arrays.fill(h, 1);
+        Arrays.fill(h, 1);
         try (FeedbackRounding rounding = FeedbackRounding.gptq(backend, new GridFormat(16, 1, 3, 0), hessian(h, n),
                 FeedbackOptions.GPTQ.withDamping(0), Workers.caller())) {
             assertThat(rounding.damping()).isGreaterThan(0).isLessThan(0.1);
@@ -366,7 +384,7 @@ class FeedbackRoundingTest {
     void aFailureOfARowReachesTheCallerFromAnyThread() {
         float[] weights = normal(1, 64 * 32);
         weights[40 * 32] = Float.NaN;
-        WeightFormat half = org.setun.quant.format.WeightFormats.parse("f16");
+        WeightFormat half = WeightFormats.parse("f16");
         try (Rounding rounding = Rounding.nearest(half, new Workers(ForkJoinPool.commonPool(), 4))) {
             assertThatThrownBy(() -> rounded(rounding, weights, 32, null)).isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("NaN");

@@ -60,6 +60,9 @@ final class BlockCases {
             case Q3_K -> e(108);
             case Q4_K -> e(0, 2);
             case Q6_K -> e(208);
+            case E8P_2 -> e(64);
+            case E8P_3 -> e(96);
+            case E8P_4 -> e(128);
         };
         long blocks = data.byteSize() / format.blockBytes();
         MemorySegment scales = filler.floats(halves.length * blocks);
