@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.BlockFormat;
 
 /**
  * A way to store the rows of a weight matrix in blocks of few bits. A row of {@code columns} values (a multiple of {@link #blockSize()})
@@ -27,6 +28,11 @@ public interface WeightFormat {
 
     /** The GGUF type of the blocks, empty if no other engine knows them. */
     Optional<GgmlType> ggmlType();
+
+    /** The kernels that compute on the blocks as they are; empty if there are none, and values are expanded first. */
+    default Optional<BlockFormat> kernel() {
+        return ggmlType().flatMap(type -> BlockFormat.ofCode(type.id()));
+    }
 
     /** The same format with the parameters that hold for a whole matrix chosen for this one; itself if it has none. */
     default WeightFormat fitted(WeightRows weights) {

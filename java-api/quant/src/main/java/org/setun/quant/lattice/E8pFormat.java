@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Optional;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.E8pPoints;
 import org.setun.quant.format.BlockRounder;
 import org.setun.quant.format.WeightFormat;
@@ -57,6 +58,15 @@ public record E8pFormat(int bits) implements WeightFormat {
     @Override
     public Optional<GgmlType> ggmlType() {
         return Optional.empty();
+    }
+
+    @Override
+    public Optional<BlockFormat> kernel() {
+        return Optional.of(switch (bits) {
+            case 2 -> BlockFormat.E8P_2;
+            case 3 -> BlockFormat.E8P_3;
+            default -> BlockFormat.E8P_4;
+        });
     }
 
     @Override

@@ -322,6 +322,7 @@ class E8pTest {
     @CsvSource({"2, E8P_2", "3, E8P_3", "4, E8P_4"})
     void theKernelsReadTheSameValues(int bits, BlockFormat kernel) {
         WeightFormat format = new E8pFormat(bits);
+        assertThat(format.kernel()).contains(kernel);
         int rows = 17;
         float[] values = new float[rows * 512];
         try (Arena arena = Arena.ofConfined(); Backend backend = new ReferenceBackend()) {
