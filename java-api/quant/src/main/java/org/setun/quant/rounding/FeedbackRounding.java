@@ -27,6 +27,8 @@ public final class FeedbackRounding implements Rounding {
 
     /** Values of a slab of rows: what one product works on. */
     private static final int SLAB_VALUES = 1 << 22;
+    /** Blocks of a slab: each has a rounder of its own, which must not outweigh the values. */
+    private static final int SLAB_BLOCKS = 1 << 16;
     private static final int PANEL = 128;
     /** The damping grows by this where fp32 cannot factor H, and so often. */
     private static final int DAMPING_STEP = 10;
@@ -156,7 +158,7 @@ public final class FeedbackRounding implements Rounding {
                 weighting[j] = importance[order[j]];
             }
         }
-        int slab = Math.max(1, Math.min(count, SLAB_VALUES / columns));
+        int slab = Math.max(1, Math.min(count, Math.min(SLAB_VALUES, SLAB_BLOCKS * format.blockSize()) / columns));
         int panel = Math.min(columns, format.blockSize() * Math.max(1, PANEL / format.blockSize()));
         try (Arena scratch = Arena.ofShared()) {
             FeedbackSlab work = new FeedbackSlab(backend, format, order, panel, weighting, workers, slab, scratch);

@@ -291,6 +291,21 @@ class FeedbackRoundingTest {
         assertThat(values).containsExactly(whole);
     }
 
+    /** More rows than are worked on at a time: 1024 of 64 blocks. */
+    @Test
+    void tallMatricesAreRoundedInSlabs() {
+        int n = 64;
+        int rows = 1500;
+        WeightFormat format = new GridFormat(1, 1, 3, 0.4f);
+        Hessian hessian = hessian(2, n);
+        float[] weights = normal(3, rows * n);
+        float[] whole = gptq(format, hessian, FeedbackOptions.GPTQ, weights);
+        for (int first : new int[]{0, 1020, 1490}) {
+            float[] part = Arrays.copyOfRange(weights, first * n, (first + 10) * n);
+            assertThat(gptq(format, hessian, FeedbackOptions.GPTQ, part)).containsExactly(Arrays.copyOfRange(whole, first * n, (first + 10) * n));
+        }
+    }
+
     @Test
     void theFactorGivesTheMatrixBack() {
         int n = 300;
