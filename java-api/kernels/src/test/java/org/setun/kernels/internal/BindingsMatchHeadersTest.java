@@ -25,6 +25,7 @@ import org.setun.kernels.MachineLimit;
 import org.setun.kernels.MemoryWalk;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.PackedLayout;
+import org.setun.kernels.PiScaling;
 import org.setun.kernels.TernaryFormat;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -102,6 +103,9 @@ class BindingsMatchHeadersTest {
         }
         for (BlockFormat format : BlockFormat.values()) {
             java.put("SETUN_BLOCK_" + format.name(), (long) format.code());
+        }
+        for (PiScaling.Base base : PiScaling.Base.values()) {
+            java.put("SETUN_PI_" + base.name(), (long) base.code());
         }
         for (NnOps.Precision precision : NnOps.Precision.values()) {
             java.put("SETUN_PRECISION_" + precision.name(), (long) precision.ordinal());

@@ -302,7 +302,8 @@ class FeedbackRoundingTest {
         float[] whole = gptq(format, hessian, FeedbackOptions.GPTQ, weights);
         for (int first : new int[]{0, 1020, 1490}) {
             float[] part = Arrays.copyOfRange(weights, first * n, (first + 10) * n);
-            assertThat(gptq(format, hessian, FeedbackOptions.GPTQ, part)).containsExactly(Arrays.copyOfRange(whole, first * n, (first + 10) * n));
+            assertThat(gptq(format, hessian, FeedbackOptions.GPTQ, part))
+                    .containsExactly(Arrays.copyOfRange(whole, first * n, (first + 10) * n));
         }
     }
 
