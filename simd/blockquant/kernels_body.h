@@ -6,10 +6,12 @@
 
 /* Registers of the product of a tile: vectors of rows by columns, each with a sum of its sub-block and one of its block. */
 enum { BLOCK_VECTORS = 2 };
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(__AVX512F__) || defined(__ARM_FEATURE_DOTPROD)
 enum { BLOCK_COLUMNS = 6 };
-#else
+#elif defined(__AVX2__)
 enum { BLOCK_COLUMNS = 3 };
+#else
+enum { BLOCK_COLUMNS = 2 };
 #endif
 
 #ifdef BLOCK_AMX

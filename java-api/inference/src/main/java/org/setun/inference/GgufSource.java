@@ -5,10 +5,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
+import org.setun.formats.gguf.Dequantizer;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
 import org.setun.kernels.Backend;
-import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
@@ -56,7 +57,9 @@ final class GgufSource extends GgufTensors implements WeightSource {
 
     @Override
     public @Nullable Blocks blocks(String name) {
-        return BlockFormat.ofCode(file.info(name).type().id()).map(format -> new Blocks(format, file.tensor(name))).orElse(null);
+        GgmlType type = file.info(name).type();
+        boolean whole = type.blockSize() > 1 && type.tailBytes() == 0 && Dequantizer.supports(type);
+        return whole ? new Blocks(type, file.tensor(name)) : null;
     }
 
     private float decode(TernaryFormat format, GgufTensor info, long m, long k, MemorySegment codes) {

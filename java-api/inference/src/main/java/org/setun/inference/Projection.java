@@ -2,6 +2,8 @@ package org.setun.inference;
 
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.gguf.Dequantizer;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockFormat;
 
@@ -104,6 +106,43 @@ sealed interface Projection {
             Rows.Codes blocks = rows.blocks();
             backend.blockGemm(format, packed, outputs, inputs, blocks.q(), blocks.steps(), blocks.sums(), rows.count(), bias, residual, y,
                     outputs);
+        }
+    }
+
+    /** Blocks without kernels of their own, as the file has them: a tile of rows is expanded to fp32 when it is multiplied. */
+    record Tiles(int outputs, int inputs, GgmlType type, MemorySegment data, float scale, @Nullable MemorySegment bias)
+            implements
+                Projection {
+
+        private static final int ROWS = 32;
+
+        @Override
+        public Input input() {
+            return Input.VALUES;
+        }
+
+        @Override
+        public void apply(Backend backend, Rows rows, MemorySegment y) {
+            multiply(backend, rows, 0, y);
+        }
+
+        @Override
+        public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
+            multiply(backend, rows, 1, y);
+        }
+
+        private void multiply(Backend backend, Rows rows, float beta, MemorySegment y) {
+            long rowBytes = type.bytes(inputs);
+            MemorySegment tile = rows.tile((long) ROWS * inputs);
+            for (int first = 0; first < outputs; first += ROWS) {
+                int count = Math.min(ROWS, outputs - first);
+                Dequantizer.decode(type, data.asSlice(first * rowBytes, count * rowBytes), tile.asSlice(0, 4L * count * inputs));
+                backend.gemmF32(false, true, rows.count(), count, inputs, scale, rows.values(), inputs, tile, inputs, beta,
+                        y.asSlice(4L * first), outputs);
+            }
+            if (bias != null) {
+                backend.biasForward(bias, rows.count(), outputs, y);
+            }
         }
     }
 

@@ -27,6 +27,8 @@ final class Rows {
     private final MemorySegment room;
     private final Codes codes;
     private final Codes blocks;
+    private final Allocator memory;
+    private @Nullable MemorySegment tile;
     private MemorySegment values;
     private int count;
 
@@ -34,6 +36,7 @@ final class Rows {
     Rows(Backend backend, Allocator memory, int maxRows, int maxLength, float normEps) {
         this.backend = backend;
         this.normEps = normEps;
+        this.memory = memory;
         this.room = memory.allocate(Math.multiplyExact(4L * maxRows, maxLength)).segment();
         this.codes = codes(memory, maxRows * TernaryOps.paddedK(maxLength), maxRows, maxRows);
         long count = maxRows * BlockOps.blocks(maxLength);
@@ -90,6 +93,14 @@ final class Rows {
 
     private void toBlocks(int length) {
         backend.quantizeBlocks(values, count, length, length, blocks.q, blocks.steps, blocks.sums);
+    }
+
+    /** Room for so many fp32 values of expanded weights; the same for all matrices. */
+    MemorySegment tile(long values) {
+        if (tile == null || tile.byteSize() < 4 * values) {
+            tile = memory.allocate(4 * values).segment();
+        }
+        return tile;
     }
 
     int count() {

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryOps;
@@ -50,12 +51,18 @@ final class WeightLoader {
     /** The head is read as a whole for every token, so it is kept as small as it is stored, even where it is the embedding's values again. */
     private Projection head(MemorySegment embedding) {
         String name = config.tiedHead() ? "token_embd.weight" : "output.weight";
-        Projection blocks = blocks(name, config.vocab(), config.dim(), null);
-        if (blocks != null) {
-            return blocks;
+        if (config.tiedHead() && !hasKernels(name)) {
+            return new Projection.Dense(config.vocab(), config.dim(), embedding, 1, null);
         }
-        MemorySegment values = config.tiedHead() ? embedding : floats(name, config.vocab(), config.dim());
-        return new Projection.Dense(config.vocab(), config.dim(), values, 1, null);
+        Projection blocks = blocks(name, config.vocab(), config.dim(), 1, null);
+        return blocks != null
+                ? blocks
+                : new Projection.Dense(config.vocab(), config.dim(), floats(name, config.vocab(), config.dim()), 1, null);
+    }
+
+    private boolean hasKernels(String name) {
+        WeightSource.Blocks stored = source.blocks(name);
+        return stored != null && BlockFormat.ofCode(stored.type().id()).isPresent();
     }
 
     private ModelWeights.Layer layer(String prefix) {
@@ -84,26 +91,30 @@ final class WeightLoader {
         if (ternary != null) {
             return ternary;
         }
-        Projection blocks = scale == 1 ? blocks(name + ".weight", m, k, bias) : null;
+        Projection blocks = blocks(name + ".weight", m, k, scale, bias);
         return blocks != null ? blocks : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
     }
 
-    private @Nullable Projection blocks(String name, int m, int k, @Nullable MemorySegment bias) {
+    private @Nullable Projection blocks(String name, int m, int k, float scale, @Nullable MemorySegment bias) {
         source.require(name, m, k);
         WeightSource.Blocks stored = source.blocks(name);
         if (stored == null) {
             return null;
         }
         used.add(name);
-        MemorySegment packed = memory.allocate(stored.format().packedBytes(m, k)).segment();
-        Buffer data = memory.allocate(stored.data().byteSize()); // kernels take memory that stays; a file mapping can vanish
+        Buffer data = memory.allocate(stored.data().byteSize()); // memory that stays: a file mapping can vanish
+        data.segment().copyFrom(stored.data());
+        BlockFormat format = scale == 1 ? BlockFormat.ofCode(stored.type().id()).orElse(null) : null;
+        if (format == null) {
+            return new Projection.Tiles(m, k, stored.type(), data.segment(), scale, bias);
+        }
         try {
-            data.segment().copyFrom(stored.data());
-            backend.blockPack(stored.format(), 0, data.segment(), m, k, packed);
+            MemorySegment packed = memory.allocate(format.packedBytes(m, k)).segment();
+            backend.blockPack(format, 0, data.segment(), m, k, packed);
+            return new Projection.Blocks(m, k, format, packed, bias, activations);
         } finally {
             memory.free(data);
         }
-        return new Projection.Blocks(m, k, stored.format(), packed, bias, activations);
     }
 
     private @Nullable Projection ternary(String name, int m, int k, float scale, @Nullable MemorySegment bias) {

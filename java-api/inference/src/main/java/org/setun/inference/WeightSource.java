@@ -3,7 +3,7 @@ package org.setun.inference;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
-import org.setun.kernels.BlockFormat;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.quant.model.TensorSource;
 
 /** The tensors of a model, ternary ones as codes, those in blocks as they are. */
@@ -19,7 +19,7 @@ interface WeightSource extends TensorSource {
     float readTernary(String name, long m, long k, MemorySegment codes);
 
     /**
-     * The bytes of a matrix [m][k] that {@link #require} passed, where the file stores it in blocks that have kernels of their own.
+     * The bytes of a matrix [m][k] that {@link #require} passed, where the file stores it in blocks whose rows stand for themselves.
      *
      * @return valid while the file is open; null if the matrix is stored in another way
      */
@@ -27,6 +27,6 @@ interface WeightSource extends TensorSource {
     Blocks blocks(String name);
 
     /** A matrix as the file holds it. */
-    record Blocks(BlockFormat format, MemorySegment data) {
+    record Blocks(GgmlType type, MemorySegment data) {
     }
 }

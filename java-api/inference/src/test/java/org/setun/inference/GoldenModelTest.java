@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.kernels.Backend;
+import org.setun.kernels.reference.ReferenceBackend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -80,6 +82,18 @@ class GoldenModelTest {
             assertThat(Comparison.maxDistance(logits, golden.exact())).as("activations are rounded").isGreaterThan(0.01);
             assertThat(clearStepsAgree(session, golden, distance)).as("greedy steps with a margin that rounding cannot bridge")
                     .isGreaterThan(8);
+        }
+    }
+
+    /** Weights stay as small as the file has them, with a kernel (Q4_K) and without (IQ4_NL). */
+    @Test
+    void quantizedModelsStaySmall() throws IOException {
+        try (Backend backend = new ReferenceBackend();
+                InferenceModel floats = InferenceModel.open(Golden.of("llama-F32").model(), backend, Activations.INT8);
+                InferenceModel blocks = InferenceModel.open(Golden.of("llama-Q4_K").model(), backend, Activations.INT8);
+                InferenceModel tiles = InferenceModel.open(Golden.of("llama-IQ4_NL").model(), backend, Activations.INT8)) {
+            assertThat(blocks.weightBytes()).isLessThan(floats.weightBytes() / 2);
+            assertThat(tiles.weightBytes()).isLessThan(floats.weightBytes() / 2);
         }
     }
 
