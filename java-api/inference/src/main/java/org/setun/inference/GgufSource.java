@@ -13,6 +13,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
+import org.setun.quant.incoherence.IncoherenceTransform;
 import org.setun.quant.model.GgufTensors;
 import org.setun.quant.ptq.SetunGguf;
 
@@ -53,6 +54,11 @@ final class GgufSource extends GgufTensors implements WeightSource {
             case Q2_0 -> decodeQ20(info, codes);
             default -> Float.NaN;
         };
+    }
+
+    @Override
+    public @Nullable IncoherenceTransform transform(String name) {
+        return tensor(name).rotation().isPresent() ? transform(name, backend) : null;
     }
 
     @Override

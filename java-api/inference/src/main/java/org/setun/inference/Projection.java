@@ -6,6 +6,7 @@ import org.setun.formats.gguf.Dequantizer;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockFormat;
+import org.setun.quant.incoherence.IncoherenceTransform;
 
 /** A weight matrix [outputs][inputs] of a loaded model, with its optional bias. */
 sealed interface Projection {
@@ -143,6 +144,45 @@ sealed interface Projection {
             if (bias != null) {
                 backend.biasForward(bias, rows.count(), outputs, y);
             }
+        }
+    }
+
+    /**
+     * A matrix that is stored between two rotations, {@code U W V^T}: runs as {@code y = U^T (W~ (V x))}. Matrices that read the same rows through the
+     * same V share its product.
+     *
+     * @param matrix without a bias
+     */
+    record Rotated(Projection matrix, IncoherenceTransform transform, @Nullable MemorySegment bias) implements Projection {
+
+        @Override
+        public int outputs() {
+            return matrix.outputs();
+        }
+
+        @Override
+        public int inputs() {
+            return matrix.inputs();
+        }
+
+        @Override
+        public Input input() {
+            return Input.VALUES;
+        }
+
+        @Override
+        public void apply(Backend backend, Rows rows, MemorySegment y) {
+            matrix.apply(backend, rows.rotated(transform, matrix.input()), y);
+            transform.restoreOutput(y.asSlice(0, 4L * rows.count() * outputs()), rows.count());
+            if (bias != null) {
+                backend.biasForward(bias, rows.count(), outputs(), y);
+            }
+        }
+
+        @Override
+        public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
+            apply(backend, rows, scratch);
+            backend.axpby(1, scratch, 1, y, (long) rows.count() * outputs());
         }
     }
 

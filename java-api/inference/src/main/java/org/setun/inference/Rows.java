@@ -10,6 +10,8 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.BlockOps;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.TernaryOps;
+import org.setun.quant.incoherence.Incoherence;
+import org.setun.quant.incoherence.IncoherenceTransform;
 
 /**
  * Activation rows f32[count][length] on their way into one or more matrices, in the forms that those take, each made once: fp32 values, 8-bit
@@ -29,14 +31,22 @@ final class Rows {
     private final Codes blocks;
     private final Allocator memory;
     private @Nullable MemorySegment tile;
+    private final int maxRows;
+    private final int maxLength;
     private MemorySegment values;
     private int count;
+    /** The same rows through a rotation, made where the first matrix asks for it. */
+    private @Nullable Rows turned;
+    private @Nullable Incoherence turnedBy;
+    private @Nullable Input turnedForm;
 
     /** Room for {@code maxRows} rows of up to {@code maxLength} values. */
     Rows(Backend backend, Allocator memory, int maxRows, int maxLength, float normEps) {
         this.backend = backend;
         this.normEps = normEps;
         this.memory = memory;
+        this.maxRows = maxRows;
+        this.maxLength = maxLength;
         this.room = memory.allocate(Math.multiplyExact(4L * maxRows, maxLength)).segment();
         this.codes = codes(memory, maxRows * TernaryOps.paddedK(maxLength), maxRows, maxRows);
         long count = maxRows * BlockOps.blocks(maxLength);
@@ -55,6 +65,7 @@ final class Rows {
             forms.add(consumer.input());
         }
         boolean stored = forms.contains(Input.VALUES) || forms.contains(Input.BLOCKS);
+        turnedBy = null;
         count = rows;
         values = weight == null ? x : room;
         if (weight == null && forms.contains(Input.CODES)) {
@@ -73,6 +84,7 @@ final class Rows {
 
     /** {@code act(gate) * up}, f32[rows][length], then RMSNorm with gain {@code weight} unless that is null. {@code gate} is not kept. */
     Rows gated(Glu kind, MemorySegment gate, MemorySegment up, @Nullable MemorySegment weight, int rows, int length, Projection consumer) {
+        turnedBy = null;
         count = rows;
         values = room;
         if (consumer.input() == Input.CODES) {
@@ -89,6 +101,28 @@ final class Rows {
             toBlocks(length);
         }
         return this;
+    }
+
+    /** These rows, of which the values are stored, through the input side of {@code transform}, in the form of a matrix that takes them. */
+    Rows rotated(IncoherenceTransform transform, Input form) {
+        if (turned == null) {
+            turned = new Rows(backend, memory, maxRows, maxLength, normEps);
+        }
+        if (!transform.incoherence().equals(turnedBy) || form != turnedForm) {
+            int length = transform.input().size();
+            turned.count = count;
+            turned.values = turned.room.asSlice(0, 4L * count * length);
+            turned.values.copyFrom(values.asSlice(0, 4L * count * length));
+            transform.rotateInput(turned.values, count);
+            if (form == Input.BLOCKS) {
+                turned.toBlocks(length);
+            } else if (form == Input.CODES) {
+                backend.quantizeRows(turned.values, count, length, length, turned.codes.q, turned.codes.steps, turned.codes.sums);
+            }
+            turnedBy = transform.incoherence();
+            turnedForm = form;
+        }
+        return turned;
     }
 
     private void toBlocks(int length) {

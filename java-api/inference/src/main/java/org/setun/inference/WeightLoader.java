@@ -14,6 +14,7 @@ import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryOps;
 import org.setun.nn.DecoderConfig;
+import org.setun.quant.incoherence.IncoherenceTransform;
 
 /** Reads the tensors of a decoder into a pool: ternary matrices and those in blocks packed, everything else as f32. */
 final class WeightLoader {
@@ -90,6 +91,13 @@ final class WeightLoader {
         Projection ternary = ternary(name + ".weight", m, k, scale, bias);
         if (ternary != null) {
             return ternary;
+        }
+        IncoherenceTransform transform = source.transform(name + ".weight");
+        if (transform != null) {
+            Projection rotated = blocks(name + ".weight", m, k, scale, null);
+            return rotated != null
+                    ? new Projection.Rotated(rotated, transform, bias)
+                    : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
         }
         Projection blocks = blocks(name + ".weight", m, k, scale, bias);
         return blocks != null ? blocks : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.quant.incoherence.IncoherenceTransform;
 import org.setun.quant.model.TensorSource;
 
 /** The tensors of a model, ternary ones as codes, those in blocks as they are. */
@@ -28,5 +29,10 @@ interface WeightSource extends TensorSource {
 
     /** A matrix as the file holds it. */
     record Blocks(GgmlType type, MemorySegment data) {
+    }
+
+    /** What a matrix that {@link #require} passed is stored between; null for nothing. {@link #readFloats} gives the values without it. */
+    default @Nullable IncoherenceTransform transform(String name) {
+        return null;
     }
 }

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.formats.FormatException;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -105,6 +106,29 @@ class AdaptiveQuantizationTest {
         assertThat(divergence(options, method + " " + format)).isLessThan(format.equals("f16") ? 1e-4 : 5e-3);
         assertThatThrownBy(() -> QuantizeJob.open(folder.resolve(method + " " + format + ".gguf"), null, options, backend))
                 .isInstanceOf(FormatException.class).hasMessageContaining("start from the original");
+    }
+
+    /** Stored as blocks between two rotations, a matrix is multiplied as it lies: close to the original with exact and with 8-bit rows. */
+    @ParameterizedTest
+    @MethodSource("org.setun.inference.TestBackends#names")
+    void packedBlocksRunBetweenTheirRotations(String backendName) throws IOException {
+        Path file = folder.resolve("model.gguf");
+        try (Backend own = TestBackends.open(backendName)) {
+            QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("q8_0")).withIncoherence(Incoherence.Method.HADAMARD, 11);
+            try (QuantizeJob job = QuantizeJob.open(golden.model(), null, options, own)) {
+                job.run(file, 2, (step, done, total) -> {
+                });
+            }
+            for (Activations activations : Activations.values()) {
+                try (InferenceModel model = InferenceModel.open(file, own, activations); InferenceSession session = model.newSession(128)) {
+                    double divergence = Comparison.meanDivergence(golden.exact(), Comparison.logits(session, golden.tokens(), VOCAB), VOCAB);
+                    System.out.printf("q8_0 between rotations, %s rows on %s: KL %.4f, %,d bytes%n", activations, backendName, divergence,
+                            model.weightBytes());
+                    assertThat(divergence).isLessThan(0.03);
+                    assertThat(model.weightBytes()).as("packed, not expanded").isLessThan(4_000_000);
+                }
+            }
+        }
     }
 
     @Test
