@@ -16,6 +16,7 @@ import org.setun.quant.format.WeightFormats;
 import org.setun.testsupport.TestData;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** {@code setun quantize} from a real checkpoint to text. */
 class QuantizeCommandTest {
@@ -118,6 +119,15 @@ class QuantizeCommandTest {
         }
         Outcome inspected = setun("inspect", output, "--tensors", "--errors");
         assertThat(inspected.out).contains("setun-llama").contains("pi-q3:k=4").contains("relative error").contains("SHA-256");
+        JsonNode measured = setun("inspect", output, "--against", input, "--json").json().get("measured");
+        assertThat(measured.get("unmatched")).isEmpty();
+        for (int i = 0; i < measured.get("tensors").size(); i++) {
+            JsonNode error = measured.get("tensors").get(i);
+            JsonNode recorded = made.json().get("tensors").get(i);
+            assertThat(error.get("name")).isEqualTo(recorded.get("name"));
+            assertThat(error.get("relativeError").asDouble()).isEqualTo(recorded.get("relativeError").asDouble(), within(1e-6));
+        }
+        assertThat(setun("inspect", output, "--against", input).out).contains("SQNR").contains("cosine").contains("all ");
         assertThat(setun("generate", output, "-n", 5, "--json").json().get("tokens")).isNotEmpty();
         Path text = Files.writeString(folder.resolve("text.txt"), "t1 t2 t3 t4 t5 t6 t7 t8 ".repeat(8));
         assertThat(setun("eval", output, text, "--window", 32, "--json").json().get("perplexity").asDouble()).isPositive();

@@ -10,8 +10,20 @@ import org.jspecify.annotations.Nullable;
  * @param format   name and version of the format
  * @param metadata keys and short texts of their values, in the file's order
  * @param verified whether the file has an integrity record, which its tensors then agree with
+ * @param measured against the model that it was made from; null if that was not asked for
  */
-public record FileReport(String format, Map<String, String> metadata, List<TensorReport> tensors, boolean verified) {
+public record FileReport(String format, Map<String, String> metadata, List<TensorReport> tensors, boolean verified,
+        @Nullable ErrorReport measured) {
+
+    /** What a file holds, not measured against another one. */
+    public FileReport(String format, Map<String, String> metadata, List<TensorReport> tensors, boolean verified) {
+        this(format, metadata, tensors, verified, null);
+    }
+
+    /** The same with these errors. */
+    public FileReport with(ErrorReport errors) {
+        return new FileReport(format, metadata, tensors, verified, errors);
+    }
 
     /**
      * One tensor.

@@ -80,7 +80,7 @@ public final class FileReports {
     }
 
     /** A value in at most about sixty characters, control characters escaped: a hostile file must not drive the terminal. */
-    static String text(Object value) {
+    public static String text(Object value) {
         String text = switch (value) {
             case List<?> list -> list.size() + " values: " + list.stream().limit(8).map(String::valueOf).toList();
             case Object array when array.getClass().isArray() -> Array.getLength(array) + " values: " + firstOf(array);
