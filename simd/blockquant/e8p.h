@@ -1,5 +1,5 @@
-/* The points of the E8P formats: the rule is in setun/blockquant.h, its executable form in org.setun.kernels.E8pPoints. In files: 32 codes of 16 bits;
- * with 3 bits per value 32 second codes of 8 bits, with 4 of 16; f16 d. */
+/* The points of the E8P formats: the rule is in setun/blockquant.h, its executable form in org.setun.kernels.E8pPoints. In files: 32
+ * codes of 16 bits; with 3 bits per value 32 second codes of 8 bits, with 4 of 16; f16 d. */
 #ifndef SETUN_BLOCKQUANT_E8P_H
 #define SETUN_BLOCKQUANT_E8P_H
 

@@ -1,6 +1,6 @@
-/* E8P with 2 bits per value. Within a group of eight all integers v are 4t - 10 + s with t in 0 .. 5 and one s of -1 and 1, so three bits per value
- * and one per group say what the 16 bits of a file do: v + 11 = 4t + 2b. Looking 16 rows up in a table of 256 takes longer than reading the
- * 1.1 bits that this costs. */
+/* E8P with 2 bits per value. Within a group of eight all integers v are 4t - 10 + s with t in 0 .. 5 and one s of -1 and 1, so three bits
+ * per value and one per group say what the 16 bits of a file do: v + 11 = 4t + 2b. Counting instructions, to look 16 rows up in a table of 256
+ * takes longer than to read the 1.1 bits that this costs. */
 #include "e8p.h"
 
 #define E8P_2_FILE_VALUES 256

@@ -36,19 +36,20 @@
  * Bytes of sub-blocks: byte 64 * (j/4) + 4*r + j%4 belongs to sub-block j of row r. Six-bit numbers t[16] of a row are 12 bytes: the low nibble
  * of byte 4*r + j of the first 64 is t[j] % 16, of the second 64 t[4 + j] % 16, the high nibbles are t[8 + j] % 16 and t[12 + j] % 16, and
  * byte 4*r + j of the third 64 holds the high two bits of t[j], t[4 + j], t[8 + j] and t[12 + j], from the lowest up.
- * E8P (2402.04396): a code of 16 bits is eight values, v = four times the entries of a point of E8 + 1/4. Bits 0-7 are a pattern of magnitudes 1/2,
- * 3/2 and 5/2: the 227 whose squares add up to 10 at most, sorted by that sum, then lexicographically from entry 0, and behind them the first 29,
- * lexicographically, of those with five 3/2 and three 1/2. Bits 8-14 are the signs of entries 0 .. 6 (1: minus); that of entry 7 makes the sum even.
- * Bit 15: 1/4 is added (0) or taken away (1). Packed, v = 4t - 10 + s with s = 2b - 1 the same in a group of eight: bit g / 4 of byte 4*r + g % 4
- * of b belongs to group g of row r. With 3 bits, v has twice a second point added, with 4 it is 7 times the first plus 2 times a second one:
- * docs/formats.md. Then w = d * v; s = 1.
+ * E8P (2402.04396): a code of 16 bits is eight values, v = four times the entries of a point of E8 + 1/4. Bits 0-7 are a pattern of
+ * magnitudes 1/2, 3/2 and 5/2: the 227 whose squares add up to 10 at most, sorted by that sum, then lexicographically from entry 0, and
+ * behind them the first 29, lexicographically, of those with five 3/2 and three 1/2. Bits 8-14 are the signs of entries 0 .. 6 (1:
+ * minus); that of entry 7 makes the sum even. Bit 15: 1/4 is added (0) or taken away (1). Packed, v = 4t - 10 + s with s = 2b - 1 the
+ * same in a group of eight: bit g / 4 of byte 4*r + g % 4 of b belongs to group g of row r. With 3 bits, v has twice a second point
+ * added, with 4 it is 7 times the first plus 2 times a second one: docs/formats.md. Then w = d * v; s = 1.
  * Padding, in rows and values, and what is unused are zero bytes. No alignment is required; 64 bytes is fastest. */
 #ifndef SETUN_BLOCKQUANT_H
 #define SETUN_BLOCKQUANT_H
 
 #include "setun/context.h"
 
-/* The numbers are those of ggml_type; those of E8P, which has none, are far above them. A row of k values takes whole blocks: k % 32 == 0 for Q4_0 and Q8_0, else k % 256 == 0. */
+/* The numbers are those of ggml_type; those of E8P, which has none, are far above them. A row of k values takes whole blocks:
+ * k % 32 == 0 for Q4_0 and Q8_0, else k % 256 == 0. */
 typedef int32_t setun_block_format;
 enum {
     SETUN_BLOCK_Q4_0 = 2,
