@@ -49,7 +49,7 @@ final class PiStudy {
             PairedBootstrap.@Nullable Interval difference) {
     }
 
-    private static final String[] UNIFORM = {"uniform, searched", "mid-rise, searched"};
+    private static final List<String> UNIFORM = List.of("uniform, absmax", "uniform, searched", "mid-rise, searched");
 
     private PiStudy() {
     }
@@ -58,9 +58,9 @@ final class PiStudy {
     static List<Arm> arms(int bits) {
         String k = bits == 3 ? "4" : "3";
         return List.of(
-                Arm.of(Grid.twosComplement("uniform, absmax", bits, Grid.StepRule.ABSMAX)),
-                Arm.of(Grid.twosComplement(UNIFORM[0], bits, Grid.StepRule.SEARCH)),
-                Arm.of(Grid.midRise(UNIFORM[1], bits, Grid.StepRule.SEARCH)),
+                Arm.of(Grid.twosComplement(UNIFORM.get(0), bits, Grid.StepRule.ABSMAX)),
+                Arm.of(Grid.twosComplement(UNIFORM.get(1), bits, Grid.StepRule.SEARCH)),
+                Arm.of(Grid.midRise(UNIFORM.get(2), bits, Grid.StepRule.SEARCH)),
                 Arm.of("pi-q" + bits + ":k=" + k + ",scale=absmax", bits),
                 Arm.of("pi-q" + bits + ":k=" + k + ",scale=sigma", bits),
                 Arm.of("pi-q" + bits + ":k=mixed,scale=sigma", bits),
@@ -123,7 +123,7 @@ final class PiStudy {
                 errors.put(arm, new double[]{error.relative() * error.relative(), outputs / subject.matrices().size()});
                 results.put(arm, subject.compare(replaced));
             }
-            Arm best = arms.stream().filter(arm -> List.of(UNIFORM).contains(arm.name()))
+            Arm best = arms.stream().filter(arm -> UNIFORM.contains(arm.name()))
                     .min(Comparator.comparingDouble(arm -> results.get(arm).perplexity())).orElseThrow();
             results.forEach((arm, result) -> rows.add(new ModelRow(subject.name(), subject.data(), size, arm.name(), arm.bitsPerWeight(),
                     errors.get(arm)[0], errors.get(arm)[1], result.divergence(), result.agreement(), result.accuracy(), result.perplexity(),
