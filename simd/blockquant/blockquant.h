@@ -54,7 +54,7 @@ typedef struct block_format {
     int32_t file_values, file_bytes; /* of a block in files */
     int32_t record_bytes;
     int32_t most_parameter; /* setun_block_pack_args.parameter lies in 0 .. most */
-    void (*parameters)(int32_t parameter, uint8_t *parameters); /* or NULL: none */
+    void (*parameters)(int32_t parameter, uint8_t *parameters); /* writes what the format keeps in these zeros */
     /* Up to 256 values of row `row` of a record that was zeroed: `count` blocks of the file. */
     void (*pack)(const uint8_t *data, int64_t count, int row, uint8_t *record);
 } block_format;

@@ -9,6 +9,7 @@
 #include "e8p_2.h"
 #include "e8p_3.h"
 #include "e8p_4.h"
+#include "pi.h"
 #include "q2_k.h"
 #include "q3_k.h"
 #include "q4_0.h"
@@ -17,7 +18,15 @@
 #include "q8_0.h"
 
 #define FORMAT_ROW(NAME, name) \
-    {SETUN_BLOCK_##NAME, NAME##_FILE_VALUES, NAME##_FILE_BYTES, NAME##_RECORD_BYTES, 0, NULL, name##_pack},
+    {SETUN_BLOCK_##NAME, NAME##_FILE_VALUES, NAME##_FILE_BYTES, NAME##_RECORD_BYTES, name##_most_parameter, name##_parameters, name##_pack},
+/* Formats without a parameter. */
+#define PLAIN(F) F(q4_0) F(q8_0) F(q2_k) F(q3_k) F(q4_k) F(q6_k) F(e8p_2) F(e8p_3) F(e8p_4) F(pi_q2) F(pi_q3)
+#define PLAIN_PARAMETERS(name) name##_most_parameter = 0,
+enum { PLAIN(PLAIN_PARAMETERS) pi_tan2_most_parameter = 0x7f7f, pi_tan3_most_parameter = 0x7f7f7f7f };
+#define NO_PARAMETERS(name) \
+    static void name##_parameters(int32_t parameter, uint8_t *parameters) { (void)parameter, (void)parameters; }
+PLAIN(NO_PARAMETERS)
+
 static const block_format FORMATS[] = {BLOCK_FORMATS(FORMAT_ROW)};
 
 const block_format *block_format_of(setun_block_format id, int *index) {
@@ -109,9 +118,7 @@ static setun_status pack(setun_context *context, const setun_block_pack_args *a)
     SETUN_REQUIRE(context, a->packed != NULL, "packed is NULL: must point to %" PRId64 " bytes",
                   setun_block_packed_bytes(a->format, a->m, a->k));
     memset(a->packed, 0, BLOCK_PARAMETERS);
-    if (format->parameters != NULL) {
-        format->parameters(a->parameter, a->packed);
-    }
+    format->parameters(a->parameter, a->packed);
     struct pack_job job = {format, a, block_count(a->k)};
     if (job.blocks > 0) {
         setun_parallel(context, setun_ceil_div(a->m, BLOCK_ROWS), pack_task, &job);

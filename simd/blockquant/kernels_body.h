@@ -23,6 +23,7 @@ static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(m
 #include "e8p_2.h"
 #include "e8p_3.h"
 #include "e8p_4.h"
+#include "pi.h"
 #include "q2_k.h"
 #include "q3_k.h"
 #include "q4_0.h"
@@ -56,6 +57,18 @@ static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(m
 #include "format_body.h"
 #define FORMAT e8p_4
 #define FORMAT_UPPER E8P_4
+#include "format_body.h"
+#define FORMAT pi_q2
+#define FORMAT_UPPER PI_Q2
+#include "format_body.h"
+#define FORMAT pi_q3
+#define FORMAT_UPPER PI_Q3
+#include "format_body.h"
+#define FORMAT pi_tan2
+#define FORMAT_UPPER PI_TAN2
+#include "format_body.h"
+#define FORMAT pi_tan3
+#define FORMAT_UPPER PI_TAN3
 #include "format_body.h"
 
 static void quantize_blocks(const float *x, int64_t k, int8_t *q, float *step, int32_t *sum) {

@@ -38,6 +38,26 @@ VF_INLINE vi vi_field(vi v, int first, int bits) { return vi_moved(v, first, 0, 
 VF_INLINE vi vi_byte(vi v, int j) { return (vi)((vu)v >> 8 * j) & 255; }
 VF_INLINE vi vi_signed_byte(vi v, int j) { return (vi)((vu)v << (24 - 8 * j)) >> 24; }
 
+/* Each byte of codes, less than 16, becomes that of the first 16 bytes of the table, which repeats in larger vectors. */
+VF_INLINE vi vi_look_up(vi table, vi codes) {
+#if defined(__AVX512BW__)
+    return (vi)_mm512_shuffle_epi8((__m512i)table, (__m512i)codes);
+#elif defined(__AVX2__)
+    return (vi)_mm256_shuffle_epi8((__m256i)table, (__m256i)codes);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    return (vi)vqtbl1q_u8((uint8x16_t)table, (uint8x16_t)codes);
+#else
+    uint8_t levels[sizeof table], bytes[sizeof codes];
+    memcpy(levels, &table, sizeof table);
+    memcpy(bytes, &codes, sizeof codes);
+    for (size_t i = 0; i < sizeof codes; i++) {
+        bytes[i] = levels[bytes[i]];
+    }
+    memcpy(&codes, bytes, sizeof codes);
+    return codes;
+#endif
+}
+
 VF_INLINE vf vf_of(vi v) { return __builtin_convertvector(v, vf); }
 
 /* lanes_dot: sum + the four products of unsigned u, at most 127, and signed s.

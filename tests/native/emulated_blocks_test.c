@@ -61,6 +61,9 @@ static void compare(rng *r, int format, int64_t cols) {
     int64_t bytes = setun_block_packed_bytes(FORMATS[format].id, ROWS, BLOCKS * BLOCK_VALUES);
     uint8_t *w = guarded(bytes, 0);
     fill(r, w, bytes);
+    for (int i = 16; i < BLOCK_PARAMETERS; i++) { /* what formats keep there repeats */
+        w[i] = w[i % 16];
+    }
     p.rows = (block_rows){w, w + BLOCK_PARAMETERS, BLOCKS, GROUPS};
     p.q = guarded(cols * BLOCKS * BLOCK_VALUES, 0);
     p.sum = guarded(cols * BLOCKS * BLOCK_SUMS * (int64_t)sizeof *p.sum, 0);

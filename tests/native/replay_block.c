@@ -10,7 +10,8 @@ static setun_status quantize(setun_context *context, replay_case *c) {
 }
 
 static setun_status pack(setun_context *context, replay_case *c) {
-    setun_block_pack_args args = {.size = sizeof args, .format = (setun_block_format)I(format), .m = I(m), .k = I(k), .data = P(data), .packed = P(packed)};
+    setun_block_pack_args args = {.size = sizeof args, .format = (setun_block_format)I(format), .parameter = (int32_t)I(parameter),
+                                  .m = I(m), .k = I(k), .data = P(data), .packed = P(packed)};
     args.data_bytes = setun_block_bytes(args.format, args.m, args.k);
     return setun_block_pack(context, &args);
 }

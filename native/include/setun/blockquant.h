@@ -4,7 +4,7 @@
  * all tiers. Every format is of one form: value i of a block of 256 is
  *     w = (d * s) * c            or, where the format has minima,  w = (d * s) * c - e * z
  * with a whole number c (the code less the format's zero), a whole scale s and minimum z per 16 or 32 values, and floats d, e per block
- * (d per 32 values in Q4_0 and Q8_0, where s = 1).
+ * (d per 32 values in Q4_0 and Q8_0, where s = 1; the pi formats have one s = 1 and c is the level).
  *
  * Activations. Each 256 values of a row x[k] get int8 codes and a step of their own, rounded as setun_quantize_rows rounds a row:
  *     a = max(max|x|, 1e-5),  q = rint(x * (127/a)),  step = a/127;  and sum = sum of q for every 16 values
@@ -17,9 +17,9 @@
  * Each operation on floats is one IEEE single operation, none is fused, and p and r cannot overflow: the bits are the same on every tier, at
  * every thread count, and in Java. With fp32 activations, the weights are expanded to fp32 tile by tile and multiplied as in setun/gemm.h.
  *
- * Packed layout. 64 bytes of parameters (zeros in the formats below), then records: rows come in groups of 16, values in blocks of 256, and
- * the record of group g and block b is number g * ceil(k/256) + b. A record holds first the scales of its 16 rows, then their codes in the order
- * in which a product needs them: memory is fastest where nothing is skipped. Codes come in steps of V vectors of 64 bytes; a lane of 4 bytes in
+ * Packed layout. 64 bytes of parameters (pi-tan: byte i is 128 + the level of code i % 2^bits; else zeros), then records: rows come in groups
+ * of 16, values in blocks of 256, and the record of group g and block b is number g * ceil(k/256) + b. A record holds first the scales of its
+ * 16 rows, then their codes in the order in which a product needs them: memory is fastest where nothing is skipped. Codes come in steps of V vectors of 64 bytes; a lane of 4 bytes in
  * each is a row (so that products need no sums across lanes), and a step holds four values in each of F runs of 32. With c = i / (32 F),
  * f = i / 32 % F and step 8c + i % 32 / 4, the B bits of value i of row r that a plane of vectors from number v on has are the bits from
  * B f % 8 on of the step's byte
@@ -29,6 +29,8 @@
  *     Q4_K  six-bit s[0..7], z[0..7] (192);  d, e (64);  codes: F = 2, V = 1, B = 4 (2048)
  *     Q2_K  s + 16 z (256);  d, e (64);  codes: F = 4, V = 1, B = 2 (1024)
  *     Q6_K  s (256);  d, 32 unused bytes;  codes c + 32: F = 4, V = 3, low four bits from vector 0, high two from vector 2 (3072)
+ *     pi-q2, pi-tan2  d, 32 unused bytes;  codes: F = 4, V = 1, B = 2 (1024)
+ *     pi-q3, pi-tan3  d, 32 unused bytes;  codes as those of Q3_K (1536)
  *     Q3_K  six-bit s + 32 (192);  d, 32 unused bytes;  codes c + 4: F = 8, V = 3, low two bits from vector 0, the high one in vector 2 (1536)
  *     E8P_2 d, 32 unused bytes;  b (64);  codes t: F = 8, V = 3, high two bits from vector 0, the low one in vector 2 (1536)
  *     E8P_3 d, 32 unused bytes;  codes v + 15: F = 8, V = 5, low four bits from vector 0, the high one in vector 4 (2560)
@@ -60,7 +62,11 @@ enum {
     SETUN_BLOCK_Q6_K = 14,
     SETUN_BLOCK_E8P_2 = 802,
     SETUN_BLOCK_E8P_3 = 803,
-    SETUN_BLOCK_E8P_4 = 804
+    SETUN_BLOCK_E8P_4 = 804,
+    SETUN_BLOCK_PI_Q2 = 1002, /* pi formats (setun/pi.h) have no ggml_type */
+    SETUN_BLOCK_PI_Q3 = 1003,
+    SETUN_BLOCK_PI_TAN2 = 1012, /* symmetric levels; the parameter is setun_pi_quantize_args.magnitudes, or 0: 38, 127 */
+    SETUN_BLOCK_PI_TAN3 = 1013  /* likewise; 0: 14, 44, 80, 127 */
 };
 
 /* Bytes of a matrix [m][k] as files hold it; -1 if the format is unknown or does not allow the shape, or the size overflows. */
@@ -71,7 +77,7 @@ SETUN_API int64_t setun_block_packed_bytes(setun_block_format format, int64_t m,
 typedef struct setun_block_pack_args {
     uint64_t size;
     setun_block_format format;
-    int32_t parameter; /* 0 in the formats above */
+    int32_t parameter; /* 0 where the format has none */
     int64_t m, k;
     const uint8_t *data; /* as files hold it */
     int64_t data_bytes;  /* must equal setun_block_bytes */

@@ -21,7 +21,15 @@ public enum BlockFormat {
     /** The same with a second stage of one bit, in 98 bytes. */
     E8P_3(803, 256, 98, 2624),
     /** The same with E8P as the second stage, in 130 bytes. */
-    E8P_4(804, 256, 130, 4160);
+    E8P_4(804, 256, 130, 4160),
+    /** pi-q2: 256 codes of 2 bits and a step in 66 bytes; see {@link PiGrid}. No GGUF type, like the next three. */
+    PI_Q2(1002, 256, 66, 1088),
+    /** pi-q3: 256 codes of 3 bits and a step in 98 bytes. */
+    PI_Q3(1003, 256, 98, 1600),
+    /** pi-tan2: as pi-q2, with symmetric levels. The parameter is {@link PiGrid#packedMagnitudes}; 0 stands for K = 8. */
+    PI_TAN2(1012, 256, 66, 1088),
+    /** pi-tan3: as pi-q3, with symmetric levels. The parameter is {@link PiGrid#packedMagnitudes}; 0 stands for K = 14. */
+    PI_TAN3(1013, 256, 98, 1600);
 
     /** Rows of a packed matrix that lie together: a part of it starts at a multiple of this. */
     public static final int GROUP_ROWS = 16;
@@ -63,6 +71,11 @@ public enum BlockFormat {
     /** Bytes of a block in files. */
     public int blockBytes() {
         return blockBytes;
+    }
+
+    /** The largest parameter that packing takes: 0 where a format has none. */
+    public int mostParameter() {
+        return this == PI_TAN2 ? 0x7f7f : this == PI_TAN3 ? 0x7f7f7f7f : 0;
     }
 
     /** Bytes of 16 rows of 256 values, packed. */

@@ -40,6 +40,15 @@ public final class BlockMatrix implements AutoCloseable {
      * @throws PoolExhaustedException   if the memory budget is used up
      */
     public static BlockMatrix of(Setun setun, BlockFormat format, MemorySegment data, long m, long k) {
+        return of(setun, format, 0, data, m, k);
+    }
+
+    /**
+     * The same of a format with a parameter, such as {@link BlockFormat#PI_TAN3}.
+     *
+     * @param parameter 0 to {@link BlockFormat#mostParameter}
+     */
+    public static BlockMatrix of(Setun setun, BlockFormat format, int parameter, MemorySegment data, long m, long k) {
         MatrixArguments.values("m", m, "k", k);
         long bytes = data.byteSize();
         if (bytes != format.bytes(m, k)) {
@@ -51,7 +60,7 @@ public final class BlockMatrix implements AutoCloseable {
         try {
             Buffer packed = setun.pool().allocate(format.packedBytes(m, k));
             try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(data, bytes))) {
-                setun.backend().blockPack(format, 0, staging.input(data, bytes), m, k, packed.segment());
+                setun.backend().blockPack(format, parameter, staging.input(data, bytes), m, k, packed.segment());
                 return new BlockMatrix(setun, format, m, k, packed);
             } catch (RuntimeException e) {
                 setun.pool().free(packed);

@@ -29,8 +29,9 @@ public final class BlockChecks {
     public static void pack(BlockFormat format, int parameter, MemorySegment data, long m, long k, MemorySegment packed) {
         packed(format, packed, m, k);
         writable("packed", packed);
-        if (parameter != 0) {
-            throw new IllegalArgumentException("parameter = " + parameter + " must be 0 in " + format);
+        if (parameter < 0 || parameter > format.mostParameter()) {
+            throw new IllegalArgumentException(
+                    "parameter = " + parameter + " must be in [0, " + format.mostParameter() + "] in " + format);
         }
         long bytes = format.bytes(m, k);
         if (!Require.fits("data", data, Type.I8, bytes)) {

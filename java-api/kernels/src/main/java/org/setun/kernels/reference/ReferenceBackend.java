@@ -164,7 +164,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public void blockPack(BlockFormat format, int parameter, MemorySegment data, long m, long k, MemorySegment packed) {
         BlockChecks.pack(format, parameter, data, m, k, packed);
-        ReferenceBlock.pack(format, data, m, k, packed);
+        ReferenceBlock.pack(format, parameter, data, m, k, packed);
     }
 
     @Override

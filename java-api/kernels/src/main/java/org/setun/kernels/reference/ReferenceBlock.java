@@ -39,12 +39,14 @@ final class ReferenceBlock {
         }
     }
 
-    static void pack(BlockFormat format, MemorySegment data, long m, long k, MemorySegment packed) {
+    static void pack(BlockFormat format, int parameter, MemorySegment data, long m, long k, MemorySegment packed) {
         BlockCodec codec = BlockCodec.of(format);
         long blocks = BlockOps.blocks(k);
         long rowBytes = format.bytes(1, k);
         long unitBytes = format.bytes(1, VALUES);
-        Segments.bytes(new byte[PARAMETER_BYTES], packed, 0);
+        byte[] parameters = new byte[PARAMETER_BYTES];
+        codec.parameters(parameter, parameters);
+        Segments.bytes(parameters, packed, 0);
         for (long group = 0; group * ROWS < m; group++) {
             for (long b = 0; b < blocks; b++) {
                 byte[] record = new byte[format.recordBytes()];

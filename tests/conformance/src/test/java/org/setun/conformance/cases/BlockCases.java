@@ -8,6 +8,7 @@ import org.setun.conformance.cases.Operand.Type;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockFormat;
 import org.setun.kernels.BlockOps;
+import org.setun.kernels.PiGrid;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.testsupport.OffHeap;
 
@@ -63,6 +64,8 @@ final class BlockCases {
             case E8P_2 -> e(64);
             case E8P_3 -> e(96);
             case E8P_4 -> e(128);
+            case PI_Q2, PI_TAN2 -> e(64);
+            case PI_Q3, PI_TAN3 -> e(96);
         };
         long blocks = data.byteSize() / format.blockBytes();
         MemorySegment scales = filler.floats(halves.length * blocks);
@@ -73,9 +76,15 @@ final class BlockCases {
         return data;
     }
 
+    /** The levels of a tangent grid, or the format's own. */
+    private static int parameter(BlockFormat format, Filler filler) {
+        boolean own = format.mostParameter() == 0 || filler.random().nextInt(3) == 0;
+        return own ? 0 : PiGrid.tangent(format == BlockFormat.PI_TAN2 ? 2 : 3, filler.random().nextInt(8, 40)).packedMagnitudes();
+    }
+
     private static MemorySegment packed(BlockFormat format, long m, long k, Filler filler) {
         MemorySegment packed = OffHeap.bytes(format.packedBytes(m, k));
-        REFERENCE.blockPack(format, 0, data(format, m, k, filler), m, k, packed);
+        REFERENCE.blockPack(format, parameter(format, filler), data(format, m, k, filler), m, k, packed);
         return packed;
     }
 
@@ -90,9 +99,10 @@ final class BlockCases {
     private static Case pack(BlockFormat format, int[] e, Filler filler) {
         long m = e[0];
         long k = columns(format, e[1]);
-        return matrix("block_pack", format, m, k).in("data", Type.I8, data(format, m, k, filler))
+        int parameter = parameter(format, filler);
+        return matrix("block_pack", format, m, k).scalar("parameter", (long) parameter).in("data", Type.I8, data(format, m, k, filler))
                 .out("packed", Type.I8, format.packedBytes(m, k))
-                .call((b, s) -> b.blockPack(format, 0, s.get("data"), m, k, s.get("packed")));
+                .call((b, s) -> b.blockPack(format, parameter, s.get("data"), m, k, s.get("packed")));
     }
 
     /** The last extent is the first row, where the matrix has it. */
