@@ -11,8 +11,10 @@ import org.setun.nn.DecoderConfig;
 
 /**
  * A language model, loaded and packed for one backend. Ternary matrices with one scale and the block types of
- * {@link org.setun.kernels.BlockFormat} are packed for their kernels; other block types stay as they are and are expanded to fp32 tile by tile when
- * they are multiplied, which takes time, not memory. Immutable; any number of sessions may share it. Close the sessions first, then the model, then the backend.
+ * {@link org.setun.kernels.BlockFormat} are packed for their kernels; other block types stay as they are and are expanded to fp32 tile by
+ * tile when
+ * they are multiplied, which takes time, not memory. Immutable; any number of sessions may share it. Close the sessions first, then the
+ * model, then the backend.
  */
 public final class InferenceModel implements AutoCloseable {
 

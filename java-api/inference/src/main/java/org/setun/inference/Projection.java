@@ -148,7 +148,8 @@ sealed interface Projection {
     }
 
     /**
-     * A matrix that is stored between two rotations, {@code U W V^T}: runs as {@code y = U^T (W~ (V x))}. Matrices that read the same rows through the
+     * A matrix that is stored between two rotations, {@code U W V^T}: runs as {@code y = U^T (W~ (V x))}. Matrices that read the same rows
+     * through the
      * same V share its product.
      *
      * @param matrix without a bias

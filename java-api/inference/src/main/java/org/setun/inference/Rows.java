@@ -14,7 +14,8 @@ import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.incoherence.IncoherenceTransform;
 
 /**
- * Activation rows f32[count][length] on their way into one or more matrices, in the forms that those take, each made once: fp32 values, 8-bit
+ * Activation rows f32[count][length] on their way into one or more matrices, in the forms that those take, each made once: fp32 values,
+ * 8-bit
  * codes with a step per row, which are made in one pass with what comes before them, or 8-bit codes with a step per block. Values that no
  * matrix takes are not stored.
  */

@@ -1,10 +1,12 @@
 package org.setun.inference;
 
 /**
- * How the next token is chosen from the logits: temperature, then softmax, then the {@code topK} most probable tokens, then the smallest set
+ * How the next token is chosen from the logits: temperature, then softmax, then the {@code topK} most probable tokens, then the smallest
+ * set
  * of them whose probability reaches {@code topP} (nucleus sampling, arXiv 1904.09751), then one draw.
  *
- * @param temperature 0 chooses the most probable token (the lowest id among equals); otherwise the divisor of the logits, finite and positive
+ * @param temperature 0 chooses the most probable token (the lowest id among equals); otherwise the divisor of the logits, finite and
+ *                    positive
  * @param topK how many tokens may be chosen from; 0 = all
  * @param topP in (0, 1]; 1 = all
  * @param seed equal seeds give equal draws for equal logits

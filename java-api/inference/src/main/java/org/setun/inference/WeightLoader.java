@@ -49,7 +49,8 @@ final class WeightLoader {
         return new ModelWeights(embedding, List.copyOf(layers), outputNorm, head);
     }
 
-    /** The head is read as a whole for every token, so it is kept as small as it is stored, even where it is the embedding's values again. */
+    /** The head is read as a whole for every token, so it is kept as small as it is stored, even where it is the embedding's values again.
+     * */
     private Projection head(MemorySegment embedding) {
         String name = config.tiedHead() ? "token_embd.weight" : "output.weight";
         if (config.tiedHead() && !hasKernels(name)) {

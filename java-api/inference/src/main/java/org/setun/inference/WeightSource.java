@@ -11,7 +11,8 @@ import org.setun.quant.model.TensorSource;
 interface WeightSource extends TensorSource {
 
     /**
-     * Reads a matrix [m][k] that {@link #require} passed as ternary codes if the file stores it in a ternary type and all its blocks that are not zero share one scale.
+     * Reads a matrix [m][k] that {@link #require} passed as ternary codes if the file stores it in a ternary type and all its blocks that
+     * are not zero share one scale.
      *
      * @param codes i8[m][k], written
      * @return the scale, or NaN if the matrix is not of that kind; {@code codes} are meaningless then

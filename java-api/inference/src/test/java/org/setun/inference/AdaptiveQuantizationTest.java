@@ -121,7 +121,8 @@ class AdaptiveQuantizationTest {
             }
             for (Activations activations : Activations.values()) {
                 try (InferenceModel model = InferenceModel.open(file, own, activations); InferenceSession session = model.newSession(128)) {
-                    double divergence = Comparison.meanDivergence(golden.exact(), Comparison.logits(session, golden.tokens(), VOCAB), VOCAB);
+                    double divergence = Comparison.meanDivergence(golden.exact(), Comparison.logits(session, golden.tokens(), VOCAB),
+                            VOCAB);
                     System.out.printf("q8_0 between rotations, %s rows on %s: KL %.4f, %,d bytes%n", activations, backendName, divergence,
                             model.weightBytes());
                     assertThat(divergence).isLessThan(0.03);

@@ -24,7 +24,8 @@ import org.setun.quant.ptq.SetunGguf;
 
 /**
  * A model on disk: GGUF of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
- * {@code qwen3}, or a checkpoint of llama2.c, and what {@code setun quantize} makes of these. Its header is checked when it is opened, its tensors when they are read. One thread at a time.
+ * {@code qwen3}, or a checkpoint of llama2.c, and what {@code setun quantize} makes of these. Its header is checked when it is opened, its
+ * tensors when they are read. One thread at a time.
  */
 public final class ModelFile implements AutoCloseable {
 

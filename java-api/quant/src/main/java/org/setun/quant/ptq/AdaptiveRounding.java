@@ -16,7 +16,8 @@ import org.setun.quant.rounding.Hessian;
 import org.setun.quant.rounding.Workers;
 
 /**
- * GPTQ and LDLQ with the Hessians of a calibration file. What is prepared for one input serves all matrices that read it one after another: queries,
+ * GPTQ and LDLQ with the Hessians of a calibration file. What is prepared for one input serves all matrices that read it one after
+ * another: queries,
  * keys and values, gate and up.
  */
 final class AdaptiveRounding implements AutoCloseable {

@@ -11,7 +11,8 @@ import org.setun.formats.gguf.GgufMetadata;
 import org.setun.formats.gguf.GgufWriter;
 
 /**
- * What a quantized file says of its making: SHA-256 of the input, of the configuration and of every tensor's bytes, and how much each tensor lost.
+ * What a quantized file says of its making: SHA-256 of the input, of the configuration and of every tensor's bytes, and how much each
+ * tensor lost.
  * It reveals damage and mix-ups; it is no signature, because who changes a tensor can change its hash too.
  *
  * @param input         SHA-256 of the input's bytes

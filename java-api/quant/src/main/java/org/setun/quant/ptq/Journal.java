@@ -15,7 +15,8 @@ import java.util.Optional;
 import java.util.zip.CRC32;
 
 /**
- * Which tensors of an unfinished file are written: one line each, with a checksum, so that a line cut short by a kill counts for nothing. It
+ * Which tensors of an unfinished file are written: one line each, with a checksum, so that a line cut short by a kill counts for nothing.
+ * It
  * belongs to one job, named by a hash of all that decides the bytes; lines of another job are thrown away. Locked while it is open.
  */
 final class Journal implements AutoCloseable {

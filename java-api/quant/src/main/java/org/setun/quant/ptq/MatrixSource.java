@@ -14,7 +14,8 @@ import org.setun.quant.rounding.FeedbackRounding;
  * @param rows       as they are to be stored, transformed already; read by any number of threads
  * @param format     with all its parameters
  * @param importance f32[columns] of the square error of each column; null for the format's own weighting
- * @param adaptive   what chooses codes with the errors of other columns in mind, by stretches of rows and with threads of its own; null for rounding
+ * @param adaptive   what chooses codes with the errors of other columns in mind, by stretches of rows and with threads of its own; null
+ *                   for rounding
  *                   to nearest, row by row. Not closed with this
  * @param stored     the bytes as the input has them, if they are taken over; null otherwise
  * @param rotation   that the values have gone through

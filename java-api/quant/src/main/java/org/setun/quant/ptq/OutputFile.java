@@ -13,7 +13,8 @@ import java.util.Optional;
 import org.setun.formats.AtomicFile;
 
 /**
- * The file while it is being written: {@code NAME.partial}, with a {@link Journal} {@code NAME.partial.journal} of what is done. It takes its
+ * The file while it is being written: {@code NAME.partial}, with a {@link Journal} {@code NAME.partial.journal} of what is done. It takes
+ * its
  * name in one step when all is there; until then an older file of that name stays as it is.
  */
 final class OutputFile implements AutoCloseable {

@@ -10,7 +10,8 @@ import org.setun.quant.format.WeightFormat;
 import org.setun.quant.ptq.input.ModelInput;
 
 /**
- * The head of the output file and the place of each tensor. The head's size depends on the plan alone, not on hashes, errors or the parameters that
+ * The head of the output file and the place of each tensor. The head's size depends on the plan alone, not on hashes, errors or the
+ * parameters that
  * formats choose for each matrix: so the data can be written first.
  */
 final class OutputLayout {

@@ -18,7 +18,8 @@ import org.setun.quant.ptq.input.InputTensor;
  * <li>embedding and head take Q6_K, or that format if it has more bits;
  * <li>what has more than two dimensions stays as it is, or becomes F16.
  * </ol>
- * Where rows do not divide into the blocks of a format, the next one with more bits takes its place whose blocks fit: Q4_0, Q5_0, Q5_1, Q8_0 (blocks
+ * Where rows do not divide into the blocks of a format, the next one with more bits takes its place whose blocks fit: Q4_0, Q5_0, Q5_1,
+ * Q8_0 (blocks
  * of 32 values), at last F16.
  */
 final class Planner {

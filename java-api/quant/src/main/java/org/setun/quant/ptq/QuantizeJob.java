@@ -20,8 +20,10 @@ import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
 
 /**
- * Quantizes a model from file to file, tensor by tensor and a stretch of rows at a time, so that the model need not fit into memory (matrices that
- * are made incoherent are held one at a time, as fp32). The bytes depend on the input and the options alone, not on the number of threads and not on
+ * Quantizes a model from file to file, tensor by tensor and a stretch of rows at a time, so that the model need not fit into memory
+ * (matrices that
+ * are made incoherent are held one at a time, as fp32). The bytes depend on the input and the options alone, not on the number of threads
+ * and not on
  * how often the job was interrupted: a run goes on where the last one stopped. One caller at a time.
  *
  * <pre>{@code
@@ -44,12 +46,17 @@ public final class QuantizeJob implements AutoCloseable {
         this.options = options;
         this.sources = sources;
         this.configuration = options.normalized(hash(options.imatrix()), hash(options.calibration()));
-        this.layout = new OutputLayout(input, options.format(), new Planner(options).plan(input.tensors()));
+        List<PlannedTensor> planned = new Planner(options).plan(input.tensors());
+        if (options.budget() > 0) {
+            long bytes = new OutputLayout(input, options.format(), planned).plan(configuration).bytes();
+            planned = new BudgetPlanner(input, options).within(planned, bytes);
+        }
+        this.layout = new OutputLayout(input, options.format(), planned);
         this.plan = layout.plan(configuration);
     }
 
     /**
-     * Opens the input and plans the output; no weight is read yet.
+     * Opens the input and plans the output; weights are read only if a budget is to be kept.
      *
      * @param input     a GGUF, safetensors or llama2.c file, see {@link ModelInput#open}
      * @param tokenizer of a llama2.c checkpoint; null for none

@@ -16,8 +16,8 @@ import org.setun.quant.incoherence.Incoherence;
  * @param rounding    of the matrices of the blocks; all others are rounded to nearest
  * @param imatrix     a file of {@code setun imatrix} or of another engine: how much each input channel counts; null for none
  * @param calibration a file of {@code setun calibrate} with Hessians, which GPTQ and LDLQ need; null for none
- * @param budget      most bytes of the output file: each matrix of the blocks gets a format of its own, from the 2-bit types up to
- *                    {@code format}; 0 for none
+ * @param budget      most bytes of the output file: each matrix of the blocks gets a format of its own, of the same kind and at most
+ *                    {@code format} in bits; 0 for none
  * @param seed        from which incoherence draws
  */
 public record QuantizeOptions(WeightFormat format, List<KeepRule> keeps, Incoherence.@Nullable Method incoherence, RoundingMethod rounding,

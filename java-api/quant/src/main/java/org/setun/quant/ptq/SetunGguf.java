@@ -22,8 +22,10 @@ import org.setun.quant.format.WeightFormats;
  *
  * <p>
  * Files with the latter have the architecture {@code setun-<architecture>}, so that other engines refuse them by name, and
- * {@code setun.format_version} = 1. Such a tensor is I8 of shape [rows][bytes per row]; the arrays {@code setun.tensor.names}, {@code .formats}
- * and {@code .columns} say what it is. Matrices between two orthogonal transforms, of whatever type, are in {@code setun.incoherence.names},
+ * {@code setun.format_version} = 1. Such a tensor is I8 of shape [rows][bytes per row]; the arrays {@code setun.tensor.names}, {@code
+ * .formats}
+ * and {@code .columns} say what it is. Matrices between two orthogonal transforms, of whatever type, are in {@code
+ * setun.incoherence.names},
  * {@code .seeds} and {@code .methods}. All of this is checked before {@link #of} returns. Immutable; usable by all threads.
  */
 public final class SetunGguf {

@@ -16,7 +16,8 @@ import org.setun.formats.FormatException;
 import org.setun.quant.format.QuantizationError;
 
 /**
- * Encodes one tensor a stretch of rows at a time: the threads of a pool read, encode and measure, the caller hashes and writes in order. What is
+ * Encodes one tensor a stretch of rows at a time: the threads of a pool read, encode and measure, the caller hashes and writes in order.
+ * What is
  * cut where depends on the shape alone, so the bytes and the error are the same for every number of threads; memory is a few stretches.
  */
 final class TensorEncoder {

@@ -24,6 +24,7 @@ import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.ptq.input.InputTensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -118,8 +119,8 @@ class QuantizeJobTest {
 
     @Test
     void theNumberOfThreadsChangesNoBit() throws IOException {
-        Path input = Models.write(folder.resolve("model.gguf"), 2, 3);
-        for (String name : WeightFormats.names()) {
+        Path input = Models.write(folder.resolve("model.gguf"), 1, 3);
+        for (String name : List.of("bf16", "q4_k", "q8_0", "pi-tan3")) {
             QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse(name));
             quantize(input, folder.resolve("one.gguf"), options, 1);
             quantize(input, folder.resolve("three.gguf"), options, 3);
@@ -333,6 +334,47 @@ class QuantizeJobTest {
         bad[config + 9] = 'F';
         assertThatThrownBy(() -> Integrity.verify(GgufFile.of(MemorySegment.ofArray(bad), "bad.gguf"))).isInstanceOf(FormatException.class)
                 .hasMessageContaining("setun.quantize.config");
+    }
+
+    @Test
+    void aBudgetIsKeptAndUsed() throws IOException {
+        Path input = Models.write(folder.resolve("model.gguf"), 2, 1);
+        QuantizeOptions most = QuantizeOptions.of(WeightFormats.parse("q6_k"));
+        long largest = quantize(input, folder.resolve("large.gguf"), most, 1).bytes();
+        long smallest = quantize(input, folder.resolve("small.gguf"), QuantizeOptions.of(WeightFormats.parse("q2_k")), 1).bytes();
+        long budget = (largest + smallest) / 2;
+        QuantizeReport report = quantize(input, folder.resolve("mixed.gguf"), most.withBudget(budget), 2);
+        assertThat(report.bytes()).isLessThanOrEqualTo(budget).isGreaterThan(budget - (largest - smallest) / 8);
+        assertThat(report.tensors().stream().filter(tensor -> tensor.name().contains("blk")).map(QuantizeReport.Tensor::format).distinct()
+                .count())
+                .isGreaterThan(1);
+        assertThatThrownBy(() -> quantize(input, folder.resolve("none.gguf"), most.withBudget(smallest / 2), 1))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("budget");
+    }
+
+    /** Half a billion parameters at 2 bits are below 130 MB if the embedding, a third of them, takes 2 bits too, and not before. */
+    @Test
+    void halfABillionParametersOfTwoBitsStayBelow130Megabytes() {
+        List<InputTensor> model = new ArrayList<>(List.of(tensor("token_embd.weight", 151_936, 1024)));
+        for (int layer = 0; layer < 24; layer++) {
+            String prefix = "blk." + layer + ".";
+            model.addAll(List.of(tensor(prefix + "attn_q.weight", 1024, 1024), tensor(prefix + "attn_k.weight", 128, 1024),
+                    tensor(prefix + "attn_v.weight", 128, 1024), tensor(prefix + "attn_output.weight", 1024, 1024),
+                    tensor(prefix + "ffn_gate.weight", 3840, 1024), tensor(prefix + "ffn_up.weight", 3840, 1024),
+                    tensor(prefix + "ffn_down.weight", 1024, 3840)));
+        }
+        QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("pi-q2"));
+        assertThat(model.stream().mapToLong(InputTensor::elements).sum()).isBetween(490_000_000L, 510_000_000L);
+        assertThat(bytes(options.withKeeps(List.of(KeepRule.parse("token_embd.weight=pi-q2"))), model)).isLessThan(130_000_000);
+        assertThat(bytes(options, model)).isGreaterThan(130_000_000);
+    }
+
+    private static InputTensor tensor(String name, long... shape) {
+        return new InputTensor(name, shape, java.util.Optional.empty());
+    }
+
+    private static long bytes(QuantizeOptions options, List<InputTensor> model) {
+        return new Planner(options).plan(model).stream().mapToLong(PlannedTensor::bytes).sum();
     }
 
     private static int indexOf(byte[] bytes, String text) {

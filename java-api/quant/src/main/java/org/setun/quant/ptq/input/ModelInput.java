@@ -14,7 +14,8 @@ import org.setun.formats.gguf.GgufWriter;
 import org.setun.quant.format.WeightRows;
 
 /**
- * A model to be quantized, mapped from its file: GGUF names and GGUF's order of rows, whatever the file has. All methods may be called by any
+ * A model to be quantized, mapped from its file: GGUF names and GGUF's order of rows, whatever the file has. All methods may be called by
+ * any
  * number of threads until it is closed.
  */
 public interface ModelInput extends AutoCloseable {
@@ -35,7 +36,8 @@ public interface ModelInput extends AutoCloseable {
     Optional<MemorySegment> bytes(InputTensor tensor);
 
     /**
-     * Puts everything but the tensors: sizes, tokenizer, name and licence; not the architecture, the file type and what an older quantization
+     * Puts everything but the tensors: sizes, tokenizer, name and licence; not the architecture, the file type and what an older
+     * quantization
      * said of itself.
      */
     void writeMetadata(GgufWriter writer);
@@ -44,7 +46,8 @@ public interface ModelInput extends AutoCloseable {
     void close();
 
     /**
-     * Opens a model: a GGUF file, a safetensors file or the index of several ({@code config.json} and {@code tokenizer.json} are taken from its
+     * Opens a model: a GGUF file, a safetensors file or the index of several ({@code config.json} and {@code tokenizer.json} are taken
+     * from its
      * folder), or a checkpoint of llama2.c.
      *
      * @param tokenizer of a llama2.c checkpoint; null for none, and for all others

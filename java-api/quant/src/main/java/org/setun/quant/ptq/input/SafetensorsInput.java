@@ -27,8 +27,10 @@ import org.setun.formats.tokenizer.TokenizerJson;
 import org.setun.quant.format.WeightRows;
 
 /**
- * A Hugging Face checkpoint: one safetensors file, or the index of several, with {@code config.json} and {@code tokenizer.json} beside it. Packed
- * BitNet weights are unpacked row by row. Files of architecture {@code llama} rotate interleaved pairs where the checkpoint rotates halves: rows
+ * A Hugging Face checkpoint: one safetensors file, or the index of several, with {@code config.json} and {@code tokenizer.json} beside it.
+ * Packed
+ * BitNet weights are unpacked row by row. Files of architecture {@code llama} rotate interleaved pairs where the checkpoint rotates
+ * halves: rows
  * of queries and keys are read in the other order.
  */
 final class SafetensorsInput implements ModelInput {
