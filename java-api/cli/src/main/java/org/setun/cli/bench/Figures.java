@@ -79,6 +79,7 @@ public final class Figures {
             smallBatches(one);
             weightsToBytes(one);
             normQuantize(one);
+            pi(one);
             hadamard(one);
             training(one);
             attention(one);
@@ -202,6 +203,23 @@ public final class Figures {
         Row row = row(machine, new NormQuantize(false), SQUARE, TOKENS, coldBytes);
         figures.add(Figure.atLeast("RMSNorm + int8 in one pass, " + TOKENS + "x" + SQUARE.k() + ", 1 thread, of copy bandwidth", 0.70, 0.85,
                 row.bandwidthShare(), Unit.PERCENT, bandwidth(row)));
+    }
+
+    private void pi(Machine machine) {
+        Row quantize = row(machine, new PiQuantize(false), SQUARE, 1, coldBytes);
+        figures.add(Figure.atLeast("pi-q3 quantize, absmax, cold, 1 thread, of read bandwidth", 0.60, NONE, quantize.bandwidthShare(),
+                Unit.PERCENT, bandwidth(quantize)));
+        Row search = row(machine, new PiQuantize(true), SQUARE, 1, coldBytes);
+        figures.add(Figure.atLeast("pi-q3 quantize, 32 steps of either sign, 1 thread, GB/s over 1 GB/s", 1, NONE, search.gbS(), Unit.TIMES,
+                bandwidth(search)));
+        Row dequantize = row(machine, new PiDequantize(), SQUARE, 1, coldBytes);
+        figures.add(Figure.atLeast("pi-q3 dequantize, cold, 1 thread, of copy bandwidth", 0.85, NONE, dequantize.bandwidthShare(),
+                Unit.PERCENT, bandwidth(dequantize)));
+        for (BlockFormat format : List.of(BlockFormat.PI_Q2, BlockFormat.PI_Q3, BlockFormat.PI_TAN2, BlockFormat.PI_TAN3)) {
+            Row gemv = row(machine, new BlockGemm(format), SQUARE, 1, coldBytes);
+            figures.add(Figure.atLeast(format + " cold GEMV " + SQUARE + ", 1 thread, of read bandwidth", 0.85, NONE, gemv.bandwidthShare(),
+                    Unit.PERCENT, bandwidth(gemv) + format(", %.0f GMAC/s", gemv.gmacS())));
+        }
     }
 
     private void hadamard(Machine machine) {
