@@ -9,8 +9,9 @@ shift
 declare -A test=()
 for target in gguf blocks safetensors tokenizerJson llama2cModel llama2cTokenizer; do test[$target]="formats ParserFuzzTest"; done
 for target in imatrix calibration samples; do test[$target]="quant CalibrationFuzzTest"; done
+for target in quantizedFile huggingFace; do test[$target]="quant QuantizedFileFuzzTest"; done
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(gguf blocks safetensors tokenizerJson llama2cModel llama2cTokenizer imatrix calibration samples)
+[ ${#targets[@]} -gt 0 ] || targets=(gguf blocks safetensors tokenizerJson llama2cModel llama2cTokenizer imatrix calibration samples quantizedFile huggingFace)
 
 mvn -q -B -pl java-api/formats,java-api/quant -am test-compile
 failed=()
