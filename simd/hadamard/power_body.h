@@ -117,10 +117,11 @@ VF_INLINE void next_lanes(next_vectors next, int index) {
 /* The stages between 2^bits vectors that are `stride` values apart. Stages within vectors shuffle and multiply, those between vectors add:
  * in turn they keep all units of the processor busy, which is worth storing and loading the next vectors once more. */
 VF_INLINE void column_group(const int bits, float *p, int64_t stride, float scale, const enum meanwhile meanwhile, next_vectors next) {
+    const int count = bits == 1 ? 2 : bits == 2 ? 4 : bits == 3 ? 8 : 16; /* not 1 << bits: sanitizers make that no constant */
     vf v[16];
     const vf minus = vf_set1(-1);
 #pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
+    for (int i = 0; i < count; i++) {
         v[i] = vf_load(p + i * stride);
         IN_REGISTER(v[i]);
         if (meanwhile == FETCH) {
@@ -131,7 +132,7 @@ VF_INLINE void column_group(const int bits, float *p, int64_t stride, float scal
 #pragma GCC unroll 4
     for (int s = 0; s < bits; s++) {
 #pragma GCC unroll 16
-        for (int i = 0; i < 1 << bits; i++) {
+        for (int i = 0; i < count; i++) {
             if ((i >> s & 1) == 0) {
                 vf a = v[i], b = v[i | 1 << s];
                 v[i] = a + b;
@@ -147,7 +148,7 @@ VF_INLINE void column_group(const int bits, float *p, int64_t stride, float scal
         }
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < 1 << bits; i++) {
+    for (int i = 0; i < count; i++) {
         vf_store(p + i * stride, scale == 1 ? v[i] : v[i] * vf_set1(scale));
     }
 }
@@ -174,19 +175,21 @@ VF_INLINE void column_pass(float *p, int64_t size, int bits, int64_t stride, flo
 #undef COLUMNS
 }
 
-/* The stages within vectors and those between 2^bits of them that lie together, of size values. */
+/* The stages within vectors alone, of size values. */
+VF_INLINE void lone_vectors(const float *src, float *dst, int64_t size, pass_ends ends) {
+    for (int64_t i = 0; i < size; i += VF_LANES) {
+        lane_stages(src + i, dst + i, (pass_ends){ends.signs, ends.at + i, ends.scale});
+    }
+}
+
+/* The stages within vectors and those between 2^bits of them that lie together, bits > 0, of size values. */
 VF_INLINE void first_groups(const int bits, const float *src, float *dst, int64_t size, pass_ends ends) {
     const int64_t group = VF_LANES << bits;
-    for (int64_t i = 0; i < (bits == 0 ? size : group); i += VF_LANES) {
-        lane_stages(src + i, dst + i, (pass_ends){ends.signs, ends.at + i, bits == 0 ? ends.scale : 1});
+    lone_vectors(src, dst, group, (pass_ends){ends.signs, ends.at, 1});
+    for (int64_t i = group; i < size; i += group) {
+        column_group(bits, dst + i - group, VF_LANES, ends.scale, LANES, (next_vectors){src + i, dst + i, {ends.signs, ends.at + i, 1}});
     }
-    if (bits > 0) {
-        for (int64_t i = group; i < size; i += group) {
-            column_group(bits, dst + i - group, VF_LANES, ends.scale, LANES,
-                         (next_vectors){src + i, dst + i, {ends.signs, ends.at + i, 1}});
-        }
-        column_group(bits, dst + size - group, VF_LANES, ends.scale, NOTHING, (next_vectors){NULL, NULL, {NULL, 0, 1}});
-    }
+    column_group(bits, dst + size - group, VF_LANES, ends.scale, NOTHING, (next_vectors){NULL, NULL, {NULL, 0, 1}});
 }
 
 static void first_pass(int bits, const float *src, float *dst, int64_t size, pass_ends ends) {
@@ -199,7 +202,9 @@ static void first_pass(int bits, const float *src, float *dst, int64_t size, pas
         }                                                                                                                         \
         break;
     switch (bits) {
-        FIRST(0)
+    case 0:
+        lone_vectors(src, dst, size, ends);
+        break;
         FIRST(1)
         FIRST(2)
         FIRST(3)
