@@ -10,9 +10,11 @@ import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
 import org.setun.kernels.Backend;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.TernaryFormat;
+import org.setun.quant.format.WeightFormat;
 import org.setun.quant.incoherence.IncoherenceTransform;
 import org.setun.quant.model.GgufTensors;
 import org.setun.quant.ptq.SetunGguf;
@@ -63,9 +65,13 @@ final class GgufSource extends GgufTensors implements WeightSource {
 
     @Override
     public @Nullable Blocks blocks(String name) {
+        WeightFormat own = tensor(name).format().orElse(null);
+        if (own != null) {
+            return own.kernel().map(kernel -> new Blocks(null, kernel, own.kernelParameter(), file.tensor(name))).orElse(null);
+        }
         GgmlType type = file.info(name).type();
         boolean whole = type.blockSize() > 1 && type.tailBytes() == 0 && Dequantizer.supports(type);
-        return whole ? new Blocks(type, file.tensor(name)) : null;
+        return whole ? new Blocks(type, BlockFormat.ofCode(type.id()).orElse(null), 0, file.tensor(name)) : null;
     }
 
     private float decode(TernaryFormat format, GgufTensor info, long m, long k, MemorySegment codes) {

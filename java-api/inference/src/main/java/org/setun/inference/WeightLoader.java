@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +65,7 @@ final class WeightLoader {
 
     private boolean hasKernels(String name) {
         WeightSource.Blocks stored = source.blocks(name);
-        return stored != null && BlockFormat.ofCode(stored.type().id()).isPresent();
+        return stored != null && stored.kernel() != null;
     }
 
     private ModelWeights.Layer layer(String prefix) {
@@ -107,19 +108,19 @@ final class WeightLoader {
     private @Nullable Projection blocks(String name, int m, int k, float scale, @Nullable MemorySegment bias) {
         source.require(name, m, k);
         WeightSource.Blocks stored = source.blocks(name);
-        if (stored == null) {
+        if (stored == null || stored.type() == null && scale != 1) {
             return null;
         }
         used.add(name);
         Buffer data = memory.allocate(stored.data().byteSize()); // memory that stays: a file mapping can vanish
         data.segment().copyFrom(stored.data());
-        BlockFormat format = scale == 1 ? BlockFormat.ofCode(stored.type().id()).orElse(null) : null;
+        BlockFormat format = scale == 1 ? stored.kernel() : null;
         if (format == null) {
-            return new Projection.Tiles(m, k, stored.type(), data.segment(), scale, bias);
+            return new Projection.Tiles(m, k, Objects.requireNonNull(stored.type()), data.segment(), scale, bias);
         }
         try {
             MemorySegment packed = memory.allocate(format.packedBytes(m, k)).segment();
-            backend.blockPack(format, 0, data.segment(), m, k, packed);
+            backend.blockPack(format, stored.parameter(), data.segment(), m, k, packed);
             return new Projection.Blocks(m, k, format, packed, bias, activations);
         } finally {
             memory.free(data);

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.BlockFormat;
 import org.setun.quant.incoherence.IncoherenceTransform;
 import org.setun.quant.model.TensorSource;
 
@@ -28,8 +29,14 @@ interface WeightSource extends TensorSource {
     @Nullable
     Blocks blocks(String name);
 
-    /** A matrix as the file holds it. */
-    record Blocks(GgmlType type, MemorySegment data) {
+    /**
+     * A matrix as the file holds it.
+     *
+     * @param type      of the blocks; null if they are of a format that only Setun knows
+     * @param kernel    that multiplies them as they are; null if there is none. One of the two is there
+     * @param parameter that packing for the kernel takes
+     */
+    record Blocks(@Nullable GgmlType type, @Nullable BlockFormat kernel, int parameter, MemorySegment data) {
     }
 
     /** What a matrix that {@link #require} passed is stored between; null for nothing. {@link #readFloats} gives the values without it. */

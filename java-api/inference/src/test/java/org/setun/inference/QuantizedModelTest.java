@@ -3,17 +3,21 @@ package org.setun.inference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.kernels.Backend;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.ptq.QuantizeJob;
 import org.setun.quant.ptq.QuantizeOptions;
 import org.setun.quant.ptq.QuantizeReport;
@@ -69,6 +73,31 @@ class QuantizedModelTest {
                 assertThat(divergence.get(there.get(i - 1))).as(there.get(i - 1) + " is closer than " + there.get(i))
                         .isLessThan(divergence.get(there.get(i)));
             }
+        }
+    }
+
+    /** Setun's own formats are multiplied as they are stored, with rounded activations too, and between rotations. */
+    @ParameterizedTest
+    @CsvSource({"pi-q2,", "pi-q3,", "pi-tan2,", "pi-tan3,", "e8p,", "e8p:bits=4,", "e8p, HADAMARD"})
+    void formatsOfOurOwnStayPacked(String format, Incoherence.@Nullable Method incoherence) throws IOException {
+        Golden golden = Golden.of("llama-F32");
+        Path file = folder.resolve("model.gguf");
+        try (Backend backend = TestBackends.open("cpu")) {
+            quantize(golden.model(), QuantizeOptions.of(WeightFormats.parse(format)).withIncoherence(incoherence, 1), file, backend);
+            List<Long> bytes = new ArrayList<>();
+            float[][] logits = new float[2][];
+            for (Activations activations : Activations.values()) {
+                try (InferenceModel model = InferenceModel.open(file, backend, activations);
+                        InferenceSession session = model.newSession(128)) {
+                    logits[activations.ordinal()] = Comparison.logits(session, golden.tokens(), VOCAB);
+                    bytes.add(model.weightBytes());
+                }
+            }
+            try (InferenceModel whole = InferenceModel.open(golden.model(), backend, Activations.FP32)) {
+                assertThat(bytes).allSatisfy(packed -> assertThat((double) packed).isLessThan(0.55 * whole.weightBytes()));
+            }
+            double divergence = Comparison.meanDivergence(logits[Activations.FP32.ordinal()], logits[Activations.INT8.ordinal()], VOCAB);
+            assertThat(divergence).isPositive().isLessThan(0.03);
         }
     }
 

@@ -34,6 +34,11 @@ public interface WeightFormat {
         return ggmlType().flatMap(type -> BlockFormat.ofCode(type.id()));
     }
 
+    /** What the {@link #kernel} needs to know beside the blocks, to pack them; 0 for most. */
+    default int kernelParameter() {
+        return 0;
+    }
+
     /** The same format with the parameters that hold for a whole matrix chosen for this one; itself if it has none. */
     default WeightFormat fitted(WeightRows weights) {
         return this;

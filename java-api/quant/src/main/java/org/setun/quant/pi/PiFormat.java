@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.kernels.BlockFormat;
 import org.setun.kernels.PiGrid;
 import org.setun.kernels.PiScaling;
 import org.setun.kernels.reference.PiBlocks;
@@ -85,6 +86,19 @@ public final class PiFormat implements WeightFormat {
     @Override
     public Optional<GgmlType> ggmlType() {
         return Optional.empty();
+    }
+
+    @Override
+    public Optional<BlockFormat> kernel() {
+        if (grid.magnitudes().length == 0) {
+            return Optional.of(grid.bits() == 2 ? BlockFormat.PI_Q2 : BlockFormat.PI_Q3);
+        }
+        return Optional.of(grid.bits() == 2 ? BlockFormat.PI_TAN2 : BlockFormat.PI_TAN3);
+    }
+
+    @Override
+    public int kernelParameter() {
+        return grid.packedMagnitudes();
     }
 
     @Override
