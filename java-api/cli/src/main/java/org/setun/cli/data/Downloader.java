@@ -12,11 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
 import org.setun.formats.AtomicFile;
+import org.setun.formats.Sha256;
 
 /**
  * Fetches files over HTTP and keeps only what hashes to the stated SHA-256: a file is written under a temporary name and renamed when
@@ -53,7 +52,7 @@ public final class Downloader {
     /** Makes sure that {@code folder} holds the entry's file with the entry's hash. */
     public Outcome fetch(DataSets.Entry entry, Path folder) throws IOException, InterruptedException {
         Path target = folder.resolve(entry.file());
-        if (Files.isRegularFile(target) && sha256(target).equals(entry.sha256())) {
+        if (Files.isRegularFile(target) && Sha256.of(target).equals(entry.sha256())) {
             return Outcome.KEPT;
         }
         Files.createDirectories(folder);
@@ -70,11 +69,11 @@ public final class Downloader {
     }
 
     private static void store(DataSets.Entry entry, InputStream transferred, OutputStream out) throws IOException {
-        MessageDigest digest = digest();
+        MessageDigest digest = Sha256.digest();
         try (InputStream content = entry.gzip() ? new GZIPInputStream(transferred) : transferred) {
             copyLimited(content, new DigestOutputStream(out, digest), entry);
         }
-        String actual = HexFormat.of().formatHex(digest.digest());
+        String actual = Sha256.text(digest);
         if (!actual.equals(entry.sha256())) {
             throw new IOException(entry.source() + " has SHA-256 " + actual + ", expected " + entry.sha256()
                     + "; nothing was kept. The file at the source has changed, or was changed on the way");
@@ -90,23 +89,6 @@ public final class Downloader {
                 throw new IOException(entry.source() + " sends more than " + MAX_BYTES + " bytes; no known data set is that large");
             }
             out.write(block, 0, n);
-        }
-    }
-
-    private static String sha256(Path file) throws IOException {
-        MessageDigest digest = digest();
-        try (InputStream in = Files.newInputStream(file);
-                OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
-            in.transferTo(out);
-        }
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static MessageDigest digest() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.setun.formats.Sha256;
 import org.setun.formats.tokenizer.Tokenizer;
 
 /** The sequences of tokens that a model is calibrated with, and where they come from. Immutable; the sequences are not to be changed. */

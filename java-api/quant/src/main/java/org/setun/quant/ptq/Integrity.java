@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufMetadata;
 import org.setun.formats.gguf.GgufWriter;
@@ -52,7 +53,7 @@ public record Integrity(String input, String configuration, Map<String, Entry> t
             return Optional.empty();
         }
         String configuration = metadata.string(CONFIG);
-        if (!Hashes.of(configuration).equals(hash(metadata, CONFIG_HASH, metadata.string(CONFIG_HASH)))) {
+        if (!Sha256.of(configuration).equals(hash(metadata, CONFIG_HASH, metadata.string(CONFIG_HASH)))) {
             throw metadata.error(CONFIG, "does not have the SHA-256 that " + CONFIG_HASH + " says: the file was changed");
         }
         List<String> names = metadata.strings(NAMES);
@@ -81,7 +82,7 @@ public record Integrity(String input, String configuration, Map<String, Entry> t
     public static Optional<Integrity> verify(GgufFile file) {
         Optional<Integrity> integrity = read(file);
         integrity.ifPresent(record -> record.tensors().entrySet().parallelStream()
-                .filter(tensor -> !Hashes.of(file.tensor(tensor.getKey())).equals(tensor.getValue().sha256()))
+                .filter(tensor -> !Sha256.of(file.tensor(tensor.getKey())).equals(tensor.getValue().sha256()))
                 .findFirst().ifPresent(tensor -> {
                     throw new FormatException(file.name(), file.info(tensor.getKey()).offset(), "tensor '" + tensor.getKey() + "'",
                             "its bytes do not have the SHA-256 of the integrity record: they changed after the file was written",
@@ -91,7 +92,7 @@ public record Integrity(String input, String configuration, Map<String, Entry> t
     }
 
     private static String hash(GgufMetadata metadata, String key, String text) {
-        if (!Hashes.isHash(text)) {
+        if (!Sha256.isHash(text)) {
             throw metadata.error(key,
                     "has '" + (text.length() > 80 ? text.substring(0, 80) + "…" : text) + "', a SHA-256 in hexadecimal is needed");
         }
@@ -105,7 +106,7 @@ public record Integrity(String input, String configuration, Map<String, Entry> t
         for (Entry entry : tensors.values()) {
             errors[i++] = entry.relativeError();
         }
-        writer.string(INPUT, input).string(CONFIG, configuration).string(CONFIG_HASH, Hashes.of(configuration))
+        writer.string(INPUT, input).string(CONFIG, configuration).string(CONFIG_HASH, Sha256.of(configuration))
                 .strings(NAMES, List.copyOf(tensors.keySet()))
                 .strings(HASHES, tensors.values().stream().map(Entry::sha256).toList())
                 .float32s(ERRORS, errors);

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.zip.CRC32;
+import org.setun.formats.Sha256;
 
 /**
  * Which tensors of an unfinished file are written: one line each, with a checksum, so that a line cut short by a kill counts for nothing.
@@ -125,7 +126,7 @@ final class Journal implements AutoCloseable {
 
     /** A tensor's name in the journal, which has no room for tabs and foreign letters. */
     private static String name(String tensor) {
-        return Hashes.of(tensor).substring(0, 32);
+        return Sha256.of(tensor).substring(0, 32);
     }
 
     private static String checksum(String text) {

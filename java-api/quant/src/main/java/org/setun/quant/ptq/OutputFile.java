@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import org.setun.formats.AtomicFile;
+import org.setun.formats.Sha256;
 
 /**
  * The file while it is being written: {@code NAME.partial}, with a {@link Journal} {@code NAME.partial.journal} of what is done. It takes
@@ -94,7 +95,7 @@ final class OutputFile implements AutoCloseable {
     /** What an earlier run has noted of a tensor, if the bytes at its place are those that were noted. */
     Optional<Journal.Line> written(String tensor, long position, long bytes) throws IOException {
         Optional<Journal.Line> line = journal.find(tensor);
-        return line.isPresent() && Hashes.of(channel, position, bytes).equals(line.get().entry().sha256()) ? line : Optional.empty();
+        return line.isPresent() && Sha256.of(channel, position, bytes).equals(line.get().entry().sha256()) ? line : Optional.empty();
     }
 
     void note(String tensor, Journal.Line line) throws IOException {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.ptq.input.ModelInput;
@@ -46,7 +47,7 @@ final class OutputLayout {
     /** A record of the size that the true one will have. */
     Integrity placeholder(String configuration) {
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
-        String hash = "0".repeat(Hashes.LENGTH);
+        String hash = "0".repeat(Sha256.LENGTH);
         plan.forEach(tensor -> entries.put(tensor.name(), new Integrity.Entry(hash, 0)));
         return new Integrity(hash, configuration, entries);
     }

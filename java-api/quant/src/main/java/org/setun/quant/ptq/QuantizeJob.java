@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.Backend;
 import org.setun.quant.format.WeightFormats;
@@ -80,7 +81,7 @@ public final class QuantizeJob implements AutoCloseable {
     }
 
     private static String hash(@Nullable Path file) throws IOException {
-        return file == null ? "none" : Hashes.of(List.of(file), _ -> {
+        return file == null ? "none" : Sha256.of(List.of(file), _ -> {
         });
     }
 
@@ -115,7 +116,7 @@ public final class QuantizeJob implements AutoCloseable {
             size += Files.size(file);
         }
         long total = size;
-        String inputHash = Hashes.of(input.files(), done -> progress.at("hash input", done, total));
+        String inputHash = Sha256.of(input.files(), done -> progress.at("hash input", done, total));
         ExecutorService pool = Executors.newFixedThreadPool(threads,
                 task -> Thread.ofPlatform().daemon().name("setun-quantize").unstarted(task));
         try (OutputFile file = OutputFile.open(output, job(inputHash), plan.bytes())) {
@@ -138,7 +139,7 @@ public final class QuantizeJob implements AutoCloseable {
         StringBuilder text = new StringBuilder(inputHash).append('\n').append(configuration).append(plan.headBytes());
         plan.tensors().forEach(tensor -> text.append('\n').append(tensor.name()).append(Arrays.toString(tensor.shape()))
                 .append(tensor.format().name()).append(tensor.rotation().map(StoredRotation::toString).orElse("")));
-        return Hashes.of(text.toString());
+        return Sha256.of(text.toString());
     }
 
     private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries, int resumed) {

@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.LongConsumer;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.quant.format.QuantizationError;
 
 /**
@@ -62,7 +63,7 @@ final class TensorEncoder {
      * @throws FormatException naming the first value that is NaN or infinite
      */
     Integrity.Entry write(FileChannel channel, long position, ExecutorService pool, int threads, LongConsumer progress) throws IOException {
-        MessageDigest digest = Hashes.digest();
+        MessageDigest digest = Sha256.digest();
         QuantizationError error = new QuantizationError();
         Deque<Future<Piece>> pieces = new ArrayDeque<>();
         try (Arena arena = Arena.ofShared()) {
@@ -82,7 +83,7 @@ final class TensorEncoder {
                     }
                     Piece piece = get(pieces.remove());
                     MemorySegment bytes = piece.slot().blocks.asSlice(0, piece.bytes());
-                    Hashes.update(digest, bytes);
+                    Sha256.update(digest, bytes);
                     write(channel, at, bytes.asByteBuffer());
                     at += piece.bytes();
                     error.add(piece.error());
@@ -94,7 +95,7 @@ final class TensorEncoder {
                 finish(pieces);
             }
         }
-        return new Integrity.Entry(Hashes.text(digest), (float) error.relative());
+        return new Integrity.Entry(Sha256.text(digest), (float) error.relative());
     }
 
     private Piece encode(Slot slot, long first) {

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
@@ -320,7 +321,7 @@ class QuantizeJobTest {
         List<GgufTensor> tensors;
         try (GgufFile file = GgufFile.open(output)) {
             tensors = List.copyOf(file.tensors());
-            assertThat(Integrity.verify(file).orElseThrow().input()).isEqualTo(Hashes.of(List.of(input), _ -> {
+            assertThat(Integrity.verify(file).orElseThrow().input()).isEqualTo(Sha256.of(List.of(input), _ -> {
             }));
         }
         for (GgufTensor tensor : tensors) {

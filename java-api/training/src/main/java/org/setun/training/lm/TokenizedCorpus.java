@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -19,6 +18,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.formats.tokenizer.BpeTokenizer;
 import org.setun.formats.tokenizer.BpeTrainer;
 import org.setun.formats.tokenizer.PreTokenizer;
@@ -142,7 +142,7 @@ public final class TokenizedCorpus implements AutoCloseable {
 
     /** SHA-256 over the documents: their names, ranges and bytes. */
     private static byte[] textHash(List<Document> documents) throws IOException {
-        MessageDigest digest = newSha256();
+        MessageDigest digest = Sha256.digest();
         DataOutputStream out = new DataOutputStream(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
         for (Document document : documents) {
             out.writeUTF(document.name());
@@ -157,20 +157,12 @@ public final class TokenizedCorpus implements AutoCloseable {
 
     /** SHA-256 over parts, each after its length. */
     private static byte[] sha256(byte[]... parts) {
-        MessageDigest digest = newSha256();
+        MessageDigest digest = Sha256.digest();
         for (byte[] part : parts) {
             digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(0, part.length));
             digest.update(part);
         }
         return digest.digest();
-    }
-
-    private static MessageDigest newSha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
     }
 
     public Corpus corpus() {

@@ -1,4 +1,4 @@
-package org.setun.quant.ptq;
+package org.setun.formats;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -14,20 +14,21 @@ import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
 
-/** SHA-256 as lower-case hexadecimal text. */
-final class Hashes {
+/** SHA-256 (FIPS 180-4) as lower-case hexadecimal text, of memory, text and files. Free-threaded. */
+public final class Sha256 {
 
     /** Characters of a hash. */
-    static final int LENGTH = 64;
+    public static final int LENGTH = 64;
 
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{" + LENGTH + "}");
     private static final long CHUNK = 1 << 30;
     private static final int BUFFER = 1 << 20;
 
-    private Hashes() {
+    private Sha256() {
     }
 
-    static MessageDigest digest() {
+    /** A new digest, for bytes that come in parts. */
+    public static MessageDigest digest() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
@@ -35,34 +36,49 @@ final class Hashes {
         }
     }
 
-    static String text(MessageDigest digest) {
+    /** What a digest has seen; it starts anew. */
+    public static String text(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    static boolean isHash(String text) {
+    /** Whether {@code text} has the form of a hash. */
+    public static boolean isHash(String text) {
         return HASH.matcher(text).matches();
     }
 
-    static void update(MessageDigest digest, MemorySegment bytes) {
+    /** Adds memory of any length to a digest. */
+    public static void update(MessageDigest digest, MemorySegment bytes) {
         for (long from = 0; from < bytes.byteSize(); from += CHUNK) {
             digest.update(bytes.asSlice(from, Math.min(CHUNK, bytes.byteSize() - from)).asByteBuffer());
         }
     }
 
-    static String of(MemorySegment bytes) {
+    /** Of memory. */
+    public static String of(MemorySegment bytes) {
         MessageDigest digest = digest();
         update(digest, bytes);
         return text(digest);
     }
 
-    static String of(String text) {
+    /** Of a text in UTF-8. */
+    public static String of(String text) {
         MessageDigest digest = digest();
         digest.update(text.getBytes(StandardCharsets.UTF_8));
         return text(digest);
     }
 
-    /** The hash of the files' contents, one after another. */
-    static String of(List<Path> files, LongConsumer progress) throws IOException {
+    /** Of a file. */
+    public static String of(Path file) throws IOException {
+        return of(List.of(file), done -> {
+        });
+    }
+
+    /**
+     * Of the contents of files, one after another.
+     *
+     * @param progress receives the number of bytes done
+     */
+    public static String of(List<Path> files, LongConsumer progress) throws IOException {
         MessageDigest digest = digest();
         long done = 0;
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
@@ -78,8 +94,8 @@ final class Hashes {
         return text(digest);
     }
 
-    /** The hash of {@code bytes} bytes of a file from {@code from}. */
-    static String of(FileChannel channel, long from, long bytes) throws IOException {
+    /** Of {@code bytes} bytes of an open file from {@code from}; of fewer if it ends before. */
+    public static String of(FileChannel channel, long from, long bytes) throws IOException {
         MessageDigest digest = digest();
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
         for (long at = 0; at < bytes;) {
