@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # benchmarks/pi-study.sh DATA [FOLDER]: makes the tables of docs/pi-quant.md. DATA holds text/wikitext-2, text/tinystories, images/mnist,
 # models/stories260K and models/mlp-mnist. FOLDER (default: pi-study) keeps the model that is trained on the way (a decoder of 3.9 million
-# parameters, 1000 steps on WikiText-2: about five minutes on two cores); if it is there already, it is used as it is. STEPS shortens the training.
+# parameters, 1000 steps on WikiText-2: 17 minutes on two busy cores); if it is there already, it is used as it is. STEPS shortens the training.
 set -euo pipefail
 data=${1:?usage: benchmarks/pi-study.sh DATA [FOLDER]}
 folder=${2:-pi-study}
