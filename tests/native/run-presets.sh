@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the native tests of each preset named (default: release debug asan tsan aarch64). A preset whose compiler or emulator is
+# Builds and runs the native tests of each preset named (default: release asan tsan aarch64). A preset whose compiler or emulator is
 # missing is reported as not run, never as passed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ runnable() {
 }
 
 passed=() skipped=()
-for preset in "${@:-release debug asan tsan aarch64}"; do for name in $preset; do
+for preset in "${@:-release asan tsan aarch64}"; do for name in $preset; do
   if ! runnable "$name"; then
     echo "== $name: not run (it needs aarch64-linux-gnu-gcc and qemu-aarch64)"; skipped+=("$name"); continue
   fi
