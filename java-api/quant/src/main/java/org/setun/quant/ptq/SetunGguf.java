@@ -78,7 +78,10 @@ public final class SetunGguf {
 
     /** The architecture that a name stands for: without {@link #PREFIX}. */
     public static String baseArchitecture(GgufMetadata metadata) {
-        String name = metadata.architecture();
+        return base(metadata.architecture());
+    }
+
+    private static String base(String name) {
         return name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
     }
 
@@ -122,7 +125,8 @@ public final class SetunGguf {
         }
 
         SetunGguf read() {
-            boolean own = metadata.architecture().startsWith(PREFIX);
+            String name = metadata.string("general.architecture", ""); // an importance matrix has none
+            boolean own = name.startsWith(PREFIX);
             if (own) {
                 long version = metadata.integer(VERSION_KEY);
                 if (version != VERSION) {
@@ -130,7 +134,7 @@ public final class SetunGguf {
                 }
             } else {
                 KEYS.stream().filter(metadata::has).findAny().ifPresent(key -> {
-                    throw metadata.error(key, "belongs to the architectures setun-*, the file's is '" + metadata.architecture() + "'");
+                    throw metadata.error(key, "belongs to the architectures setun-*, the file's is '" + name + "'");
                 });
             }
             Map<String, StoredRotation> rotations = own ? rotations() : Map.of();
@@ -148,7 +152,7 @@ public final class SetunGguf {
                 all.put(tensor.name(),
                         special != null ? special : new Tensor(tensor.name(), tensor.shape(), Optional.empty(), rotation));
             }
-            return new SetunGguf(baseArchitecture(metadata), all);
+            return new SetunGguf(base(name), all);
         }
 
         private Map<String, StoredRotation> rotations() {
