@@ -37,11 +37,40 @@ sealed interface Projection {
     /** {@code y} f32[rows][outputs] += rows * W^T + bias; {@code scratch} has the size of {@code y}. */
     void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch);
 
+    /** Packed weights that are multiplied with 8-bit codes of the rows, or with their fp32 values, as the model was opened. */
+    sealed interface Packed extends Projection {
+
+        /** {@code y = rows * W^T + bias + residual} with the codes of the rows; {@code residual} may be null, or {@code y} itself. */
+        void multiplyCodes(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y);
+
+        /** {@code y = rows * W^T + bias} with their values. */
+        void multiplyValues(Backend backend, Rows rows, MemorySegment y);
+
+        @Override
+        default void apply(Backend backend, Rows rows, MemorySegment y) {
+            if (input() == Input.VALUES) {
+                multiplyValues(backend, rows, y);
+            } else {
+                multiplyCodes(backend, rows, null, y);
+            }
+        }
+
+        @Override
+        default void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
+            if (input() == Input.VALUES) {
+                multiplyValues(backend, rows, scratch);
+                backend.axpby(1, scratch, 1, y, (long) rows.count() * outputs());
+            } else {
+                multiplyCodes(backend, rows, y, y);
+            }
+        }
+    }
+
     /** Packed codes in {-1, 0, 1} and one scale; 8-bit or fp32 activations. */
     record Ternary(int outputs, int inputs, MemorySegment packed, MemorySegment gamma, @Nullable MemorySegment bias,
             Activations activations)
             implements
-                Projection {
+                Packed {
 
         @Override
         public Input input() {
@@ -49,25 +78,12 @@ sealed interface Projection {
         }
 
         @Override
-        public void apply(Backend backend, Rows rows, MemorySegment y) {
-            if (input() == Input.CODES) {
-                multiplyQuantized(backend, rows, null, y);
-            } else {
-                backend.ternaryGemmF32(packed, outputs, inputs, gamma, rows.values(), rows.count(), inputs, bias, y, outputs);
-            }
+        public void multiplyValues(Backend backend, Rows rows, MemorySegment y) {
+            backend.ternaryGemmF32(packed, outputs, inputs, gamma, rows.values(), rows.count(), inputs, bias, y, outputs);
         }
 
         @Override
-        public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
-            if (input() == Input.CODES) {
-                multiplyQuantized(backend, rows, y, y);
-            } else {
-                apply(backend, rows, scratch);
-                backend.axpby(1, scratch, 1, y, (long) rows.count() * outputs);
-            }
-        }
-
-        private void multiplyQuantized(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
+        public void multiplyCodes(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
             Rows.Codes codes = rows.codes();
             backend.ternaryGemm(packed, outputs, inputs, gamma, codes.q(), codes.steps(), codes.sums(), rows.count(), bias, residual, y,
                     outputs, null);
@@ -77,7 +93,7 @@ sealed interface Projection {
     /** Blocks with scales of their own, packed; 8-bit or fp32 activations. */
     record Blocks(int outputs, int inputs, BlockFormat format, MemorySegment packed, @Nullable MemorySegment bias, Activations activations)
             implements
-                Projection {
+                Packed {
 
         @Override
         public Input input() {
@@ -85,25 +101,12 @@ sealed interface Projection {
         }
 
         @Override
-        public void apply(Backend backend, Rows rows, MemorySegment y) {
-            if (input() == Input.BLOCKS) {
-                multiplyQuantized(backend, rows, null, y);
-            } else {
-                backend.blockGemmF32(format, packed, outputs, inputs, rows.values(), rows.count(), inputs, bias, y, outputs);
-            }
+        public void multiplyValues(Backend backend, Rows rows, MemorySegment y) {
+            backend.blockGemmF32(format, packed, outputs, inputs, rows.values(), rows.count(), inputs, bias, y, outputs);
         }
 
         @Override
-        public void addTo(Backend backend, Rows rows, MemorySegment y, MemorySegment scratch) {
-            if (input() == Input.BLOCKS) {
-                multiplyQuantized(backend, rows, y, y);
-            } else {
-                apply(backend, rows, scratch);
-                backend.axpby(1, scratch, 1, y, (long) rows.count() * outputs);
-            }
-        }
-
-        private void multiplyQuantized(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
+        public void multiplyCodes(Backend backend, Rows rows, @Nullable MemorySegment residual, MemorySegment y) {
             Rows.Codes blocks = rows.blocks();
             backend.blockGemm(format, packed, outputs, inputs, blocks.q(), blocks.steps(), blocks.sums(), rows.count(), bias, residual, y,
                     outputs);
