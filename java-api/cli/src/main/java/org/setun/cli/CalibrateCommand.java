@@ -22,7 +22,7 @@ import org.setun.kernels.MemoryPool;
 import org.setun.quant.calibration.CalibrationConfig;
 import org.setun.quant.calibration.CalibrationData;
 import org.setun.quant.calibration.CalibrationDomain;
-import org.setun.quant.calibration.CalibrationWriter;
+import org.setun.quant.calibration.CalibrationJob;
 import org.setun.quant.calibration.Calibrator;
 import org.setun.quant.calibration.FisherLabels;
 import org.setun.quant.calibration.Provenance;
@@ -37,7 +37,8 @@ import picocli.CommandLine.Option;
 /** {@code setun calibrate}: runs a model over text of five domains and keeps what quantization needs to know. */
 @Command(name = "calibrate", mixinStandardHelpOptions = true, description = {
         "Runs a model over text and keeps statistics, Hessians and Fisher information for quantization.",
-        "Domains: math, code, language, reasoning, tool-use."})
+        "Domains: math, code, language, reasoning, tool-use.",
+        "A run that was interrupted goes on where it stopped when the same command is given again."})
 final class CalibrateCommand implements Callable<Integer> {
 
     private static final Pattern BITS = Pattern.compile("([1-8])bit");
@@ -103,20 +104,25 @@ final class CalibrateCommand implements Callable<Integer> {
                     withHessians);
             CalibrationData read = CalibrationData.read(files, config, source.tokenizer(file));
             Provenance provenance = new Provenance(
-                    new Provenance.Source("", String.valueOf(source.model.getFileName()), Sha256.of(source.model)),
+                    new Provenance.Source("", String.valueOf(source.model.toAbsolutePath().normalize().getFileName()),
+                            Sha256.of(file.files(), _ -> {
+                            })),
                     read.sources(), read.domains(), seed, config.context(), fisher, format,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
             try (StopFlag stop = StopFlag.onInterrupt();
                     Backend backend = Backends.open();
                     MemoryPool pool = new MemoryPool(backend);
                     CalibrationModel.Watch watch = new CalibrationModel.Watch("calibrate", stop);
-                    Calibrator calibrator = new Calibrator(backend, file.decoder(pool), read.sequences(), config, watch)) {
-                calibrator.run();
-                CalibrationWriter.write(source.output, provenance, calibrator);
+                    Calibrator calibrator = new Calibrator(backend, file.decoder(pool), read.sequences(), config, watch);
+                    CalibrationJob job = CalibrationJob.open(source.output, provenance, calibrator)) {
+                if (job.startsAgain()) {
+                    System.err.println("note: " + source.output + ".partial was of another model, data or options; starting again");
+                }
+                job.run();
                 watch.close();
-                report(provenance, calibrator, watch.total() / read.sequences().size(), (System.nanoTime() - start) * 1e-9);
+                report(provenance, calibrator, job.resumed(), (System.nanoTime() - start) * 1e-9);
             } catch (CancellationException e) {
-                return source.interrupted();
+                return source.interrupted(true);
             }
         }
         return 0;
@@ -150,7 +156,8 @@ final class CalibrateCommand implements Callable<Integer> {
         return new CalibrationConfig(counts, tokens, seed, fisher, withHessians, hessianMegabytes << 20);
     }
 
-    private void report(Provenance provenance, Calibrator calibrator, long passes, double seconds) {
+    private void report(Provenance provenance, Calibrator calibrator, boolean resumed, double seconds) {
+        int passes = calibrator.passes();
         long tokens = provenance.domains().stream().mapToLong(Provenance.Domain::tokens).sum();
         if (source.json) {
             Map<String, Object> result = new LinkedHashMap<>();
@@ -159,6 +166,7 @@ final class CalibrateCommand implements Callable<Integer> {
             result.put("hessians", calibrator.hessians().size());
             result.put("fisher", calibrator.fisher().size());
             result.put("passes", passes);
+            result.put("resumed", resumed);
             result.put("tokens", tokens);
             result.put("seconds", seconds);
             result.put("provenance", provenance);
@@ -169,8 +177,8 @@ final class CalibrateCommand implements Callable<Integer> {
             System.out.printf(Locale.ROOT, "%-10s %,7d of %,d samples, %,d tokens%n", domain.domain(), domain.samples(), domain.available(),
                     domain.tokens());
         }
-        System.out.printf(Locale.ROOT, "%s: %d inputs, %d Hessians, Fisher information of %d weights; %,d tokens, %d pass%s, %.0f s%n",
+        System.out.printf(Locale.ROOT, "%s: %d inputs, %d Hessians, Fisher information of %d weights; %,d tokens, %d pass%s, %.0f s%s%n",
                 source.output, calibrator.inputs().size(), calibrator.hessians().size(), calibrator.fisher().size(), tokens, passes,
-                passes == 1 ? "" : "es", seconds);
+                passes == 1 ? "" : "es", seconds, resumed ? ", went on with an earlier run" : "");
     }
 }

@@ -6,6 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.PartialFile;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.quant.calibration.Calibrator;
 import org.setun.quant.model.ModelFile;
@@ -17,10 +18,11 @@ final class CalibrationModel {
 
     static final int INTERRUPTED = 130;
 
-    @Option(names = "--model", required = true, paramLabel = "FILE", description = "A GGUF file (llama, bitnet, qwen2, qwen3, ...) or a llama2.c .bin file.")
+    @Option(names = "--model", required = true, paramLabel = "FILE", description = "A GGUF file (llama, bitnet, qwen2, qwen3, ...), a Hugging Face checkpoint of these families (a "
+            + ".safetensors file, model.safetensors.index.json, or their folder) or a llama2.c .bin file.")
     Path model = Path.of("");
 
-    @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c model; a GGUF file has its own.")
+    @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c model; the others bring their own.")
     @Nullable
     Path tokenizer;
 
@@ -38,16 +40,19 @@ final class CalibrationModel {
         if (folder != null && Files.notExists(folder)) {
             throw new NoSuchFileException(folder.toString());
         }
-        InputFiles.requireFile(model, "a model file (setun export makes one of a checkpoint)");
-        if (Files.exists(output) && Files.exists(model) && Files.isSameFile(model, output)) {
-            throw new IllegalArgumentException("--output " + output + " is the model itself; name another file");
+        ModelFile file = ModelFile.open(model, tokenizer);
+        try {
+            PartialFile.requireOther(output, file.files());
+            return file;
+        } catch (IOException | RuntimeException e) {
+            file.close();
+            throw e;
         }
-        return ModelFile.open(model, tokenizer);
     }
 
     Tokenizer tokenizer(ModelFile file) {
         return file.tokenizer().orElseThrow(() -> new IllegalArgumentException(
-                model + " holds no tokenizer; name one with --tokenizer FILE"));
+                model + " holds no tokenizer; name one with --tokenizer FILE (llama2.c), or put tokenizer.json beside it (Hugging Face)"));
     }
 
     /** The tokens per sequence: what was asked for, which must fit into the model's context, or as many of {@code usual} as fit. */
@@ -59,9 +64,14 @@ final class CalibrationModel {
         return asked == null ? Math.min(usual, most) : asked;
     }
 
-    /** Says that the run was stopped. */
-    int interrupted() {
-        System.err.println("setun: interrupted; " + output + (Files.exists(output) ? " is as it was" : " was not written"));
+    /**
+     * Says that the run was stopped.
+     *
+     * @param goesOn whether the next run goes on from here
+     */
+    int interrupted(boolean goesOn) {
+        System.err.println("setun: interrupted; " + output + (Files.exists(output) ? " is as it was" : " was not written")
+                + (goesOn ? "; the same command goes on from here" : ""));
         return INTERRUPTED;
     }
 
@@ -71,7 +81,6 @@ final class CalibrationModel {
         private final String task;
         private final StopFlag stop;
         private @Nullable ProgressLine line;
-        private long total;
 
         Watch(String task, StopFlag stop) {
             this.task = task;
@@ -86,13 +95,7 @@ final class CalibrationModel {
             if (line == null) {
                 line = new ProgressLine(task, "sequences", ofAll);
             }
-            total = ofAll;
             line.at(done, "");
-        }
-
-        /** Sequences of all passes together. */
-        long total() {
-            return total;
         }
 
         @Override

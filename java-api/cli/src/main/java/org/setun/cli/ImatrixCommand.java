@@ -68,7 +68,7 @@ final class ImatrixCommand implements Callable<Integer> {
                 watch.close();
                 report(imatrix, (System.nanoTime() - start) * 1e-9);
             } catch (CancellationException e) {
-                return source.interrupted();
+                return source.interrupted(false);
             }
         }
         return 0;

@@ -5,9 +5,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
@@ -15,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.setun.formats.safetensors.DType;
+import org.setun.formats.safetensors.SafetensorsWriter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -226,8 +230,18 @@ class CommandsTest {
         assertThat(setun("calibrate", "--model", model, "--domains", domains, "--context", "33", "-o", output.toString()).err)
                 .contains("[2, 32]");
         assertThat(setun("calibrate", "--model", model, "-o", output.toString()).exit).isEqualTo(2);
-        assertThat(setun("calibrate", "--model", model, "--domains", domains, "-o", model).err).contains("the model itself");
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "-o", model).err).contains("would overwrite the input");
         assertThat(Files.readAllBytes(output)).isEqualTo(before);
+
+        Path checkpoint = huggingFace(300);
+        Files.writeString(folder.resolve("own.safetensors.partial.journal"), "setun calibrate 1 another job\n");
+        Outcome own = setun("calibrate", "--model", checkpoint.toString(), "--domains", domains, "--samples", "20", "-o",
+                folder.resolve("own.safetensors").toString());
+        assertThat(own.exit).as(own.err).isZero();
+        assertThat(own.err).contains("starting again");
+        assertThat(own.out).contains("5 inputs, 5 Hessians");
+        assertThat(setun("imatrix", "--model", checkpoint.toString(), "--data", math.toString(), "-o",
+                folder.resolve("own.gguf").toString()).out).contains("7 tensors");
 
         Path imatrix = folder.resolve("imatrix.gguf");
         Outcome computed = setun("imatrix", "--model", model, "--data", math.toString(), "--chunks", "3", "-o", imatrix.toString(),
@@ -238,6 +252,44 @@ class CommandsTest {
         assertThat(setun("inspect", imatrix.toString(), "--tensors").out).contains("blk.0.attn_q.weight.in_sum2");
         assertThat(setun("imatrix", "--model", model, "--data", math.toString(), "--process-output", "--context", "16", "-o",
                 imatrix.toString()).out).contains("8 tensors").contains("chunks of 16 tokens");
+    }
+
+    /** A Hugging Face checkpoint of random weights, with the tokenizer of the trained model. */
+    private Path huggingFace(int vocab) throws IOException {
+        Path checkpoint = Files.createDirectories(folder.resolve("checkpoint"));
+        Path tokenizer = newest(folder.resolve("run/ternary")).resolve("tokenizer.json");
+        Files.copy(tokenizer, checkpoint.resolve("tokenizer.json"));
+        Files.copy(tokenizer.resolveSibling("tokenizer_config.json"), checkpoint.resolve("tokenizer_config.json"));
+        Files.writeString(checkpoint.resolve("config.json"), """
+                {"model_type": "qwen3", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
+                 "num_key_value_heads": 1, "head_dim": 8, "max_position_embeddings": 32, "vocab_size": %d, "rms_norm_eps": 1e-5,
+                 "tie_word_embeddings": true}""".formatted(vocab));
+        SafetensorsWriter writer = new SafetensorsWriter();
+        String layer = "model.layers.0.";
+        weight(writer, "model.embed_tokens.weight", vocab, 16);
+        weight(writer, layer + "self_attn.q_proj.weight", 16, 16);
+        weight(writer, layer + "self_attn.k_proj.weight", 8, 16);
+        weight(writer, layer + "self_attn.v_proj.weight", 8, 16);
+        weight(writer, layer + "self_attn.o_proj.weight", 16, 16);
+        weight(writer, layer + "self_attn.q_norm.weight", 8);
+        weight(writer, layer + "self_attn.k_norm.weight", 8);
+        weight(writer, layer + "mlp.gate_proj.weight", 24, 16);
+        weight(writer, layer + "mlp.up_proj.weight", 24, 16);
+        weight(writer, layer + "mlp.down_proj.weight", 16, 24);
+        weight(writer, layer + "input_layernorm.weight", 16);
+        weight(writer, layer + "post_attention_layernorm.weight", 16);
+        weight(writer, "model.norm.weight", 16);
+        writer.write(checkpoint.resolve("model.safetensors"));
+        return checkpoint;
+    }
+
+    private static void weight(SafetensorsWriter writer, String name, long... shape) {
+        SplittableRandom random = new SplittableRandom(name.hashCode());
+        float[] values = new float[(int) Arrays.stream(shape).reduce(1, Math::multiplyExact)];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        writer.tensor(name, DType.F32, shape, MemorySegment.ofArray(values));
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
+import org.setun.formats.internal.Output;
 
 /** SHA-256 (FIPS 180-4) as lower-case hexadecimal text, of memory, text and files. Free-threaded. */
 public final class Sha256 {
@@ -49,7 +50,7 @@ public final class Sha256 {
     /** Adds memory of any length to a digest. */
     public static void update(MessageDigest digest, MemorySegment bytes) {
         for (long from = 0; from < bytes.byteSize(); from += CHUNK) {
-            digest.update(bytes.asSlice(from, Math.min(CHUNK, bytes.byteSize() - from)).asByteBuffer());
+            digest.update(Output.view(bytes.asSlice(from, Math.min(CHUNK, bytes.byteSize() - from))));
         }
     }
 

@@ -18,7 +18,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.quant.calibration.CalibrationConfig;
 import org.setun.quant.calibration.CalibrationFile;
-import org.setun.quant.calibration.CalibrationWriter;
+import org.setun.quant.calibration.CalibrationJob;
 import org.setun.quant.calibration.Calibrator;
 import org.setun.quant.calibration.FisherLabels;
 import org.setun.quant.calibration.Provenance;
@@ -87,11 +87,11 @@ class AdaptiveQuantizationTest {
         try (MemoryPool pool = new MemoryPool(backend);
                 ModelFile model = ModelFile.open(golden.model(), null);
                 Calibrator calibrator = new Calibrator(backend, model.decoder(pool), sequences, config, (done, total) -> {
-                })) {
-            calibrator.run();
-            CalibrationWriter.write(path, new Provenance(new Provenance.Source("", "llama.gguf", HASH),
+                });
+                CalibrationJob job = CalibrationJob.open(path, new Provenance(new Provenance.Source("", "llama.gguf", HASH),
                     List.of(new Provenance.Source("math", "random", HASH)), List.of(new Provenance.Domain("math", 48, 48, 48 * 48)), 5, 64,
-                    FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"), calibrator);
+                    FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"), calibrator)) {
+            job.run();
         }
         try (CalibrationFile file = CalibrationFile.open(path)) {
             assertThat(file.hessian("blk.1.ffn_down.weight")).isPresent();

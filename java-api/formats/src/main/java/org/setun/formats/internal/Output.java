@@ -60,13 +60,14 @@ public final class Output {
         flush();
         for (long from = 0; from < data.byteSize(); from += CHUNK) {
             MemorySegment piece = data.asSlice(from, Math.min(CHUNK, data.byteSize() - from));
-            drain(isViewable(piece) ? piece.asByteBuffer() : ByteBuffer.wrap(piece.toArray(ValueLayout.JAVA_BYTE)));
+            drain(view(piece));
         }
     }
 
-    /** Whether {@code piece} can be seen as a byte buffer: not so for arrays of anything but bytes. */
-    private static boolean isViewable(MemorySegment piece) {
-        return piece.isNative() || piece.heapBase().orElse(null) instanceof byte[];
+    /** Memory as a byte buffer: a copy where it is an array of anything but bytes, which buffers cannot see. */
+    public static ByteBuffer view(MemorySegment piece) {
+        boolean seen = piece.isNative() || piece.heapBase().orElse(null) instanceof byte[];
+        return seen ? piece.asByteBuffer() : ByteBuffer.wrap(piece.toArray(ValueLayout.JAVA_BYTE));
     }
 
     /** Writes zeros up to the next multiple of {@code alignment}. */

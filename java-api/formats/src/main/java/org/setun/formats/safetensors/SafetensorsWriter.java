@@ -5,9 +5,11 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -63,23 +65,71 @@ public final class SafetensorsWriter {
     }
 
     /**
+     * Adds a tensor whose bytes the caller writes, at its {@link #offsets} in a file that starts with {@link #head}.
+     *
+     * @throws IllegalArgumentException as {@link #tensor(String, DType, long[], Supplier)} does
+     */
+    public SafetensorsWriter declare(String name, DType type, long[] shape) {
+        return tensor(name, type, shape, () -> {
+            throw new IllegalStateException("the bytes of '" + name + "' are not for this writer to write");
+        });
+    }
+
+    /** Everything before the data. */
+    public byte[] head() {
+        try {
+            byte[] header = header(inOrder()).getBytes(StandardCharsets.UTF_8);
+            int padded = Math.ceilDiv(header.length, 8) * 8;
+            byte[] head = new byte[8 + padded];
+            Arrays.fill(head, (byte) ' ');
+            ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN).putLong(padded).put(header);
+            return head;
+        } catch (IOException e) {
+            throw new AssertionError("memory takes every byte", e);
+        }
+    }
+
+    /** Where each tensor starts, counted from the end of the {@link #head}, in the order of the file. */
+    public Map<String, Long> offsets() {
+        Map<String, Long> offsets = new LinkedHashMap<>();
+        long offset = 0;
+        for (Entry entry : inOrder()) {
+            offsets.put(entry.name(), offset);
+            offset = Math.addExact(offset, entry.bytes());
+        }
+        return offsets;
+    }
+
+    /** Bytes of all tensors: what follows the {@link #head}. */
+    public long dataBytes() {
+        return tensors.values().stream().mapToLong(Entry::bytes).reduce(0, Math::addExact);
+    }
+
+    /** Bytes of a tensor. */
+    public long bytes(String tensor) {
+        Entry entry = tensors.get(tensor);
+        if (entry == null) {
+            throw new IllegalArgumentException("tensor = '" + tensor + "' was not added");
+        }
+        return entry.bytes();
+    }
+
+    /** Wider types first. */
+    private List<Entry> inOrder() {
+        return tensors.values().stream().sorted(Comparator.comparingInt((Entry entry) -> entry.type().bytes()).reversed()).toList();
+    }
+
+    /**
      * Writes the file. The writer can be used again.
      *
      * @throws IOException if the device fails; an older file of this name is then untouched
      * @throws IllegalArgumentException if a tensor's supplier gives the wrong number of bytes; as before
      */
     public void write(Path path) throws IOException {
-        List<Entry> entries = new ArrayList<>(tensors.values());
-        entries.sort(Comparator.comparingInt((Entry entry) -> entry.type().bytes()).reversed());
-        byte[] header = header(entries).getBytes(StandardCharsets.UTF_8);
         AtomicFile.write(path, channel -> {
             Output out = new Output(channel);
-            out.i64(Math.ceilDiv(header.length, 8) * 8L);
-            out.bytes(header);
-            while (out.position() % 8 != 0) {
-                out.u8(' ');
-            }
-            for (Entry entry : entries) {
+            out.bytes(head());
+            for (Entry entry : inOrder()) {
                 MemorySegment data = entry.data().get();
                 if (data.byteSize() != entry.bytes()) {
                     throw new IllegalArgumentException("data of '" + entry.name() + "' has " + data.byteSize()

@@ -1,6 +1,7 @@
 package org.setun.formats.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -73,6 +74,25 @@ public final class BpeTokenizer implements Tokenizer {
     /** The merge list, best first. */
     public List<String> merges() {
         return merges.merges();
+    }
+
+    /**
+     * The same with {@code size} tokens: reserved ones, never produced, fill the rows that many embeddings have beyond their tokens.
+     *
+     * @throws IllegalArgumentException if there are more tokens than {@code size}
+     */
+    public BpeTokenizer padded(int size) {
+        int count = vocabulary.size();
+        if (count > size) {
+            throw new IllegalArgumentException("size = " + size + " is less than the " + count + " tokens there are");
+        }
+        List<String> tokens = new ArrayList<>(vocabulary.tokens());
+        List<TokenKind> kinds = new ArrayList<>(vocabulary.kinds());
+        for (int id = count; id < size; id++) {
+            tokens.add("[PAD" + id + "]");
+            kinds.add(TokenKind.UNUSED);
+        }
+        return new BpeTokenizer(new Vocabulary(tokens, kinds, vocabulary.markers()), merges(), preTokenizer);
     }
 
     /** What cuts the text. */

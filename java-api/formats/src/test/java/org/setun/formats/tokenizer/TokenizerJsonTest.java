@@ -115,6 +115,20 @@ class TokenizerJsonTest {
         }
     }
 
+    /** Reserved tokens take the places of embedding rows without a token: they split no text and mean none. */
+    @Test
+    void paddingChangesNoText() {
+        BpeTokenizer tokenizer = tokenizer(PreTokenizer.GPT_2, true);
+        int size = tokenizer.vocabSize();
+        BpeTokenizer padded = tokenizer.padded(size + 3);
+        assertThat(padded.vocabSize()).isEqualTo(size + 3);
+        assertThat(padded.vocabulary().kind(size + 2)).isEqualTo(TokenKind.UNUSED);
+        String text = "the [PAD" + size + "] of [PAD" + (size + 1) + "]";
+        assertThat(padded.encode(text, true, true)).isEqualTo(tokenizer.encode(text, true, true));
+        assertThat(tokenizer.padded(size).vocabulary().tokens()).isEqualTo(tokenizer.vocabulary().tokens());
+        assertThatIllegalArgumentException().isThrownBy(() -> tokenizer.padded(size - 1)).withMessageContaining("size");
+    }
+
     @Test
     void ggufHoldsASentencePieceTokenizer() throws IOException {
         SpmTokenizer real;

@@ -63,17 +63,17 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
 
     private CalibrationFile(SafetensorsFile file) {
         this.file = file;
-        if (!CalibrationWriter.FORMAT.equals(file.metadata().get("format"))) {
-            throw error("metadata 'format'", "is '" + file.metadata().get("format") + "', must be '" + CalibrationWriter.FORMAT + "'",
+        if (!CalibrationLayout.FORMAT.equals(file.metadata().get("format"))) {
+            throw error("metadata 'format'", "is '" + file.metadata().get("format") + "', must be '" + CalibrationLayout.FORMAT + "'",
                     "this is no calibration file; setun calibrate makes one");
         }
-        if (!CalibrationWriter.VERSION.equals(file.metadata().get("version"))) {
-            throw error("metadata 'version'", "is '" + file.metadata().get("version") + "', must be '" + CalibrationWriter.VERSION + "'",
+        if (!CalibrationLayout.VERSION.equals(file.metadata().get("version"))) {
+            throw error("metadata 'version'", "is '" + file.metadata().get("version") + "', must be '" + CalibrationLayout.VERSION + "'",
                     "a newer program may know it");
         }
         provenance = json("provenance", Provenance.class);
         Set<String> known = new HashSet<>();
-        for (CalibrationWriter.Input input : json("inputs", CalibrationWriter.Input[].class)) {
+        for (CalibrationLayout.Input input : json("inputs", CalibrationLayout.Input[].class)) {
             read(input, known);
         }
         for (SafetensorsTensor tensor : file.tensors()) {
@@ -121,7 +121,7 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
         }
     }
 
-    private void read(CalibrationWriter.Input input, Set<String> known) {
+    private void read(CalibrationLayout.Input input, Set<String> known) {
         if (input == null || input.weights().isEmpty() || input.tokens() < 0 || inputs.containsKey(input.name())) {
             throw error("metadata 'inputs'", "has the entry " + input + "; each needs a name of its own, weights and tokens", "");
         }
@@ -215,6 +215,12 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
         return Collections.unmodifiableMap(fisher);
     }
 
+    /** Whether the file has a Hessian of the input of a weight. */
+    public boolean hasHessian(String weight) {
+        InputStatistics input = byWeight.get(weight);
+        return input != null && file.find(input.name() + HESSIAN).isPresent();
+    }
+
     /**
      * The mean of {@code x^T x} over the input of a weight, [columns][columns], row-major; empty if the file has none. Read anew each time.
      *
@@ -222,7 +228,7 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
      */
     public Optional<float[]> hessian(String weight) {
         InputStatistics input = byWeight.get(weight);
-        if (input == null || file.find(input.name() + HESSIAN).isEmpty()) {
+        if (input == null || !hasHessian(weight)) {
             return Optional.empty();
         }
         String tensor = input.name() + HESSIAN;
@@ -261,6 +267,17 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
         ImportanceSource squares = (name, r, c) -> Optional.of(new Importance(null, Importance.normalized(input.sumOfSquares())));
         ImportanceSource gradients = (name, r, c) -> Optional.ofNullable(information).map(FisherInformation::importance);
         return ImportanceSource.fused(List.of(squares, gradients)).find(tensor, rows, columns);
+    }
+
+    @Override
+    public Optional<double[]> meanSquares(String tensor, int columns) {
+        return input(tensor).filter(input -> input.tokens() > 0).map(input -> {
+            if (input.columns() != columns) {
+                throw new IllegalArgumentException(file.name() + " has " + input.columns() + " inputs for " + tensor + ", which has "
+                        + columns + ": it was made of another model");
+            }
+            return Arrays.stream(input.sumOfSquares()).map(sum -> sum / input.tokens()).toArray();
+        });
     }
 
     @Override

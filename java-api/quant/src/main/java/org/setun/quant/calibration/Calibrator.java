@@ -8,7 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -55,7 +57,13 @@ public final class Calibrator implements AutoCloseable {
     private final Map<String, HessianSum> sums = new LinkedHashMap<>();
     private final InputCollector collector = new InputCollector();
     private @Nullable FisherSum fisher;
-    private long done;
+    /** The pass that is under way, counted from 0, and the sequence that comes next in it. */
+    private int pass;
+    private int next;
+    /** Whether statistics and Fisher information are complete: a later pass sums Hessians alone. */
+    private boolean collected;
+    private Runnable afterSequence = () -> {
+    };
 
     /**
      * A run; {@link #run} starts it.
@@ -98,19 +106,12 @@ public final class Calibrator implements AutoCloseable {
             throw new IllegalStateException("this run is over; make another Calibrator");
         }
         survey();
-        if (config.fisher() != FisherLabels.NONE) {
-            fisher = new FisherSum(decoder, inputs.values().stream().flatMap(List::stream).toList());
-        }
-        Set<String> group = hessianGroups.isEmpty() ? Set.of() : hessianGroups.getFirst();
-        allocate(group);
-        pass((layers, x) -> {
-            collector.observe(layers, x);
-            addToHessian(layers, x);
-        }, fisher);
+        begin(0);
+        goOn();
     }
 
     /** Finds the inputs and groups them by the memory of their Hessians. */
-    private void survey() {
+    void survey() {
         forward(Tape.evaluating(backend, workspace), new int[]{sequences.getFirst()[0]},
                 (layers, x) -> inputs.put(InputCollector.name(layers), List.copyOf(layers)), null, 0);
         long bytes = 0;
@@ -125,6 +126,80 @@ public final class Calibrator implements AutoCloseable {
         }
         if (!config.hessians()) {
             hessianGroups.clear();
+        }
+        inputs.values().forEach(collector::expect);
+        if (config.fisher() != FisherLabels.NONE) {
+            fisher = new FisherSum(decoder, inputs.values().stream().flatMap(List::stream).toList());
+        }
+    }
+
+    List<int[]> sequences() {
+        return sequences;
+    }
+
+    /** Tokens of all sequences: the rows that each input sees. */
+    long tokens() {
+        return sequences.stream().mapToLong(ids -> ids.length).sum();
+    }
+
+    /** The model's shape, what is collected of it, and what computes it: the same text for the same sums. */
+    String description() {
+        return String.join("\n", decoder.config().toString(), config.toString(), backend.name() + " " + backend.isa());
+    }
+
+    /** How often the sequences are read for all Hessians; after {@link #run}, or when a {@link CalibrationJob} has opened. */
+    public int passes() {
+        return Math.max(1, hessianGroups.size());
+    }
+
+    /** Inputs whose Hessians are summed in a pass. */
+    Set<String> group(int ofPass) {
+        return hessianGroups.isEmpty() ? Set.of() : hessianGroups.get(ofPass);
+    }
+
+    /** Makes ready for a pass from its first sequence on. */
+    void begin(int which) {
+        allocate(group(which));
+        pass = which;
+        next = 0;
+    }
+
+    /** The pass that is under way. */
+    int pass() {
+        return pass;
+    }
+
+    /** The sequence that comes next in it. */
+    int next() {
+        return next;
+    }
+
+    /** Calls {@code listener} between two sequences, when all sums are those of whole sequences. */
+    void afterSequence(Runnable listener) {
+        afterSequence = listener;
+    }
+
+    /** All that the sequences of the pass have changed, to be saved, or restored before {@link #resume}. */
+    void state(BiConsumer<String, MemorySegment> sink) {
+        sums.forEach((name, sum) -> sum.state(name + CalibrationFile.HESSIAN, sink));
+        if (isFirst()) {
+            collector.state(sink);
+            if (fisher != null) {
+                fisher.state(sink);
+            }
+        }
+    }
+
+    /** Says that the state is that after {@code count} sequences of the pass. */
+    void resume(int count) {
+        long rows = sequences.stream().limit(count).mapToLong(ids -> ids.length).sum();
+        next = count;
+        sums.values().forEach(sum -> sum.resume(rows));
+        if (isFirst()) {
+            collector.resume(rows);
+            if (fisher != null) {
+                fisher.resume(count);
+            }
         }
     }
 
@@ -143,12 +218,26 @@ public final class Calibrator implements AutoCloseable {
         }
     }
 
-    private void pass(LinearObserver observer, @Nullable FisherSum gradients) {
+    /** Reads what is left of the sequences of the pass. Statistics and gradients belong to the first. */
+    void goOn() {
+        FisherSum gradients = isFirst() ? fisher : null;
         Tape tape = gradients == null ? Tape.evaluating(backend, workspace) : Tape.recording(backend, workspace);
-        for (int i = 0; i < sequences.size(); i++) {
-            forward(tape, sequences.get(i), observer, gradients, i);
-            progress.at(++done, (long) sequences.size() * Math.max(1, hessianGroups.size()));
+        while (next < sequences.size()) {
+            forward(tape, sequences.get(next), isFirst() ? this::observe : this::addToHessian, gradients, next);
+            next++;
+            afterSequence.run();
+            progress.at((long) pass * sequences.size() + next, (long) sequences.size() * passes());
         }
+        collected = true;
+    }
+
+    private boolean isFirst() {
+        return pass == 0 && !collected;
+    }
+
+    private void observe(List<? extends Linear> layers, Tensor x) {
+        collector.observe(layers, x);
+        addToHessian(layers, x);
     }
 
     private void forward(Tape tape, int[] ids, LinearObserver observer, @Nullable FisherSum gradients, int index) {
@@ -183,10 +272,9 @@ public final class Calibrator implements AutoCloseable {
      */
     public MemorySegment hessian(String input) {
         if (!sums.containsKey(input)) {
-            Set<String> group = hessianGroups.stream().filter(names -> names.contains(input)).findFirst()
-                    .orElseThrow(() -> new IllegalArgumentException("input = " + input + " has no Hessian; there are " + hessians()));
-            allocate(group);
-            pass(this::addToHessian, null);
+            begin(IntStream.range(0, hessianGroups.size()).filter(i -> hessianGroups.get(i).contains(input)).findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("input = " + input + " has no Hessian; there are " + hessians())));
+            goOn();
         }
         return sums.remove(input).finish();
     }

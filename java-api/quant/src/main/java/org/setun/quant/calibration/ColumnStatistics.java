@@ -1,6 +1,8 @@
 package org.setun.quant.calibration;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.BiConsumer;
 
 /**
  * Statistics of each column of a matrix whose rows come one after another: extremes, mean and variance (Welford's recurrence in fp64), sum of
@@ -63,5 +65,18 @@ final class ColumnStatistics {
 
     double[] sumOfSquares() {
         return squares;
+    }
+
+    /** All that rows have changed, under {@code name}; {@link #resume} tells how many rows they were. */
+    void state(String name, BiConsumer<String, MemorySegment> sink) {
+        sink.accept(name + ".min", MemorySegment.ofArray(min));
+        sink.accept(name + ".max", MemorySegment.ofArray(max));
+        sink.accept(name + ".mean", MemorySegment.ofArray(mean));
+        sink.accept(name + ".deviations", MemorySegment.ofArray(squaredDeviations));
+        sink.accept(name + ".squares", MemorySegment.ofArray(squares));
+    }
+
+    void resume(long count) {
+        rows = count;
     }
 }

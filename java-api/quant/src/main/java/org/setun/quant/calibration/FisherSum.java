@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.setun.nn.DType;
 import org.setun.nn.Decoder;
 import org.setun.nn.Linear;
@@ -65,6 +66,18 @@ final class FisherSum {
         Map<String, FisherInformation> result = new LinkedHashMap<>();
         sums.forEach((weight, sum) -> result.put(weight.name(), new FisherInformation(divided(sum.rows()), divided(sum.columns()))));
         return result;
+    }
+
+    /** All that sequences have changed; {@link #resume} tells how many they were. */
+    void state(BiConsumer<String, MemorySegment> sink) {
+        sums.forEach((weight, sum) -> {
+            sink.accept(weight.name() + CalibrationFile.FISHER_ROWS, MemorySegment.ofArray(sum.rows()));
+            sink.accept(weight.name() + CalibrationFile.FISHER_COLUMNS, MemorySegment.ofArray(sum.columns()));
+        });
+    }
+
+    void resume(long count) {
+        sequences = count;
     }
 
     private double[] divided(double[] values) {

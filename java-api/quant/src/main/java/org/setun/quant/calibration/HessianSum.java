@@ -2,6 +2,7 @@ package org.setun.quant.calibration;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.BiConsumer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Buffer;
 import org.setun.kernels.MemoryPool;
@@ -79,6 +80,18 @@ final class HessianSum {
         }
         free();
         return MemorySegment.ofArray(mean);
+    }
+
+    /** Both sums, to be saved and restored under {@code name}; {@link #resume} follows. */
+    void state(String name, BiConsumer<String, MemorySegment> sink) {
+        sink.accept(name + ".partial", partial.segment().asSlice(0, 4L * columns * columns));
+        sink.accept(name + ".total", total.segment().asSlice(0, 8L * columns * columns));
+    }
+
+    /** Goes on after {@code count} rows. */
+    void resume(long count) {
+        rows = count;
+        partialRows = count % PARTIAL_ROWS;
     }
 
     void free() {

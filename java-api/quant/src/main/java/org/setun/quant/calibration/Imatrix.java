@@ -76,13 +76,18 @@ public final class Imatrix implements ImportanceSource {
             return counts.clone();
         }
 
-        /** The mean square of each input of matrix {@code index}, divided by the mean of them all; ones if it has seen no token. */
-        public float[] importance(int index) {
+        /** The mean square of each input of matrix {@code index}; zeros if it has seen no token. */
+        public double[] meanSquares(int index) {
             double[] squares = new double[columns()];
             for (int i = 0; i < squares.length && counts[index] > 0; i++) {
                 squares[i] = sums[index * squares.length + i] / (double) counts[index];
             }
-            return Importance.normalized(squares);
+            return squares;
+        }
+
+        /** The mean square of each input of matrix {@code index}, divided by the mean of them all; ones if it has seen no token. */
+        public float[] importance(int index) {
+            return Importance.normalized(meanSquares(index));
         }
 
         private static void requireSound(String name, float[] values) {
@@ -199,6 +204,15 @@ public final class Imatrix implements ImportanceSource {
     /** The importance of the columns of a matrix; it says nothing about rows. A tensor of several experts is for {@link Entry#importance}. */
     @Override
     public Optional<Importance> find(String tensor, int rows, int columns) {
+        return entry(tensor, columns).map(entry -> new Importance(null, entry.importance(0)));
+    }
+
+    @Override
+    public Optional<double[]> meanSquares(String tensor, int columns) {
+        return entry(tensor, columns).filter(entry -> entry.counts[0] > 0).map(entry -> entry.meanSquares(0));
+    }
+
+    private Optional<Entry> entry(String tensor, int columns) {
         Entry entry = entries.get(tensor);
         if (entry == null) {
             return Optional.empty();
@@ -207,6 +221,6 @@ public final class Imatrix implements ImportanceSource {
             throw new IllegalArgumentException("the importance matrix has " + entry.matrices() + " x " + entry.columns() + " columns for "
                     + tensor + ", which has 1 x " + columns + ": it was made of another model");
         }
-        return Optional.of(new Importance(null, entry.importance(0)));
+        return Optional.of(entry);
     }
 }

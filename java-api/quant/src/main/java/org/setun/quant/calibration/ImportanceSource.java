@@ -24,6 +24,16 @@ public interface ImportanceSource {
     Optional<Importance> find(String tensor, int rows, int columns);
 
     /**
+     * The mean square of each input of a matrix, in the units of the model: unlike importances these can be compared between matrices.
+     *
+     * @return empty if this source does not know them, or has seen no token
+     * @throws IllegalArgumentException if it knows the name with another number of columns: it was made of another model
+     */
+    default Optional<double[]> meanSquares(String tensor, int columns) {
+        return Optional.empty();
+    }
+
+    /**
      * Several sources in one. What more than one of them knows becomes their geometric mean, normalized: what every source calls unimportant
      * stays so, and none decides alone. A source that has nothing on a name, or cannot tell rows apart, takes no part in that.
      */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.setun.nn.Linear;
 import org.setun.nn.LinearObserver;
 import org.setun.nn.Tensor;
@@ -34,10 +35,18 @@ final class InputCollector implements LinearObserver {
         return layers.getFirst().weight().name();
     }
 
+    /** Makes room for the input of these layers; inputs keep the order of these calls. */
+    void expect(List<? extends Linear> layers) {
+        inputs.put(name(layers), new Input(layers.stream().map(layer -> layer.weight().name()).toList(),
+                Math.toIntExact(layers.getFirst().inputs())));
+    }
+
     @Override
     public void observe(List<? extends Linear> layers, Tensor x) {
-        Input input = inputs.computeIfAbsent(name(layers), name -> new Input(
-                layers.stream().map(layer -> layer.weight().name()).toList(), Math.toIntExact(layers.getFirst().inputs())));
+        Input input = inputs.get(name(layers));
+        if (input == null) {
+            throw new IllegalStateException("the input of " + name(layers) + " was not expected");
+        }
         MemorySegment values = x.segment();
         for (long r = 0; r < x.rows(); r++) {
             MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, 4L * r * input.row.length, input.row, 0, input.row.length);
@@ -49,6 +58,22 @@ final class InputCollector implements LinearObserver {
                 throw new IllegalStateException("the input of " + name(layers) + " holds NaN or infinity: the model is damaged");
             }
         }
+    }
+
+    /** All that rows have changed, to be saved and restored; {@link #resume} follows. */
+    void state(BiConsumer<String, MemorySegment> sink) {
+        inputs.forEach((name, input) -> {
+            input.columns.state(name, sink);
+            sink.accept(name + CalibrationFile.HISTOGRAM, input.histogram.state());
+        });
+    }
+
+    /** Goes on after {@code rows} rows of each input. */
+    void resume(long rows) {
+        inputs.values().forEach(input -> {
+            input.columns.resume(rows);
+            input.histogram.recount();
+        });
     }
 
     /** What was seen, in the order of the model. */

@@ -1,5 +1,6 @@
 package org.setun.quant.calibration;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -59,6 +60,15 @@ public final class LogHistogram {
     /** Values counted. */
     public long total() {
         return total;
+    }
+
+    /** The bins themselves, to be saved and restored; {@link #recount} follows. */
+    MemorySegment state() {
+        return MemorySegment.ofArray(counts);
+    }
+
+    void recount() {
+        total = Arrays.stream(counts).sum();
     }
 
     /** The bins, from the most negative to the largest value. */

@@ -53,6 +53,11 @@ public record Provenance(Source model, List<Source> data, List<Domain> domains, 
         }
     }
 
+    /** The same at another time. */
+    public Provenance at(String time) {
+        return new Provenance(model, data, domains, seed, context, fisher, target, time);
+    }
+
     /** Copies the lists. */
     public Provenance {
         data = List.copyOf(data);

@@ -1,7 +1,8 @@
 package org.setun.quant.model;
 
 import java.util.Map;
-import org.setun.formats.gguf.GgufFile;
+import java.util.Optional;
+import java.util.function.Function;
 import org.setun.formats.gguf.GgufMetadata;
 import org.setun.kernels.NnOps;
 import org.setun.nn.DecoderConfig;
@@ -41,10 +42,14 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
         return known;
     }
 
-    /** The model's shape, each size checked for sense; whoever reads the tensors checks them against it. */
-    public DecoderConfig config(GgufFile file, SetunGguf tensors) {
-        GgufMetadata metadata = file.metadata();
-        String arch = tensors.architecture() + ".";
+    /**
+     * The model's shape, each size checked for sense; whoever reads the tensors checks them against it.
+     *
+     * @param architecture that the keys of sizes begin with
+     * @param shapes       of the tensors by name; empty for those that are not there
+     */
+    DecoderConfig config(GgufMetadata metadata, String architecture, Function<String, Optional<long[]>> shapes) {
+        String arch = architecture + ".";
         int dim = metadata.integer(arch + "embedding_length", 1, 1 << 20);
         int heads = metadata.integer(arch + "attention.head_count", 1, dim);
         int kvHeads = metadata.has(arch + "attention.head_count_kv") ? metadata.integer(arch + "attention.head_count_kv", 1, heads) : heads;
@@ -52,9 +57,9 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
             throw metadata.error(arch + "attention.head_count_kv", "is " + kvHeads + ", which does not divide the " + heads + " heads");
         }
         int headDim = headDim(metadata, arch, dim, heads);
-        checkRope(file, metadata, arch, headDim);
-        long[] embedding = tensors.find("token_embd.weight").map(SetunGguf.Tensor::shape)
-                .orElseGet(() -> file.info("token_embd.weight").shape()); // which says what is missing
+        checkRope(metadata, arch, headDim, shapes.apply("rope_freqs.weight").isPresent());
+        long[] embedding = shapes.apply("token_embd.weight").orElseThrow(
+                () -> metadata.error("tensor 'token_embd.weight'", "is missing: the file is of another model or incomplete"));
         if (embedding.length != 2 || embedding[0] > Integer.MAX_VALUE) {
             throw metadata.error(arch + "embedding_length", "needs a token_embd.weight of two dimensions");
         }
@@ -62,7 +67,7 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
                 metadata.integer(arch + "feed_forward_length", 1, 1 << 24), metadata.integer(arch + "context_length", 1, Integer.MAX_VALUE),
                 activation(metadata, arch), subNorms, rope, positive(metadata, arch + "rope.freq_base", 10_000),
                 positive(metadata, arch + "attention.layer_norm_rms_epsilon", Float.NaN),
-                !(ownHead && file.find("output.weight").isPresent()), file.find("blk.0.attn_q.bias").isPresent(), headNorms);
+                !(ownHead && shapes.apply("output.weight").isPresent()), shapes.apply("blk.0.attn_q.bias").isPresent(), headNorms);
     }
 
     private static int headDim(GgufMetadata metadata, String arch, int dim, int heads) {
@@ -83,13 +88,13 @@ public record GgufArchitecture(NnOps.Rope rope, NnOps.Glu activation, boolean su
         return headDim;
     }
 
-    private static void checkRope(GgufFile file, GgufMetadata metadata, String arch, int headDim) {
+    private static void checkRope(GgufMetadata metadata, String arch, int headDim, boolean factors) {
         if (metadata.integer(arch + "rope.dimension_count", headDim) != headDim) {
             throw metadata.error(arch + "rope.dimension_count", "differs from the head's " + headDim + " values: not supported");
         }
         String scaling = metadata.string(arch + "rope.scaling.type", "none");
         boolean none = scaling.equals("none") || scaling.equals("linear") && metadata.number(arch + "rope.scaling.factor", 1) == 1;
-        if (!none || file.find("rope_freqs.weight").isPresent()) {
+        if (!none || factors) {
             throw metadata.error(arch + "rope.scaling.type", "is '" + scaling + "': scaled rotary embeddings are not supported");
         }
     }

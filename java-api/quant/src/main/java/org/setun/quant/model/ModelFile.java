@@ -2,14 +2,18 @@ package org.setun.quant.model;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufFile;
+import org.setun.formats.gguf.GgufMetadata;
+import org.setun.formats.gguf.GgufWriter;
 import org.setun.formats.llama2c.Llama2cConfig;
 import org.setun.formats.llama2c.Llama2cModel;
 import org.setun.formats.llama2c.Llama2cTokenizer;
@@ -21,10 +25,12 @@ import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.quant.ptq.Integrity;
 import org.setun.quant.ptq.SetunGguf;
+import org.setun.quant.ptq.input.ModelInput;
 
 /**
  * A model on disk: GGUF of architecture {@code llama}, {@code bitnet}, {@code bitnet-b1.58}, {@code bitnet-25}, {@code qwen2} or
- * {@code qwen3}, or a checkpoint of llama2.c, and what {@code setun quantize} makes of these. Its header is checked when it is opened, its
+ * {@code qwen3}, and what {@code setun quantize} makes of these, a Hugging Face checkpoint (a safetensors file, the index of several, or their
+ * folder) of the same families, or a checkpoint of llama2.c. Its header is checked when it is opened, its
  * tensors when they are read. One thread at a time.
  */
 public final class ModelFile implements AutoCloseable {
@@ -35,16 +41,18 @@ public final class ModelFile implements AutoCloseable {
     private final DecoderConfig config;
     private final @Nullable Tokenizer tokenizer;
     private final @Nullable GgufFile gguf;
-    private final @Nullable Llama2cModel llama2c;
+    private final Runnable closing;
+    private final List<Path> files;
     private final TensorSource tensors;
 
     private ModelFile(String architecture, DecoderConfig config, @Nullable Tokenizer tokenizer, @Nullable GgufFile gguf,
-            @Nullable Llama2cModel llama2c, TensorSource tensors) {
+            Runnable closing, List<Path> files, TensorSource tensors) {
         this.architecture = architecture;
         this.config = config;
         this.tokenizer = tokenizer;
         this.gguf = gguf;
-        this.llama2c = llama2c;
+        this.closing = closing;
+        this.files = List.copyOf(files);
         this.tensors = tensors;
     }
 
@@ -57,6 +65,10 @@ public final class ModelFile implements AutoCloseable {
      * @throws IOException if a file cannot be read
      */
     public static ModelFile open(Path path, @Nullable Path tokenizer) throws IOException {
+        Path source = ModelInput.file(path);
+        if (ModelInput.isHuggingFace(source)) {
+            return openHuggingFace(source, tokenizer);
+        }
         if (!startsWithGgufMagic(path)) {
             return openLlama2c(path, tokenizer);
         }
@@ -65,7 +77,7 @@ public final class ModelFile implements AutoCloseable {
         }
         GgufFile file = GgufFile.open(path);
         try {
-            return of(file);
+            return of(path, file);
         } catch (RuntimeException e) {
             file.close();
             throw e;
@@ -78,16 +90,38 @@ public final class ModelFile implements AutoCloseable {
         }
     }
 
-    private static ModelFile of(GgufFile file) {
+    private static ModelFile of(Path path, GgufFile file) {
         SetunGguf stored = SetunGguf.of(file);
-        DecoderConfig config = GgufArchitecture.of(file.metadata()).config(file, stored);
+        DecoderConfig config = GgufArchitecture.of(file.metadata()).config(file.metadata(), stored.architecture(),
+                name -> stored.find(name).map(SetunGguf.Tensor::shape));
         Integrity.verify(file);
         Tokenizer tokenizer = null;
         if (file.metadata().has("tokenizer.ggml.tokens")) {
             tokenizer = GgufTokenizers.read(file.metadata());
             requireVocabulary(file.name(), tokenizer, config);
         }
-        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, null, new GgufTensors(file, stored));
+        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, file::close, List.of(path),
+                new GgufTensors(file, stored));
+    }
+
+    /** What {@code setun quantize} would put into the head of a GGUF file is what the checkpoint says of itself in GGUF's words. */
+    private static ModelFile openHuggingFace(Path path, @Nullable Path tokenizerFile) throws IOException {
+        ModelInput input = ModelInput.open(path, tokenizerFile);
+        try {
+            GgufWriter writer = new GgufWriter(input.architecture());
+            input.writeMetadata(writer);
+            GgufMetadata metadata = GgufFile.of(MemorySegment.ofArray(writer.head()), path.toString()).metadata();
+            InputTensors tensors = new InputTensors(input);
+            DecoderConfig config = GgufArchitecture.of(metadata).config(metadata, input.architecture(), tensors::shape);
+            Tokenizer tokenizer = metadata.has("tokenizer.ggml.tokens") ? GgufTokenizers.read(metadata) : null;
+            if (tokenizer != null) {
+                requireVocabulary(path.toString(), tokenizer, config);
+            }
+            return new ModelFile(input.architecture(), config, tokenizer, null, input::close, input.files(), tensors);
+        } catch (RuntimeException e) {
+            input.close();
+            throw e;
+        }
     }
 
     private static ModelFile openLlama2c(Path path, @Nullable Path tokenizerFile) throws IOException {
@@ -98,7 +132,7 @@ public final class ModelFile implements AutoCloseable {
             if (tokenizer != null) {
                 requireVocabulary(String.valueOf(tokenizerFile), tokenizer, config);
             }
-            return new ModelFile("llama2.c", config, tokenizer, null, file, new Llama2cTensors(file, path.toString()));
+            return new ModelFile("llama2.c", config, tokenizer, null, file::close, List.of(path), new Llama2cTensors(file, path.toString()));
         } catch (RuntimeException e) {
             file.close();
             throw e;
@@ -120,6 +154,11 @@ public final class ModelFile implements AutoCloseable {
             throw new FormatException(file, FormatException.NO_OFFSET, "tokenizer",
                     "has " + tokenizer.vocabSize() + " tokens, the model's embedding " + config.vocab(), "");
         }
+    }
+
+    /** The files that the tensors come from, in a fixed order. */
+    public List<Path> files() {
+        return files;
     }
 
     /** The tensors as they are stored, if the file is GGUF. */
@@ -164,11 +203,6 @@ public final class ModelFile implements AutoCloseable {
 
     @Override
     public void close() {
-        if (gguf != null) {
-            gguf.close();
-        }
-        if (llama2c != null) {
-            llama2c.close();
-        }
+        closing.run();
     }
 }

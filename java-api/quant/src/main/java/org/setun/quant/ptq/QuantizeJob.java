@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.PartialFile;
 import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.Backend;
@@ -35,6 +36,8 @@ import org.setun.quant.ptq.input.ModelInput;
  */
 public final class QuantizeJob implements AutoCloseable {
 
+    private static final String KIND = "setun quantize 1";
+
     private final ModelInput input;
     private final QuantizeOptions options;
     private final MatrixSources sources;
@@ -50,7 +53,7 @@ public final class QuantizeJob implements AutoCloseable {
         List<PlannedTensor> planned = new Planner(options).plan(input.tensors());
         if (options.budget() > 0) {
             long bytes = new OutputLayout(input, options.format(), planned).plan(configuration).bytes();
-            planned = new BudgetPlanner(input, options).within(planned, bytes);
+            planned = new BudgetPlanner(input, options, sources).within(planned, bytes);
         }
         this.layout = new OutputLayout(input, options.format(), planned);
         this.plan = layout.plan(configuration);
@@ -110,7 +113,7 @@ public final class QuantizeJob implements AutoCloseable {
             throw new IllegalArgumentException("threads = " + threads + " must be at least 1");
         }
         long started = System.nanoTime();
-        OutputFile.requireOther(output, input.files());
+        PartialFile.requireOther(output, input.files());
         long size = 0;
         for (Path file : input.files()) {
             size += Files.size(file);
@@ -119,7 +122,7 @@ public final class QuantizeJob implements AutoCloseable {
         String inputHash = Sha256.of(input.files(), done -> progress.at("hash input", done, total));
         ExecutorService pool = Executors.newFixedThreadPool(threads,
                 task -> Thread.ofPlatform().daemon().name("setun-quantize").unstarted(task));
-        try (OutputFile file = OutputFile.open(output, job(inputHash), plan.bytes())) {
+        try (PartialFile file = PartialFile.open(output, KIND, job(inputHash), plan.bytes())) {
             Result result = encode(file, pool, threads, progress);
             Integrity integrity = new Integrity(inputHash, configuration, result.entries());
             byte[] head = layout.writer(result.fitted(), integrity).head();
@@ -142,10 +145,29 @@ public final class QuantizeJob implements AutoCloseable {
         return Sha256.of(text.toString());
     }
 
+    /**
+     * What the journal keeps of a tensor.
+     *
+     * @param format   the name of the format with all parameters
+     * @param rotation what describes the rotation; empty for none
+     */
+    private record Outcome(String format, String rotation, Integrity.Entry entry) {
+
+        static Outcome of(PartialFile.Piece piece) {
+            float error = Float.intBitsToFloat(Integer.parseUnsignedInt(piece.notes().get(0), 16));
+            return new Outcome(piece.notes().get(1), piece.notes().get(2), new Integrity.Entry(piece.sha256(), error));
+        }
+
+        PartialFile.Piece piece() {
+            return new PartialFile.Piece(entry.sha256(),
+                    List.of(Integer.toHexString(Float.floatToRawIntBits(entry.relativeError())), format, rotation));
+        }
+    }
+
     private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries, int resumed) {
     }
 
-    private Result encode(OutputFile file, ExecutorService pool, int threads, QuantizeProgress progress) throws IOException {
+    private Result encode(PartialFile file, ExecutorService pool, int threads, QuantizeProgress progress) throws IOException {
         GgufWriter places = layout.writer(plan.tensors(), layout.placeholder(configuration));
         List<PlannedTensor> fitted = new ArrayList<>();
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
@@ -155,20 +177,21 @@ public final class QuantizeJob implements AutoCloseable {
         long before = 0;
         for (PlannedTensor tensor : plan.tensors()) {
             long position = plan.headBytes() + places.offset(tensor.name());
-            Optional<Journal.Line> line = file.written(tensor.name(), position, tensor.bytes());
-            if (line.isPresent()) {
+            Optional<PartialFile.Piece> written = file.written(tensor.name(), position, tensor.bytes());
+            if (written.isPresent()) {
                 resumed++;
-                fitted.add(tensor.with(WeightFormats.parse(line.get().format()),
-                        tensor.rotation().map(rotation -> new StoredRotation(line.get().rotation(), rotation.seed()))));
-                entries.put(tensor.name(), line.get().entry());
+                Outcome known = Outcome.of(written.get());
+                fitted.add(tensor.with(WeightFormats.parse(known.format()),
+                        tensor.rotation().map(rotation -> new StoredRotation(known.rotation(), rotation.seed()))));
+                entries.put(tensor.name(), known.entry());
             } else {
                 long base = before;
                 try (MatrixSource source = sources.of(inputs.get(tensor.name()), tensor, pool, threads)) {
                     PlannedTensor known = tensor.with(source.format(), source.rotation());
                     Integrity.Entry entry = new TensorEncoder(input.files().getFirst().toString(), known, source).write(file.channel(),
                             position, pool, threads, done -> progress.at(tensor.name(), base + done, plan.elements()));
-                    file.note(tensor.name(),
-                            new Journal.Line(source.format().name(), source.rotation().map(StoredRotation::method).orElse(""), entry));
+                    file.note(tensor.name(), new Outcome(source.format().name(),
+                            source.rotation().map(StoredRotation::method).orElse(""), entry).piece());
                     fitted.add(known);
                     entries.put(tensor.name(), entry);
                 }

@@ -3,12 +3,10 @@ package org.setun.quant.calibration;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,9 +36,7 @@ class CalibrationFileTest extends CalibrationTest {
 
     private Path written() throws IOException {
         Path path = folder.resolve("calibration.safetensors");
-        try (Calibrator calibrator = run(text, config(FisherLabels.TRUE, true))) {
-            CalibrationWriter.write(path, PROVENANCE, calibrator);
-        }
+        write(path, PROVENANCE, text, config(FisherLabels.TRUE, true));
         return path;
     }
 
@@ -115,27 +111,6 @@ class CalibrationFileTest extends CalibrationTest {
         }
     }
 
-    /** A run that is stopped while Hessians are summed for the file. */
-    @Test
-    void whatIsStoppedLeavesTheOldFile() throws IOException {
-        Path path = written();
-        byte[] before = Files.readAllBytes(path);
-        CalibrationConfig all = config(FisherLabels.NONE, true);
-        CalibrationConfig oneByOne = new CalibrationConfig(all.samples(), all.context(), all.seed(), all.fisher(), true, 1);
-        try (Calibrator calibrator = new Calibrator(backend, decoder, text, oneByOne, (done, total) -> {
-            if (done == 3 * text.size()) {
-                throw new CancellationException("interrupted");
-            }
-        })) {
-            calibrator.run();
-            assertThatThrownBy(() -> CalibrationWriter.write(path, PROVENANCE, calibrator)).isInstanceOf(CancellationException.class);
-        }
-        assertThat(Files.readAllBytes(path)).isEqualTo(before);
-        try (var files = Files.list(folder)) {
-            assertThat(files).containsExactly(path);
-        }
-    }
-
     /** Copies a sound file with one thing changed. */
     private Path changed(String key, String value, String tensor, int at, double bad) throws IOException {
         Path path = folder.resolve("changed.safetensors");
@@ -204,9 +179,7 @@ class CalibrationFileTest extends CalibrationTest {
     @Test
     void withoutFisherAndHessiansItSaysSo() throws IOException {
         Path path = folder.resolve("plain.safetensors");
-        try (Calibrator calibrator = run(text, config(FisherLabels.NONE, false))) {
-            CalibrationWriter.write(path, PROVENANCE, calibrator);
-        }
+        write(path, PROVENANCE, text, config(FisherLabels.NONE, false));
         try (CalibrationFile file = CalibrationFile.open(path)) {
             assertThat(file.fisher()).isEqualTo(Map.of());
             assertThat(file.hessian("blk.0.attn_q.weight")).isEmpty();

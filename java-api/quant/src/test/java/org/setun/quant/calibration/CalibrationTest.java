@@ -1,5 +1,7 @@
 package org.setun.quant.calibration;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -48,6 +50,14 @@ abstract class CalibrationTest {
         });
         calibrator.run();
         return calibrator;
+    }
+
+    /** Runs a calibration and writes its file. */
+    void write(Path file, Provenance provenance, List<int[]> text, CalibrationConfig config) throws IOException {
+        try (Calibrator calibrator = new Calibrator(backend, decoder, text, config, (done, total) -> {
+        }); CalibrationJob job = CalibrationJob.open(file, provenance, calibrator)) {
+            job.run();
+        }
     }
 
     @AfterEach

@@ -168,17 +168,6 @@ class QuantizeJobTest {
     }
 
     @Test
-    void aFolderWithoutRoomIsRefusedBeforehand() throws IOException {
-        OutputFile.requireRoom(folder, 100, 100);
-        assertThatThrownBy(() -> OutputFile.requireRoom(folder, 101, 100)).isInstanceOf(IOException.class).hasMessageContaining("101");
-        assertThatThrownBy(() -> OutputFile.open(folder.resolve("huge.gguf"), "job", Long.MAX_VALUE)).isInstanceOf(IOException.class)
-                .hasMessageContaining("room");
-        try (var files = Files.list(folder)) {
-            assertThat(files).isEmpty();
-        }
-    }
-
-    @Test
     void twoRunsDoNotWriteOneFile() throws IOException {
         Path input = Models.write(folder.resolve("model.gguf"), 1, 1);
         try (QuantizeJob job = QuantizeJob.open(input, null, QuantizeOptions.of(WeightFormats.parse("f16")), backend)) {

@@ -11,14 +11,20 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
 import org.setun.formats.HuggingFaceConfig;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.safetensors.DType;
 import org.setun.formats.safetensors.SafetensorsIndex;
 import org.setun.formats.safetensors.SafetensorsWriter;
+import org.setun.kernels.MemoryPool;
 import org.setun.kernels.reference.ReferenceBackend;
+import org.setun.nn.Decoder;
+import org.setun.nn.Parameter;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.model.ModelFile;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -164,6 +170,58 @@ class SafetensorsInputTest {
                 .isInstanceOf(FormatException.class).hasMessageContaining("../x");
         assertThatThrownBy(() -> SafetensorsIndex.parse("{}", "i")).isInstanceOf(FormatException.class).hasMessageContaining("weight_map");
         assertThatThrownBy(() -> SafetensorsIndex.parse("[", "i")).isInstanceOf(FormatException.class);
+    }
+
+    /** A folder or one of its files opens as the model that its GGUF file is: the same shape, the same weights to the bit. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama", "qwen2"})
+    void theModelIsThatOfTheGgufFileOfTheSameWeights(String family) throws IOException {
+        config(family, "");
+        Map<String, long[]> shapes = shapes();
+        if (family.equals("qwen2")) {
+            shapes.put("model.layers.0.self_attn.q_proj.bias", new long[]{16});
+            shapes.put("model.layers.0.self_attn.k_proj.bias", new long[]{8});
+            shapes.put("model.layers.0.self_attn.v_proj.bias", new long[]{8});
+        }
+        write(folder.resolve("model.safetensors"), shapes);
+        quantize(folder);
+        try (ReferenceBackend backend = new ReferenceBackend();
+                MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+                ModelFile gguf = ModelFile.open(folder.resolve("out.gguf"), null)) {
+            Decoder expected = gguf.decoder(pool);
+            for (Path path : List.of(folder, folder.resolve("model.safetensors"))) {
+                try (ModelFile file = ModelFile.open(path, null)) {
+                    assertThat(file.config()).isEqualTo(gguf.config());
+                    assertThat(file.architecture()).isEqualTo(family);
+                    assertThat(file.files()).containsExactly(folder.resolve("model.safetensors"));
+                    Decoder decoder = file.decoder(pool);
+                    for (Parameter parameter : expected.parameters()) {
+                        assertThat(decoder.parameter(parameter.name()).value().toArray()).as(parameter.name())
+                                .isEqualTo(parameter.value().toArray());
+                    }
+                }
+            }
+        }
+        Files.delete(folder.resolve("model.safetensors"));
+        assertThatThrownBy(() -> ModelFile.open(folder, null)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("model.safetensors.index.json");
+    }
+
+    @Test
+    void aTensorThatIsMissingOrOfAnotherShapeIsNamed() throws IOException {
+        config("llama", "");
+        Map<String, long[]> shapes = shapes();
+        shapes.put("model.layers.0.mlp.up_proj.weight", new long[]{23, 16});
+        shapes.remove("model.layers.0.mlp.down_proj.weight");
+        write(folder.resolve("model.safetensors"), shapes);
+        try (ReferenceBackend backend = new ReferenceBackend();
+                MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
+                ModelFile file = ModelFile.open(folder, null)) {
+            assertThatThrownBy(() -> file.decoder(pool)).isInstanceOf(FormatException.class).hasMessageMatching(".*blk.0.ffn_(up|down).*");
+        }
+        shapes.remove("model.embed_tokens.weight");
+        write(folder.resolve("model.safetensors"), shapes);
+        assertThatThrownBy(() -> ModelFile.open(folder, null)).isInstanceOf(FormatException.class).hasMessageContaining("token_embd");
     }
 
     @Test

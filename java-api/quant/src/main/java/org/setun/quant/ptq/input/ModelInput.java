@@ -3,11 +3,14 @@ package org.setun.quant.ptq.input;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgufWriter;
@@ -46,29 +49,62 @@ public interface ModelInput extends AutoCloseable {
     void close();
 
     /**
-     * Opens a model: a GGUF file, a safetensors file or the index of several ({@code config.json} and {@code tokenizer.json} are taken
-     * from its
-     * folder), or a checkpoint of llama2.c.
+     * Opens a model: a GGUF file, a safetensors file, the index of several or the folder of either ({@code config.json} and {@code tokenizer.json}
+     * are taken from there), or a checkpoint of llama2.c.
      *
      * @param tokenizer of a llama2.c checkpoint; null for none, and for all others
      * @throws FormatException if it is damaged or of a kind that is not supported
      * @throws IOException if it cannot be read
      */
-    static ModelInput open(Path file, @Nullable Path tokenizer) throws IOException {
-        byte[] head;
-        try (InputStream in = Files.newInputStream(file)) {
-            head = in.readNBytes(9);
-        }
-        boolean gguf = new String(head, StandardCharsets.ISO_8859_1).startsWith("GGUF");
-        boolean safetensors = head.length == 9 && head[8] == '{';
-        boolean index = file.toString().endsWith(".json");
-        if (tokenizer != null && (gguf || safetensors || index)) {
+    static ModelInput open(Path path, @Nullable Path tokenizer) throws IOException {
+        Path file = file(path);
+        boolean gguf = isGguf(head(file));
+        boolean huggingFace = isHuggingFace(file);
+        if (tokenizer != null && (gguf || huggingFace)) {
             throw new IllegalArgumentException("tokenizer = " + tokenizer + ", but only llama2.c checkpoints take one; " + file
                     + " brings its own");
         }
         if (gguf) {
             return GgufInput.open(file);
         }
-        return safetensors || index ? SafetensorsInput.open(file) : Llama2cInput.open(file, tokenizer);
+        return huggingFace ? SafetensorsInput.open(file) : Llama2cInput.open(file, tokenizer);
+    }
+
+    /**
+     * The file that stands for a model: of a folder its {@code model.safetensors.index.json} or {@code model.safetensors}, else the path itself.
+     *
+     * @throws IllegalArgumentException if a folder has neither
+     */
+    static Path file(Path path) {
+        if (!Files.isDirectory(path)) {
+            return path;
+        }
+        return Stream.of("model.safetensors.index.json", "model.safetensors").map(path::resolve).filter(Files::exists).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(path + " is a folder without model.safetensors or "
+                        + "model.safetensors.index.json; name a model file"));
+    }
+
+    /** Whether a file is a safetensors file, which starts with the length of its header and a brace, or the index of several. */
+    static boolean isHuggingFace(Path file) throws IOException {
+        if (file.toString().endsWith(".json")) {
+            return true;
+        }
+        byte[] head = head(file);
+        if (head.length < 9 || head[8] != '{' || isGguf(head)) {
+            return false;
+        }
+        long header = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        return header > 0 && header <= Files.size(file) - 8;
+    }
+
+    private static boolean isGguf(byte[] head) {
+        return new String(head, StandardCharsets.ISO_8859_1).startsWith("GGUF");
+    }
+
+    /** The first bytes of a file, up to the first of a safetensors header. */
+    private static byte[] head(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return in.readNBytes(9);
+        }
     }
 }

@@ -44,7 +44,7 @@ final class SafetensorsInput implements ModelInput {
     private final List<SafetensorsFile> open = new ArrayList<>();
     private final HuggingFaceConfig config;
     private final @Nullable HuggingFaceBitnet bitnet;
-    private final @Nullable BpeTokenizer tokenizer;
+    private @Nullable BpeTokenizer tokenizer;
     private final Map<String, Source> sources = new LinkedHashMap<>();
     private final List<InputTensor> tensors = new ArrayList<>();
     private final String name;
@@ -66,6 +66,7 @@ final class SafetensorsInput implements ModelInput {
                 input.open.add(SafetensorsFile.open(file));
             }
             input.collect();
+            input.pad();
             return input;
         } catch (IOException | RuntimeException e) {
             input.close();
@@ -82,6 +83,19 @@ final class SafetensorsInput implements ModelInput {
             }
         }
         tensors.sort((a, b) -> Integer.compare(position(a.name()), position(b.name())));
+    }
+
+    /** Embeddings are often padded to a round number of rows; the tokenizer follows, as engines want one token per row. */
+    private void pad() {
+        Source embedding = sources.get("token_embd.weight");
+        if (tokenizer == null || embedding == null) {
+            return;
+        }
+        long rows = embedding.info().shape().getFirst();
+        if (tokenizer.vocabSize() > rows || rows > Integer.MAX_VALUE) {
+            throw error(embedding.file(), embedding.info(), "has " + rows + " rows, tokenizer.json " + tokenizer.vocabSize() + " tokens");
+        }
+        tokenizer = tokenizer.padded((int) rows);
     }
 
     private void collect(SafetensorsFile file, SafetensorsTensor info) {

@@ -1,4 +1,4 @@
-package org.setun.quant.ptq;
+package org.setun.formats;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,36 +10,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.zip.CRC32;
-import org.setun.formats.Sha256;
 
 /**
- * Which tensors of an unfinished file are written: one line each, with a checksum, so that a line cut short by a kill counts for nothing.
- * It
+ * Which pieces of a {@link PartialFile} are written: one line each, with a checksum, so that a line cut short by a kill counts for nothing. It
  * belongs to one job, named by a hash of all that decides the bytes; lines of another job are thrown away. Locked while it is open.
  */
-final class Journal implements AutoCloseable {
+final class PartialJournal implements AutoCloseable {
 
-    private static final String TITLE = "setun quantize 1 ";
     private static final long MAX_SIZE = 64L << 20;
-
-    /**
-     * A line.
-     *
-     * @param format   the name of the format with all parameters
-     * @param rotation what describes the rotation; empty for none
-     */
-    record Line(String format, String rotation, Integrity.Entry entry) {
-    }
 
     private final Path path;
     private final FileChannel channel;
-    private final Map<String, Line> lines = new HashMap<>();
+    private final Map<String, PartialFile.Piece> pieces = new HashMap<>();
     private boolean created;
+    private boolean replaced;
 
-    private Journal(Path path, FileChannel channel) {
+    private PartialJournal(Path path, FileChannel channel) {
         this.path = path;
         this.channel = channel;
     }
@@ -47,17 +37,17 @@ final class Journal implements AutoCloseable {
     /**
      * Opens or creates a journal.
      *
-     * @param job the job's hash
+     * @param title what kind of work this is, its version, and the job's hash
      * @throws IllegalStateException if another run has it open
      */
-    static Journal open(Path path, String job) throws IOException {
+    static PartialJournal open(Path path, String title) throws IOException {
         FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
-            Journal journal = new Journal(path, channel);
+            PartialJournal journal = new PartialJournal(path, channel);
             if (lock(channel) == null) {
                 throw new IllegalStateException(path + " is in use: another run is writing this file");
             }
-            journal.read(job);
+            journal.read(title);
             return journal;
         } catch (IOException | RuntimeException e) {
             channel.close();
@@ -73,22 +63,23 @@ final class Journal implements AutoCloseable {
         }
     }
 
-    private void read(String job) throws IOException {
+    private void read(String title) throws IOException {
         String text = channel.size() > MAX_SIZE ? "" : Files.readString(path, StandardCharsets.ISO_8859_1);
         long end = 0;
         boolean first = true;
         for (int newline; (newline = text.indexOf('\n', (int) end)) >= 0; end = newline + 1) {
             String line = text.substring((int) end, newline);
-            if (first ? !line.equals(TITLE + job) : !take(line)) {
+            if (first ? !line.equals(title) : !take(line)) {
                 break;
             }
             first = false;
         }
+        replaced = first && channel.size() > 0;
         channel.truncate(end);
         channel.position(end);
         if (first) {
             created = true;
-            append(TITLE + job + "\n");
+            append(title + "\n");
         }
     }
 
@@ -98,11 +89,10 @@ final class Journal implements AutoCloseable {
             return false;
         }
         String[] parts = line.substring(0, tab).split("\t", -1);
-        if (parts.length != 5) {
+        if (parts.length < 2) {
             return false;
         }
-        lines.put(parts[0], new Line(parts[3], parts[4],
-                new Integrity.Entry(parts[1], Float.intBitsToFloat(Integer.parseUnsignedInt(parts[2], 16)))));
+        pieces.put(parts[0], new PartialFile.Piece(parts[1], List.of(parts).subList(2, parts.length)));
         return true;
     }
 
@@ -111,22 +101,39 @@ final class Journal implements AutoCloseable {
         return created;
     }
 
-    /** What is noted of a tensor. */
-    Optional<Line> find(String tensor) {
-        return Optional.ofNullable(lines.get(name(tensor)));
+    /** Whether lines of another job were thrown away. */
+    boolean hasReplaced() {
+        return replaced;
     }
 
-    /** Notes that a tensor is written. */
-    void add(String tensor, Line line) throws IOException {
-        String text = String.join("\t", name(tensor), line.entry().sha256(),
-                Integer.toHexString(Float.floatToRawIntBits(line.entry().relativeError())), line.format(), line.rotation());
+    /** Whether nothing is noted. */
+    boolean isEmpty() {
+        return pieces.isEmpty();
+    }
+
+    /** What is noted of a piece. */
+    Optional<PartialFile.Piece> find(String name) {
+        return Optional.ofNullable(pieces.get(key(name)));
+    }
+
+    /** Notes that a piece is written. */
+    void add(String name, PartialFile.Piece piece) throws IOException {
+        for (String note : piece.notes()) {
+            if (note.chars().anyMatch(c -> c < ' ' || c > '~')) {
+                throw new IllegalArgumentException("note = '" + note + "' must be printable ASCII");
+            }
+        }
+        String text = key(name) + "\t" + piece.sha256();
+        for (String note : piece.notes()) {
+            text += "\t" + note;
+        }
         append(text + "\t" + checksum(text) + "\n");
-        lines.put(name(tensor), line);
+        pieces.put(key(name), piece);
     }
 
-    /** A tensor's name in the journal, which has no room for tabs and foreign letters. */
-    private static String name(String tensor) {
-        return Sha256.of(tensor).substring(0, 32);
+    /** A piece's name in the journal, which has no room for tabs and foreign letters. */
+    private static String key(String name) {
+        return Sha256.of(name).substring(0, 32);
     }
 
     private static String checksum(String text) {

@@ -1,0 +1,110 @@
+package org.setun.formats;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+/** Files that grow over several runs. */
+class PartialFileTest {
+
+    private static final MemorySegment DATA = MemorySegment.ofArray(new double[]{1, 2, 3});
+
+    @TempDir
+    private Path folder;
+
+    private Path target() {
+        return folder.resolve("out");
+    }
+
+    private PartialFile open(String job) throws IOException {
+        return PartialFile.open(target(), "setun test 1", job, 100);
+    }
+
+    private void interrupted() throws IOException {
+        Files.writeString(target(), "old");
+        try (PartialFile file = open("job")) {
+            assertThat(file.startsAgain()).isFalse();
+            file.write("a", 4, DATA);
+            file.note("b", new PartialFile.Piece(Sha256.of("b"), List.of("q2_k", "")));
+        }
+        assertThat(target()).hasContent("old");
+    }
+
+    @Test
+    void theNextRunGoesOnWithWhatIsThere() throws IOException {
+        interrupted();
+        try (PartialFile file = open("job")) {
+            assertThat(file.startsAgain()).isFalse();
+            assertThat(file.written("a", 4, 24)).isPresent();
+            assertThat(file.written("a", 5, 24)).isEmpty();
+            assertThat(file.written("c", 4, 24)).isEmpty();
+            assertThat(file.noted("b").orElseThrow().notes()).containsExactly("q2_k", "");
+            file.finish(new byte[]{1, 2, 3, 4}, 100);
+        }
+        assertThat(Files.size(target())).isEqualTo(100);
+        assertThat(Files.readAllBytes(target())).startsWith(1, 2, 3, 4).endsWith(0, 0);
+        try (var files = Files.list(folder)) {
+            assertThat(files).containsExactly(target());
+        }
+    }
+
+    @Test
+    void whatAnotherJobLeftIsThrownAwayWithAWord() throws IOException {
+        interrupted();
+        try (PartialFile file = open("other")) {
+            assertThat(file.startsAgain()).isTrue();
+            assertThat(file.noted("a")).isEmpty();
+            assertThat(file.channel().size()).isZero();
+        }
+        assertThat(target()).hasContent("old");
+        try (var files = Files.list(folder)) {
+            assertThat(files).as("nothing worth going on with").containsExactly(target());
+        }
+    }
+
+    /** A line that a kill cut short, and one that was changed, count for nothing, and so does all that follows them. */
+    @Test
+    void damagedLinesCountForNothing() throws IOException {
+        interrupted();
+        Path journal = folder.resolve("out.partial.journal");
+        String text = Files.readString(journal);
+        Files.writeString(journal, text.substring(0, text.length() - 3));
+        try (PartialFile file = open("job")) {
+            assertThat(file.written("a", 4, 24)).isPresent();
+            assertThat(file.noted("b")).isEmpty();
+        }
+        Files.writeString(journal, text.replaceFirst("\n.", "\nX"));
+        try (PartialFile file = open("job")) {
+            assertThat(file.noted("a")).isEmpty();
+            assertThat(file.noted("b")).isEmpty();
+        }
+    }
+
+    @Test
+    void aFolderWithoutRoomIsRefusedBeforehand() throws IOException {
+        PartialFile.requireRoom(folder, 100, 100);
+        assertThatThrownBy(() -> PartialFile.requireRoom(folder, 101, 100)).isInstanceOf(IOException.class).hasMessageContaining("101");
+        assertThatThrownBy(() -> PartialFile.open(folder.resolve("huge"), "setun test 1", "job", Long.MAX_VALUE))
+                .isInstanceOf(IOException.class).hasMessageContaining("room");
+        try (var files = Files.list(folder)) {
+            assertThat(files).isEmpty();
+        }
+    }
+
+    @Test
+    void twoRunsDoNotWriteOneFile() throws IOException {
+        try (PartialFile file = open("job")) {
+            file.write("a", 0, DATA);
+            assertThatThrownBy(() -> open("job")).isInstanceOf(IllegalStateException.class).hasMessageContaining("writing this file");
+        }
+        assertThatThrownBy(() -> PartialFile.requireOther(target(), List.of(folder.resolve("out.partial"))))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("output");
+    }
+}
