@@ -44,7 +44,8 @@ final class QuantizeCommand implements Callable<Integer> {
 
     private static final String QUIP = "q2-quip";
 
-    @Option(names = "--input", required = true, paramLabel = "FILE", description = "A GGUF, safetensors (or its .index.json; config.json beside it) or llama2.c .bin file.")
+    @Option(names = "--input", required = true, paramLabel = "FILE", description = "A GGUF, safetensors (or its .index.json, or the folder; config.json beside it) or "
+            + "llama2.c .bin file.")
     Path input = Path.of("");
 
     @Option(names = "--output", required = true, paramLabel = "FILE", description = "The GGUF file to write; an older one stays until the new one is whole.")
@@ -77,7 +78,9 @@ final class QuantizeCommand implements Callable<Integer> {
     @Nullable
     Path calibration;
 
-    @Option(names = "--budget", paramLabel = "BYTES", description = "Most bytes of the output; each matrix gets a type of its own, at most --format. K, M and G may follow.")
+    @Option(names = "--budget", paramLabel = "BYTES", description = "Most bytes of the output; each matrix gets a type of its own, at most --format. K, M and G may "
+            + "follow. Matrices are weighed by what their errors change at their outputs, with the Hessians of --calibration, else the mean "
+            + "squares of --calibration or --imatrix; without either, by the energy of their errors.")
     @Nullable
     String budget;
 
@@ -123,7 +126,6 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        InputFiles.requireFile(input, "a model file");
         try (Backend backend = Backends.open(); QuantizeJob job = QuantizeJob.open(input, tokenizer, options(), backend)) {
             if (dryRun) {
                 print(job.plan());

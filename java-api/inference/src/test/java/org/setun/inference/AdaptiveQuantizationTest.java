@@ -89,8 +89,9 @@ class AdaptiveQuantizationTest {
                 Calibrator calibrator = new Calibrator(backend, model.decoder(pool), sequences, config, (done, total) -> {
                 });
                 CalibrationJob job = CalibrationJob.open(path, new Provenance(new Provenance.Source("", "llama.gguf", HASH),
-                    List.of(new Provenance.Source("math", "random", HASH)), List.of(new Provenance.Domain("math", 48, 48, 48 * 48)), 5, 64,
-                    FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"), calibrator)) {
+                        List.of(new Provenance.Source("math", "random", HASH)), List.of(new Provenance.Domain("math", 48, 48, 48 * 48)), 5,
+                        64,
+                        FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"), calibrator)) {
             job.run();
         }
         try (CalibrationFile file = CalibrationFile.open(path)) {

@@ -46,7 +46,8 @@ public final class CalibrationJob implements AutoCloseable {
     private long lastSaved = System.nanoTime();
     private boolean resumed;
 
-    private CalibrationJob(Calibrator calibrator, Provenance provenance, CalibrationLayout layout, PartialFile file, CalibrationState state) {
+    private CalibrationJob(Calibrator calibrator, Provenance provenance, CalibrationLayout layout, PartialFile file,
+            CalibrationState state) {
         this.calibrator = calibrator;
         this.provenance = provenance;
         this.layout = layout;

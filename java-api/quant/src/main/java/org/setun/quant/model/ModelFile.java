@@ -132,7 +132,8 @@ public final class ModelFile implements AutoCloseable {
             if (tokenizer != null) {
                 requireVocabulary(String.valueOf(tokenizerFile), tokenizer, config);
             }
-            return new ModelFile("llama2.c", config, tokenizer, null, file::close, List.of(path), new Llama2cTensors(file, path.toString()));
+            return new ModelFile("llama2.c", config, tokenizer, null, file::close, List.of(path),
+                    new Llama2cTensors(file, path.toString()));
         } catch (RuntimeException e) {
             file.close();
             throw e;

@@ -9,7 +9,6 @@ import java.util.stream.Collectors;
 import org.setun.quant.budget.Allocation;
 import org.setun.quant.budget.Option;
 import org.setun.quant.budget.PrecisionBudget;
-import org.setun.quant.format.QuantizationError;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.format.WeightRows;
@@ -17,9 +16,9 @@ import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
 
 /**
- * Gives each matrix of the blocks a format of its own, so that the file stays within a budget of bytes and loses least: the loss of a
- * matrix in a
- * format is the square of its relative error, measured on some of its rows, times its values.
+ * Gives each matrix of the blocks a format of its own, so that the file stays within a budget of bytes and loses least. What a matrix loses in a
+ * format is what its errors cost at its output ({@link Sensitivity}), measured on some of its rows as they will be stored, rounded to nearest:
+ * the adaptive methods lower it in all formats alike, and would have to be prepared for each.
  */
 final class BudgetPlanner {
 
@@ -31,13 +30,17 @@ final class BudgetPlanner {
     /** Matrices beyond which the best allocation is searched greedily. */
     private static final int EXACT = 128;
     private static final long ALIGNMENT = 32;
+    /** The loss of a format that cannot hold a matrix: finite, so that losses can be added. */
+    private static final double UNUSABLE = 1e200;
 
     private final ModelInput input;
     private final QuantizeOptions options;
+    private final MatrixSources sources;
 
-    BudgetPlanner(ModelInput input, QuantizeOptions options) {
+    BudgetPlanner(ModelInput input, QuantizeOptions options, MatrixSources sources) {
         this.input = input;
         this.options = options;
+        this.sources = sources;
     }
 
     /**
@@ -54,7 +57,7 @@ final class BudgetPlanner {
         }
         Map<String, InputTensor> inputs = input.tensors().stream().collect(Collectors.toMap(InputTensor::name, tensor -> tensor));
         long rest = bytes - mixed.stream().mapToLong(PlannedTensor::bytes).sum() + ALIGNMENT * mixed.size();
-        List<List<Option>> choices = mixed.stream().map(tensor -> choices(tensor, input.rows(inputs.get(tensor.name())))).toList();
+        List<List<Option>> choices = mixed.stream().map(tensor -> choices(inputs.get(tensor.name()), tensor)).toList();
         PrecisionBudget budget = new PrecisionBudget(choices);
         long left = options.budget() - rest;
         if (left < budget.leastBytes()) {
@@ -85,15 +88,16 @@ final class BudgetPlanner {
                 && tensor.format().bitsPerWeight() < 16;
     }
 
-    private List<Option> choices(PlannedTensor tensor, WeightRows rows) {
-        List<Option> choices = new ArrayList<>();
-        choices.add(option(tensor, tensor.format(), rows));
+    private List<Option> choices(InputTensor original, PlannedTensor tensor) {
+        List<WeightFormat> formats = new ArrayList<>(List.of(tensor.format()));
         String kind = base(tensor.format().name());
         FAMILIES.stream().filter(family -> family.stream().anyMatch(name -> base(name).equals(kind))).flatMap(List::stream).distinct()
                 .filter(name -> WeightFormats.names().contains(base(name))).map(WeightFormats::parse)
                 .filter(format -> format.bitsPerWeight() < tensor.format().bitsPerWeight() && tensor.columns() % format.blockSize() == 0)
-                .forEach(format -> choices.add(option(tensor, format, rows)));
-        return choices;
+                .forEach(formats::add);
+        try (MatrixSources.Weighed weighed = sources.weighed(original, tensor)) {
+            return formats.stream().map(format -> option(tensor, format, weighed)).toList();
+        }
     }
 
     private static String base(String name) {
@@ -102,24 +106,28 @@ final class BudgetPlanner {
     }
 
     /** The loss of a matrix in a format, from evenly spaced rows. */
-    private static Option option(PlannedTensor tensor, WeightFormat format, WeightRows rows) {
-        long count = Math.min(SAMPLED_ROWS, tensor.rows());
+    private static Option option(PlannedTensor tensor, WeightFormat format, MatrixSources.Weighed weighed) {
+        WeightRows rows = weighed.source().rows();
+        WeightFormat fitted = format.fitted(rows);
+        int count = (int) Math.min(SAMPLED_ROWS, tensor.rows());
         int columns = tensor.columns();
         float[] row = new float[columns];
         float[] stored = new float[columns];
-        QuantizationError error = new QuantizationError();
+        float[] errors = new float[count * columns];
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment blocks = arena.allocate(format.rowBytes(columns), 64);
-            for (long i = 0; i < count; i++) {
+            MemorySegment blocks = arena.allocate(fitted.rowBytes(columns), 64);
+            for (int i = 0; i < count; i++) {
                 long index = i * tensor.rows() / count;
                 rows.read(index, row, 0);
                 TensorEncoder.requireFinite("model", tensor.name(), index, row);
-                format.encode(row, 0, columns, null, blocks, 0);
-                format.decode(blocks, 0, columns, stored, 0);
-                error.add(row, 0, stored, 0, columns);
+                fitted.encode(row, 0, columns, weighed.source().importance(), blocks, 0);
+                fitted.decode(blocks, 0, columns, stored, 0);
+                for (int j = 0; j < columns; j++) {
+                    errors[i * columns + j] = stored[j] - row[j];
+                }
             }
         }
-        double relative = Math.min(error.relative(), 1e6);
-        return new Option(format.name(), tensor.rows() * format.rowBytes(columns), relative * relative * tensor.elements());
+        double loss = weighed.sensitivity().loss(errors) / count * tensor.rows();
+        return new Option(format.name(), tensor.rows() * format.rowBytes(columns), loss <= UNUSABLE ? loss : UNUSABLE);
     }
 }

@@ -4,10 +4,11 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.quant.calibration.CalibrationFile;
@@ -28,41 +29,86 @@ final class MatrixSources implements AutoCloseable {
     private final ModelInput input;
     private final Backend backend;
     private final ImportanceSource importance;
+    private final @Nullable Imatrix imatrix;
     private final @Nullable CalibrationFile calibration;
+    private final @Nullable Hessians hessians;
     private final @Nullable AdaptiveRounding adaptive;
 
-    private MatrixSources(ModelInput input, Backend backend, ImportanceSource importance, @Nullable CalibrationFile calibration) {
+    private MatrixSources(ModelInput input, Backend backend, @Nullable Imatrix imatrix, @Nullable CalibrationFile calibration) {
         this.input = input;
         this.backend = backend;
-        this.importance = importance;
+        this.imatrix = imatrix;
         this.calibration = calibration;
-        this.adaptive = calibration == null ? null : new AdaptiveRounding(calibration, backend);
+        this.importance = ImportanceSource.fused(Stream.<ImportanceSource>of(imatrix, calibration).filter(Objects::nonNull).toList());
+        this.hessians = calibration == null ? null : new Hessians(calibration);
+        this.adaptive = hessians == null ? null : new AdaptiveRounding(hessians, backend);
     }
 
     static MatrixSources open(ModelInput input, QuantizeOptions options, Backend backend) throws IOException {
-        List<ImportanceSource> known = new ArrayList<>();
-        if (options.imatrix() != null) {
-            known.add(Imatrix.read(options.imatrix()));
-        }
+        Imatrix imatrix = options.imatrix() == null ? null : Imatrix.read(options.imatrix());
         CalibrationFile calibration = options.calibration() == null ? null : CalibrationFile.open(options.calibration());
-        if (calibration != null) {
-            known.add(calibration);
-        }
-        return new MatrixSources(input, backend, ImportanceSource.fused(known), calibration);
+        return new MatrixSources(input, backend, imatrix, calibration);
     }
 
     /** The values of {@code tensor} as {@code planned} wants them. Close it before the next one is asked for. */
     MatrixSource of(InputTensor tensor, PlannedTensor planned, Executor pool, int threads) {
         WeightRows rows = input.rows(tensor);
         if (planned.copied()) {
-            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null);
+            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null, null);
         }
         if (planned.rotation().isPresent()) {
             return rotated(rows, planned, planned.rotation().get(), pool, threads);
         }
         WeightFormat format = planned.format().fitted(rows);
-        return new MatrixSource(rows, format, importance(planned), adaptive(planned, format, null, pool, threads), null, Optional.empty(),
-                null);
+        return new MatrixSource(rows, format, importance(planned), adaptive(planned, format, null, pool, threads), null,
+                Optional.empty(), null, null);
+    }
+
+    /**
+     * The values of a matrix as they will be stored, and what errors in them cost.
+     *
+     * @param source with the format that was planned
+     */
+    record Weighed(MatrixSource source, Sensitivity sensitivity) implements AutoCloseable {
+
+        @Override
+        public void close() {
+            source.close();
+        }
+    }
+
+    /** As {@link #of}, to weigh formats against each other. Close it before the next one is asked for. */
+    Weighed weighed(InputTensor tensor, PlannedTensor planned) {
+        PlannedTensor nearest = new PlannedTensor(planned.name(), planned.shape(), planned.format(), planned.rotation(),
+                RoundingMethod.NEAREST, false, planned.note());
+        MatrixSource source = of(tensor, nearest, Runnable::run, 1);
+        try {
+            return new Weighed(source, sensitivity(planned, source.transform()));
+        } catch (RuntimeException | Error e) {
+            source.close();
+            throw e;
+        }
+    }
+
+    /** From the best that is known of the inputs: their Hessian, else their mean squares, else nothing. */
+    private Sensitivity sensitivity(PlannedTensor tensor, @Nullable IncoherenceTransform transform) {
+        if (hessians != null && calibration != null && calibration.hasHessian(tensor.name())) {
+            return Sensitivity.hessian(backend, hessians.of(tensor, transform));
+        }
+        Optional<double[]> squares = Stream.<ImportanceSource>of(calibration, imatrix).filter(Objects::nonNull)
+                .flatMap(known -> known.meanSquares(tensor.name(), tensor.columns()).stream()).findFirst();
+        if (squares.isEmpty()) {
+            if (calibration != null || imatrix != null) {
+                throw new IllegalArgumentException("budget: neither calibration nor imatrix knows the inputs of " + tensor.name()
+                        + ", and matrices are weighed against each other: make them of this model, or leave them out");
+            }
+            return Sensitivity.energy();
+        }
+        if (transform != null) { // a random rotation spreads the squares evenly
+            double mean = Arrays.stream(squares.get()).average().orElse(0);
+            return Sensitivity.meanSquares(new double[]{mean});
+        }
+        return Sensitivity.meanSquares(squares.get());
     }
 
     private @Nullable FeedbackRounding adaptive(PlannedTensor planned, WeightFormat format, @Nullable IncoherenceTransform transform,
@@ -91,7 +137,7 @@ final class MatrixSources implements AutoCloseable {
             StoredRotation known = new StoredRotation(Incoherence.describe(transform), rotation.seed());
             WeightFormat format = planned.format().fitted(turned);
             return new MatrixSource(turned, format, null, adaptive(planned, format, transform, pool, threads), null, Optional.of(known),
-                    memory);
+                    transform, memory);
         } catch (RuntimeException | Error e) {
             memory.close();
             throw e;
@@ -127,6 +173,9 @@ final class MatrixSources implements AutoCloseable {
     @Override
     public void close() {
         forget();
+        if (hessians != null) {
+            hessians.close();
+        }
         if (calibration != null) {
             calibration.close();
         }

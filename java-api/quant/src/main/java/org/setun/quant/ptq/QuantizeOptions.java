@@ -17,7 +17,9 @@ import org.setun.quant.incoherence.Incoherence;
  * @param imatrix     a file of {@code setun imatrix} or of another engine: how much each input channel counts; null for none
  * @param calibration a file of {@code setun calibrate} with Hessians, which GPTQ and LDLQ need; null for none
  * @param budget      most bytes of the output file: each matrix of the blocks gets a format of its own, of the same kind and at most
- *                    {@code format} in bits; 0 for none
+ *                    {@code format} in bits, so that the outputs of all matrices change least as far as the Hessians of
+ *                    {@code calibration}, else its mean squares or those of {@code imatrix} tell; without either, so that the errors
+ *                    of all weights have least energy; 0 for none
  * @param seed        from which incoherence draws
  */
 public record QuantizeOptions(WeightFormat format, List<KeepRule> keeps, Incoherence.@Nullable Method incoherence, RoundingMethod rounding,
@@ -38,6 +40,10 @@ public record QuantizeOptions(WeightFormat format, List<KeepRule> keeps, Incoher
     /** Rounding to nearest in one format. */
     public static QuantizeOptions of(WeightFormat format) {
         return new QuantizeOptions(format, List.of(), null, RoundingMethod.NEAREST, null, null, 0, Incoherence.DEFAULT_SEED);
+    }
+
+    public QuantizeOptions withFormat(WeightFormat other) {
+        return new QuantizeOptions(other, keeps, incoherence, rounding, imatrix, calibration, budget, seed);
     }
 
     public QuantizeOptions withKeeps(List<KeepRule> rules) {

@@ -1,7 +1,9 @@
 package org.setun.quant.rounding;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.setun.kernels.Backend;
 
 /**
  * The second moments H = E[x xᵀ] of the inputs of a matrix, up to a factor: how much each pair of errors in a row costs at its output.
@@ -32,6 +34,26 @@ public record Hessian(MemorySegment values, int columns) {
             diagonal[j] = values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) j * columns + j);
         }
         return diagonal;
+    }
+
+    /**
+     * tr(E H Eᵀ) of errors f32[rows][columns], off-heap, with the products of rows by H in fp32: for a choice between formats, where few digits
+     * count.
+     */
+    public double loss(Backend backend, MemorySegment errors) {
+        long rows = errors.byteSize() / Float.BYTES / columns;
+        if (rows < 1 || errors.byteSize() != rows * columns * Float.BYTES) {
+            throw new IllegalArgumentException("errors has " + errors.byteSize() + " bytes, which rows of " + columns + " do not divide");
+        }
+        double loss = 0;
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment products = arena.allocate(errors.byteSize(), 64);
+            backend.gemmF32(false, false, rows, columns, columns, 1, errors, columns, values, columns, 0, products, columns);
+            for (long i = 0; i < rows * columns; i++) {
+                loss += (double) errors.getAtIndex(ValueLayout.JAVA_FLOAT, i) * products.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            }
+        }
+        return Math.max(loss, 0);
     }
 
     /** tr(E H Eᵀ) of the errors {@code E} = rounded − weights, row-major: the loss that GPTQ and LDLQ lower. */

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.formats.gguf.GgufFile;
+import org.setun.formats.gguf.GgufTensor;
 import org.setun.formats.gguf.GgufWriter;
 
 /** Small llama models of random weights, as GGUF files. */
@@ -45,6 +47,25 @@ final class Models {
         }
         put(writer, "output_norm.weight", seed, bad, index, value, DIM);
         writer.write(file);
+        return file;
+    }
+
+    /** A model whose tensor {@code name} is {@code factor} times as large. */
+    static Path scaled(Path file, int layers, long seed, String name, float factor) throws IOException {
+        Path plain = write(file.resolveSibling(file.getFileName() + ".plain"), layers, seed);
+        try (GgufFile original = GgufFile.open(plain)) {
+            GgufWriter writer = new GgufWriter("llama");
+            original.metadata().keys().stream().filter(key -> !key.equals("general.architecture"))
+                    .forEach(key -> writer.copy(original, key));
+            for (GgufTensor tensor : original.tensors()) {
+                float[] values = original.floats(tensor.name());
+                for (int i = 0; tensor.name().equals(name) && i < values.length; i++) {
+                    values[i] *= factor;
+                }
+                writer.tensor(tensor.name(), tensor.type(), tensor.shape(), MemorySegment.ofArray(values));
+            }
+            writer.write(file);
+        }
         return file;
     }
 
