@@ -1,24 +1,17 @@
 package org.setun.benchmarks;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.setun.kernels.BackendOptions;
 import org.setun.kernels.GemmOps;
-import org.setun.kernels.NativeBackend;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.TernaryOps;
 import org.setun.kernels.reference.ReferenceBackend;
@@ -30,71 +23,40 @@ import org.setun.kernels.reference.ReferenceBackend;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
-public class LowPrecisionBenchmark {
+public class LowPrecisionBenchmark extends DecoderOperands {
 
-    private static final long T = 256;
     private static final long TOKENS = 4 * T;
-    private static final long DIM = 256;
-    private static final long FFN = 768;
-    private static final NnOps.Attention FP32 = new NnOps.Attention(4, T, T, 4, 4, 64, 0.125f, DIM, DIM, 0);
-    private static final NnOps.Attention BF16 = new NnOps.Attention(4, T, T, 4, 4, 64, 0.125f, DIM, DIM, 0, NnOps.Precision.BF16);
+    private static final NnOps.Attention FP32 = new NnOps.Attention(4, T, T, HEADS, HEADS, 64, 0.125f, DIM, DIM, 0);
+    private static final NnOps.Attention BF16 = new NnOps.Attention(4, T, T, HEADS, HEADS, 64, 0.125f, DIM, DIM, 0, NnOps.Precision.BF16);
 
-    @Param({"1", "2"})
-    public int threads;
-
-    private NativeBackend backend;
-    private Arena arena;
-    private MemorySegment x;
-    private MemorySegment k;
-    private MemorySegment v;
-    private MemorySegment y;
-    private MemorySegment dout;
-    private MemorySegment dq;
-    private MemorySegment dk;
-    private MemorySegment dv;
-    private MemorySegment lse;
-    private MemorySegment norm;
     private MemorySegment packed;
     private MemorySegment gamma;
     private MemorySegment dy;
     private MemorySegment dx;
     private MemorySegment dw;
-    private MemorySegment gate;
-    private MemorySegment up;
     private MemorySegment q;
     private MemorySegment step;
     private MemorySegment sum;
 
-    @Setup(Level.Trial)
-    public void setUp() {
-        backend = NativeBackend.create(BackendOptions.defaults().withThreads(threads));
-        arena = Arena.ofShared();
-        Operands o = new Operands(arena);
-        x = o.gaussian(TOKENS * DIM);
-        k = o.gaussian(TOKENS * DIM);
-        v = o.gaussian(TOKENS * DIM);
-        y = o.floats(TOKENS * DIM);
-        dout = o.gaussian(TOKENS * DIM);
-        dq = o.floats(TOKENS * DIM);
-        dk = o.floats(TOKENS * DIM);
-        dv = o.floats(TOKENS * DIM);
-        lse = o.floats(4 * TOKENS);
-        norm = o.gaussian(DIM);
+    public LowPrecisionBenchmark() {
+        super(TOKENS);
+    }
+
+    @Override
+    void allocate(Operands o) {
         packed = o.bytes(TernaryOps.packedBytes(FFN, DIM));
         gamma = o.floats(1);
         backend.ternaryQuantizePack(o.gaussian(FFN * DIM), FFN, DIM, packed, gamma);
         dy = o.gaussian(TOKENS * FFN);
         dx = o.floats(TOKENS * DIM);
         dw = o.floats(FFN * DIM);
-        gate = o.gaussian(TOKENS * FFN);
-        up = o.gaussian(TOKENS * FFN);
         q = o.bytes(TOKENS * TernaryOps.paddedK(FFN));
         step = o.floats(TOKENS);
         sum = o.integers(TOKENS, 1);
-        check(o);
     }
 
-    private void check(Operands o) {
+    @Override
+    void check(Operands o) {
         MemorySegment expected = o.floats(TOKENS * FFN);
         try (ReferenceBackend reference = new ReferenceBackend()) {
             gradientOfInput();
@@ -112,12 +74,6 @@ public class LowPrecisionBenchmark {
                     expected, DIM);
             Operands.requireClose("dW", expected, dw, FFN * DIM, 1e-4);
         }
-    }
-
-    @TearDown(Level.Trial)
-    public void tearDown() {
-        arena.close();
-        backend.close();
     }
 
     /** dX = dY * W from packed weights. */

@@ -1,23 +1,16 @@
 package org.setun.benchmarks;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.setun.kernels.BackendOptions;
-import org.setun.kernels.NativeBackend;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
 import org.setun.kernels.reference.ReferenceBackend;
@@ -29,35 +22,15 @@ import org.setun.kernels.reference.ReferenceBackend;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
-public class NetworkBenchmark {
+public class NetworkBenchmark extends DecoderOperands {
 
     private static final long BATCH = 8;
-    private static final long T = 256;
     private static final long TOKENS = BATCH * T;
-    private static final long DIM = 256;
-    private static final long FFN = 768;
     private static final long VOCAB = 2048;
-    private static final NnOps.Attention ATTENTION = new NnOps.Attention(BATCH, T, T, 4, 4, 64, 0.125f, DIM, DIM, 0);
+    private static final NnOps.Attention ATTENTION = new NnOps.Attention(BATCH, T, T, HEADS, HEADS, 64, 0.125f, DIM, DIM, 0);
     private static final OptimOps.AdamW ADAMW = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f);
 
-    @Param({"1", "2"})
-    public int threads;
-
-    private NativeBackend backend;
-    private Arena arena;
-    private MemorySegment x;
-    private MemorySegment k;
-    private MemorySegment v;
-    private MemorySegment y;
-    private MemorySegment dy;
-    private MemorySegment dx;
-    private MemorySegment dk;
-    private MemorySegment dv;
-    private MemorySegment norm;
     private MemorySegment rstd;
-    private MemorySegment lse;
-    private MemorySegment gate;
-    private MemorySegment up;
     private MemorySegment wide;
     private MemorySegment weights;
     private MemorySegment logits;
@@ -65,34 +38,23 @@ public class NetworkBenchmark {
     private MemorySegment targets;
     private MemorySegment loss;
 
-    @Setup(Level.Trial)
-    public void setUp() {
-        backend = NativeBackend.create(BackendOptions.defaults().withThreads(threads));
-        arena = Arena.ofShared();
-        Operands o = new Operands(arena);
-        x = o.gaussian(TOKENS * DIM);
-        k = o.gaussian(TOKENS * DIM);
-        v = o.gaussian(TOKENS * DIM);
-        y = o.floats(TOKENS * DIM);
-        dy = o.gaussian(TOKENS * DIM);
-        dx = o.floats(TOKENS * DIM);
-        dk = o.floats(TOKENS * DIM);
-        dv = o.floats(TOKENS * DIM);
-        norm = o.gaussian(DIM);
+    public NetworkBenchmark() {
+        super(TOKENS);
+    }
+
+    @Override
+    void allocate(Operands o) {
         rstd = o.floats(TOKENS);
-        lse = o.floats(TOKENS * 4);
-        gate = o.gaussian(TOKENS * FFN);
-        up = o.gaussian(TOKENS * FFN);
         wide = o.floats(TOKENS * FFN);
         weights = o.gaussian(FFN * DIM);
         logits = o.gaussian(TOKENS * VOCAB);
         dlogits = o.floats(TOKENS * VOCAB);
         targets = o.integers(TOKENS, (int) VOCAB);
         loss = o.floats(TOKENS);
-        check(o);
     }
 
-    private void check(Operands o) {
+    @Override
+    void check(Operands o) {
         MemorySegment expected = o.floats(TOKENS * FFN);
         try (ReferenceBackend reference = new ReferenceBackend()) {
             attentionForward();
@@ -106,12 +68,6 @@ public class NetworkBenchmark {
             Operands.requireClose("RMSNorm", expected, y, TOKENS * DIM, 1e-5);
             attentionForward();
         }
-    }
-
-    @TearDown(Level.Trial)
-    public void tearDown() {
-        arena.close();
-        backend.close();
     }
 
     @Benchmark
@@ -131,7 +87,7 @@ public class NetworkBenchmark {
 
     @Benchmark
     public void attentionBackward() {
-        backend.attentionBackward(ATTENTION, x, k, v, y, lse, dy, dx, dk, dv);
+        backend.attentionBackward(ATTENTION, x, k, v, y, lse, dout, dq, dk, dv);
     }
 
     @Benchmark
@@ -146,6 +102,6 @@ public class NetworkBenchmark {
 
     @Benchmark
     public void adamW() {
-        backend.adamW(ADAMW, TOKENS * DIM, dx, dy, dk, dv, null);
+        backend.adamW(ADAMW, TOKENS * DIM, dq, dout, dk, dv, null);
     }
 }

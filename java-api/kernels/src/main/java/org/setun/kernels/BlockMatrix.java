@@ -3,10 +3,6 @@ package org.setun.kernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-import static org.setun.kernels.MatrixArguments.atLeast;
-import static org.setun.kernels.MatrixArguments.exactly;
-import static org.setun.kernels.MatrixArguments.notFinite;
-
 /**
  * A weight matrix {@code W[m][k]} in blocks with scales of their own, as GGUF files hold it, packed for the kernels: about as many bytes as in
  * the file.
@@ -16,20 +12,13 @@ import static org.setun.kernels.MatrixArguments.notFinite;
  *
  * <p>Threads: immutable, to be shared freely; {@link #close} when no thread uses it. Closing its {@link Setun} closes it, too.
  */
-public final class BlockMatrix implements AutoCloseable {
+public final class BlockMatrix extends PackedMatrix {
 
-    private final Setun setun;
     private final BlockFormat format;
-    private final long m;
-    private final long k;
-    private final Buffer packed;
 
     private BlockMatrix(Setun setun, BlockFormat format, long m, long k, Buffer packed) {
-        this.setun = setun;
+        super(setun, m, k, packed);
         this.format = format;
-        this.m = m;
-        this.k = k;
-        this.packed = packed;
     }
 
     /**
@@ -50,35 +39,14 @@ public final class BlockMatrix implements AutoCloseable {
      */
     public static BlockMatrix of(Setun setun, BlockFormat format, int parameter, MemorySegment data, long m, long k) {
         MatrixArguments.values("m", m, "k", k);
-        long bytes = data.byteSize();
-        if (bytes != format.bytes(m, k)) {
-            throw new IllegalArgumentException(
-                    "data has " + bytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have "
-                            + format.bytes(m, k));
-        }
-        setun.begin();
-        try {
-            Buffer packed = setun.pool().allocate(format.packedBytes(m, k));
+        long bytes = format.bytes(m, k);
+        requireBytes(data, bytes, format, m, k);
+        return create(setun, format.packedBytes(m, k), packed -> {
             try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(data, bytes))) {
                 setun.backend().blockPack(format, parameter, staging.input(data, bytes), m, k, packed.segment());
                 return new BlockMatrix(setun, format, m, k, packed);
-            } catch (RuntimeException e) {
-                setun.pool().free(packed);
-                throw e;
             }
-        } finally {
-            setun.end();
-        }
-    }
-
-    /** Outputs. */
-    public long rows() {
-        return m;
-    }
-
-    /** Inputs. */
-    public long columns() {
-        return k;
+        });
     }
 
     /** How the weights are stored. */
@@ -86,79 +54,30 @@ public final class BlockMatrix implements AutoCloseable {
         return format;
     }
 
-    /** Off-heap bytes in use. */
-    public long byteSize() {
-        return packed.byteSize();
-    }
-
-    /**
-     * {@code y = x * W^T} with activations quantized to int8 in blocks of 256.
-     *
-     * @param x {@code [n][k]}
-     * @return {@code [n][m]}
-     * @throws IllegalArgumentException if there are not n * k values, or one is NaN or infinite (the message names the first)
-     */
-    public float[] matmul(float[] x, int n) {
-        float[] y = output(x.length, n);
-        matmul(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
-        return y;
-    }
-
-    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
-    public void matmul(MemorySegment x, MemorySegment y, long n) {
-        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
-        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
+    @Override
+    Int8Sizes int8(long n) {
         long blocks = n * BlockOps.blocks(k);
-        long qBytes = blocks * BlockOps.BLOCK;
-        long stepBytes = blocks * Float.BYTES;
-        long sumBytes = blocks * BlockOps.BLOCK_SUMS * Integer.BYTES;
-        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes) + Staging.room(qBytes) + Staging.room(stepBytes)
-                + Staging.room(sumBytes);
-        setun.begin();
-        try (Staging staging = new Staging(setun.pool(), room)) {
-            MemorySegment q = staging.piece(qBytes);
-            MemorySegment step = staging.piece(stepBytes);
-            MemorySegment sum = staging.piece(sumBytes);
-            MemorySegment input = staging.input(x, xBytes);
-            setun.backend().quantizeBlocks(input, n, k, k, q, step, sum);
-            for (long block = 0; block < blocks; block++) {
-                if (!Float.isFinite(step.getAtIndex(ValueLayout.JAVA_FLOAT, block))) {
-                    throw notFinite("x", input, k);
-                }
-            }
-            MemorySegment output = staging.output(y, yBytes);
-            setun.backend().blockGemm(format, packed.segment(), m, k, q, step, sum, n, null, null, output, m);
-            Staging.finish(output, y);
-        } finally {
-            setun.end();
-        }
+        return new Int8Sizes(blocks * BlockOps.BLOCK, blocks, blocks * BlockOps.BLOCK_SUMS);
     }
 
-    /**
-     * {@code y = x * W^T} with fp32 activations: {@code |error| <= (k + 4) * 2^-24 * sum|x w|} per output. NaN and infinities spread as IEEE 754
-     * says.
-     *
-     * @param x {@code [n][k]}
-     * @return {@code [n][m]}
-     */
-    public float[] matmulF32(float[] x, int n) {
-        float[] y = output(x.length, n);
-        matmulF32(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
-        return y;
+    @Override
+    void quantize(MemorySegment x, long n, Int8Rows into) {
+        setun.backend().quantizeBlocks(x, n, k, k, into.codes(), into.step(), into.sum());
     }
 
-    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
-    public void matmulF32(MemorySegment x, MemorySegment y, long n) {
-        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
-        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
-        setun.begin();
-        try (Staging staging = new Staging(setun.pool(), Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes))) {
-            MemorySegment output = staging.output(y, yBytes);
-            setun.backend().blockGemmF32(format, packed.segment(), m, k, staging.input(x, xBytes), n, k, null, output, m);
-            Staging.finish(output, y);
-        } finally {
-            setun.end();
-        }
+    @Override
+    void product(Int8Rows x, long n, MemorySegment y) {
+        setun.backend().blockGemm(format, buffer.segment(), m, k, x.codes(), x.step(), x.sum(), n, null, null, y, m);
+    }
+
+    @Override
+    long roomF32() {
+        return 0;
+    }
+
+    @Override
+    void productF32(Staging staging, MemorySegment x, long n, MemorySegment y) {
+        setun.backend().blockGemmF32(format, buffer.segment(), m, k, x, n, k, null, y, m);
     }
 
     /** The values of {@code rows} rows from {@code row} on, {@code [rows][k]}. */
@@ -167,7 +86,7 @@ public final class BlockMatrix implements AutoCloseable {
         setun.begin();
         try (Staging staging = new Staging(setun.pool(), Staging.room((long) Float.BYTES * result.length))) {
             MemorySegment out = staging.piece((long) Float.BYTES * result.length);
-            setun.backend().blockExpand(format, packed.segment(), m, k, row, rows, out);
+            setun.backend().blockExpand(format, buffer.segment(), m, k, row, rows, out);
             MemorySegment.copy(out, ValueLayout.JAVA_FLOAT, 0, result, 0, result.length);
         } finally {
             setun.end();
@@ -175,30 +94,8 @@ public final class BlockMatrix implements AutoCloseable {
         return result;
     }
 
-    /** Frees the memory. Closing twice does nothing. */
-    @Override
-    public void close() {
-        setun.begin();
-        try {
-            if (packed.isAlive()) {
-                setun.pool().free(packed);
-            }
-        } finally {
-            setun.end();
-        }
-    }
-
     @Override
     public String toString() {
         return "BlockMatrix[" + m + " x " + k + ", " + format + "]";
-    }
-
-    private float[] output(int length, int n) {
-        exactly("x", length, "n", n, "k", k);
-        long outputs = MatrixArguments.values("n", n, "m", m);
-        if (outputs > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("n = " + n + " rows of m = " + m + " floats are too many for an array; use segments");
-        }
-        return new float[(int) outputs];
     }
 }

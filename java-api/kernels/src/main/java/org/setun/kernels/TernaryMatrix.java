@@ -19,23 +19,17 @@ import static org.setun.kernels.MatrixArguments.values;
  *
  * <p>Threads: immutable, to be shared freely; {@link #close} when no thread uses it. Closing its {@link Setun} closes it, too.
  */
-public final class TernaryMatrix implements AutoCloseable {
+public final class TernaryMatrix extends PackedMatrix {
 
     private static final long ALIGNMENT = 64;
 
-    private final Setun setun;
-    private final long m;
-    private final long k;
     private final PackedLayout layout;
     private final float gamma;
-    private final Buffer buffer; // gamma in the first 64 bytes, then the packed codes
 
+    /** @param buffer gamma in the first 64 bytes, then the packed codes */
     private TernaryMatrix(Setun setun, PackedLayout layout, long m, long k, Buffer buffer) {
-        this.setun = setun;
-        this.m = m;
-        this.k = k;
+        super(setun, m, k, buffer);
         this.layout = layout;
-        this.buffer = buffer;
         gamma = scale().get(ValueLayout.JAVA_FLOAT, 0);
     }
 
@@ -84,12 +78,8 @@ public final class TernaryMatrix implements AutoCloseable {
         }
         long codeBytes = values("m", m, "k", k);
         long scaleBytes = Float.BYTES * format.scales(m, k);
-        long dataBytes = data.byteSize();
-        if (dataBytes != format.bytes(m, k)) {
-            throw new IllegalArgumentException(
-                    "data has " + dataBytes + " bytes but m = " + m + " rows of k = " + k + " in " + format + " have "
-                            + format.bytes(m, k));
-        }
+        long dataBytes = format.bytes(m, k);
+        requireBytes(data, dataBytes, format, m, k);
         return create(setun, PackedLayout.PLANES, m, k, (scale, packed) -> {
             long room = Staging.roomIfCopied(data, dataBytes) + Staging.room(codeBytes) + Staging.room(scaleBytes);
             try (Staging staging = new Staging(setun.pool(), room)) {
@@ -100,16 +90,6 @@ public final class TernaryMatrix implements AutoCloseable {
                 setun.backend().ternaryPack(codes, m, k, packed);
             }
         });
-    }
-
-    /** Outputs. */
-    public long rows() {
-        return m;
-    }
-
-    /** Inputs. */
-    public long columns() {
-        return k;
     }
 
     /** The scale: a weight is {@code gamma} times its code. */
@@ -137,79 +117,29 @@ public final class TernaryMatrix implements AutoCloseable {
         });
     }
 
-    /** Off-heap bytes in use. */
-    public long byteSize() {
-        return buffer.byteSize();
+    @Override
+    Int8Sizes int8(long n) {
+        return new Int8Sizes(n * TernaryOps.paddedK(k), n, n);
     }
 
-    /**
-     * {@code y = x * W^T} with activations quantized to int8 per row.
-     *
-     * @param x {@code [n][k]}
-     * @return {@code [n][m]}
-     * @throws IllegalArgumentException if there are not n * k values, or one is NaN or infinite (the message names the first)
-     */
-    public float[] matmul(float[] x, int n) {
-        float[] y = output(x.length, n);
-        matmul(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
-        return y;
+    @Override
+    void quantize(MemorySegment x, long n, Int8Rows into) {
+        setun.backend().quantizeRows(x, n, k, k, into.codes(), into.step(), into.sum());
     }
 
-    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
-    public void matmul(MemorySegment x, MemorySegment y, long n) {
-        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
-        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
-        long qBytes = n * TernaryOps.paddedK(k);
-        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes) + Staging.room(qBytes) + 2 * Staging.room(n * 4);
-        setun.begin();
-        try (Staging staging = new Staging(setun.pool(), room)) {
-            MemorySegment q = staging.piece(qBytes);
-            MemorySegment step = staging.piece(n * Float.BYTES);
-            MemorySegment sum = staging.piece(n * Integer.BYTES);
-            MemorySegment input = staging.input(x, xBytes);
-            setun.backend().quantizeRows(input, n, k, k, q, step, sum);
-            for (long row = 0; row < n; row++) {
-                if (!Float.isFinite(step.getAtIndex(ValueLayout.JAVA_FLOAT, row))) {
-                    throw notFinite("x", input, k);
-                }
-            }
-            MemorySegment output = staging.output(y, yBytes);
-            setun.backend().ternaryGemm(layout, packed(), m, k, scale(), q, step, sum, n, null, Activation.NONE, null, output, m, null);
-            Staging.finish(output, y);
-        } finally {
-            setun.end();
-        }
+    @Override
+    void product(Int8Rows x, long n, MemorySegment y) {
+        setun.backend().ternaryGemm(layout, packed(), m, k, scale(), x.codes(), x.step(), x.sum(), n, null, Activation.NONE, null, y, m, null);
     }
 
-    /**
-     * {@code y = x * W^T} with fp32 activations: {@code |error| <= (k + 2) * 2^-24 * gamma * sum|x|} per output. NaN and infinities spread
-     * as IEEE 754 says.
-     *
-     * @param x {@code [n][k]}
-     * @return {@code [n][m]}
-     */
-    public float[] matmulF32(float[] x, int n) {
-        float[] y = output(x.length, n);
-        matmulF32(MemorySegment.ofArray(x), MemorySegment.ofArray(y), n);
-        return y;
+    @Override
+    long roomF32() {
+        return layout == PackedLayout.PLANES ? 0 : Staging.room(m * k) + Staging.room(TernaryOps.packedBytes(m, k));
     }
 
-    /** The same into {@code y}: segments on or off the heap; off-heap ones are used in place. */
-    public void matmulF32(MemorySegment x, MemorySegment y, long n) {
-        long xBytes = atLeast("x", x, Float.BYTES, "n", n, "k", k);
-        long yBytes = atLeast("y", y, Float.BYTES, "n", n, "m", m);
-        setun.begin();
-        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes);
-        if (layout != PackedLayout.PLANES) {
-            room += Staging.room(m * k) + Staging.room(TernaryOps.packedBytes(m, k));
-        }
-        try (Staging staging = new Staging(setun.pool(), room)) {
-            MemorySegment output = staging.output(y, yBytes);
-            setun.backend().ternaryGemmF32(planes(staging), m, k, scale(), staging.input(x, xBytes), n, k, null, output, m);
-            Staging.finish(output, y);
-        } finally {
-            setun.end();
-        }
+    @Override
+    void productF32(Staging staging, MemorySegment x, long n, MemorySegment y) {
+        setun.backend().ternaryGemmF32(planes(staging), m, k, scale(), x, n, k, null, y, m);
     }
 
     /** The codes, row-major {@code [m][k]}. */
@@ -256,19 +186,6 @@ public final class TernaryMatrix implements AutoCloseable {
         return result;
     }
 
-    /** Frees the memory. Closing twice does nothing. */
-    @Override
-    public void close() {
-        setun.begin();
-        try {
-            if (buffer.isAlive()) {
-                setun.pool().free(buffer);
-            }
-        } finally {
-            setun.end();
-        }
-    }
-
     @Override
     public String toString() {
         return "TernaryMatrix[" + m + " x " + k + ", gamma = " + gamma + (layout == PackedLayout.PLANES ? "]" : ", " + layout + "]");
@@ -301,24 +218,15 @@ public final class TernaryMatrix implements AutoCloseable {
     }
 
     /** What gives a new matrix its values. */
-    private interface Filler {
+    private interface Values {
         void fill(MemorySegment scale, MemorySegment packed);
     }
 
-    private static TernaryMatrix create(Setun setun, PackedLayout layout, long m, long k, Filler filler) {
-        setun.begin();
-        try {
-            Buffer buffer = setun.pool().allocate(ALIGNMENT + layout.bytes(m, k));
-            try {
-                filler.fill(buffer.segment().asSlice(0, Float.BYTES), buffer.segment().asSlice(ALIGNMENT));
-                return new TernaryMatrix(setun, layout, m, k, buffer);
-            } catch (RuntimeException e) {
-                setun.pool().free(buffer);
-                throw e;
-            }
-        } finally {
-            setun.end();
-        }
+    private static TernaryMatrix create(Setun setun, PackedLayout layout, long m, long k, Values values) {
+        return create(setun, ALIGNMENT + layout.bytes(m, k), buffer -> {
+            values.fill(buffer.segment().asSlice(0, Float.BYTES), buffer.segment().asSlice(ALIGNMENT));
+            return new TernaryMatrix(setun, layout, m, k, buffer);
+        });
     }
 
     private MemorySegment scale() {
@@ -327,14 +235,5 @@ public final class TernaryMatrix implements AutoCloseable {
 
     private MemorySegment packed() {
         return buffer.segment().asSlice(ALIGNMENT);
-    }
-
-    private float[] output(int length, int n) {
-        exactly("x", length, "n", n, "k", k);
-        long values = values("n", n, "m", m);
-        if (values > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("n = " + n + " rows of m = " + m + " floats are too many for an array; use segments");
-        }
-        return new float[(int) values];
     }
 }

@@ -42,51 +42,62 @@ final class GgufBlocks {
         }
     }
 
-    static final class Q4 implements BlockCodec {
-        private static final int BYTES = 18;
+    /** Eight blocks of 32 values, each an f16 step and its codes, which are kept raised to be positive. */
+    private abstract static class Small implements BlockCodec {
         private static final int D = 0;
-        private static final Plane[] CODES = {new Plane(256, 2, 1, 0, 4, 0)};
+        private static final int AT = 256; // of the codes in a record
+        private final int bytes;
+        private final int zero;
+        private final Plane codes;
+
+        Small(int bytes, int zero, Plane codes) {
+            this.bytes = bytes;
+            this.zero = zero;
+            this.codes = codes;
+        }
+
+        /** Code {@code i} of the 32 whose bytes start at {@code at}, raised by {@code zero}. */
+        abstract int code(byte[] file, int at, int i);
 
         @Override
         public void pack(byte[] file, int row, byte[] record) {
-            int[] codes = new int[VALUES];
-            for (int j = 0; j < file.length / BYTES; j++) {
-                putHalf(record, D + HALVES * j, row, file, BYTES * j);
+            int[] raised = new int[VALUES];
+            for (int j = 0; j < file.length / bytes; j++) {
+                putHalf(record, D + HALVES * j, row, file, bytes * j);
                 for (int i = 0; i < SMALL; i++) {
-                    codes[SMALL * j + i] = file[BYTES * j + 2 + i % 16] >> 4 * (i / 16) & 15;
+                    raised[SMALL * j + i] = code(file, bytes * j + 2, i);
                 }
             }
-            put(record, row, codes, CODES);
+            put(record, row, raised, codes);
         }
 
         @Override
         public BlockWeights read(byte[] parameters, byte[] record, int row) {
-            int[] codes = get(record, row, CODES);
-            return BlockWeights.real(less(8, codes), halves(record, D, row));
+            return BlockWeights.real(less(zero, get(record, row, codes)), halves(record, D, row));
         }
     }
 
-    static final class Q8 implements BlockCodec {
-        private static final int BYTES = 34;
-        private static final int D = 0;
-        private static final Plane[] CODES = {new Plane(256, 1, 1, 0, 8, 0)};
+    static final class Q4 extends Small {
 
-        @Override
-        public void pack(byte[] file, int row, byte[] record) {
-            int[] codes = new int[VALUES];
-            for (int j = 0; j < file.length / BYTES; j++) {
-                putHalf(record, D + HALVES * j, row, file, BYTES * j);
-                for (int i = 0; i < SMALL; i++) {
-                    codes[SMALL * j + i] = file[BYTES * j + 2 + i] + 128;
-                }
-            }
-            put(record, row, codes, CODES);
+        Q4() {
+            super(18, 8, new Plane(Small.AT, 2, 1, 0, 4, 0));
         }
 
         @Override
-        public BlockWeights read(byte[] parameters, byte[] record, int row) {
-            int[] codes = get(record, row, CODES);
-            return BlockWeights.real(less(128, codes), halves(record, D, row));
+        int code(byte[] file, int at, int i) {
+            return file[at + i % 16] >> 4 * (i / 16) & 15;
+        }
+    }
+
+    static final class Q8 extends Small {
+
+        Q8() {
+            super(34, 128, new Plane(Small.AT, 1, 1, 0, 8, 0));
+        }
+
+        @Override
+        int code(byte[] file, int at, int i) {
+            return file[at + i] + 128;
         }
     }
 

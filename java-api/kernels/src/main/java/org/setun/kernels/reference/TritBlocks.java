@@ -8,7 +8,7 @@ import static org.setun.kernels.reference.Segments.i8;
  * GGUF TQ1_0: 256 values in 52 bytes of up to five trits, then two bytes of scale. Trit n of a byte is digit n, most significant first,
  * of the base-3 number q; the byte is ceil(q * 256 / 243), so that multiplying by 3 mod 256 brings digit after digit to the top.
  */
-final class TritBlocks {
+public final class TritBlocks {
 
     private static final int VALUES = 256;
     private static final int BYTES = 54;
@@ -22,7 +22,8 @@ final class TritBlocks {
     private TritBlocks() {
     }
 
-    static void encode(MemorySegment codes, long blocks, MemorySegment data) {
+    /** Writes the digits of {@code codes} i8[blocks][256], each -1, 0 or 1; the scales, last in each block, are left to the caller. */
+    public static void encode(MemorySegment codes, long blocks, MemorySegment data) {
         for (long b = 0; b < blocks; b++) {
             for (Part part : PARTS) {
                 for (int j = 0; j < part.count; j++) {
@@ -36,6 +37,7 @@ final class TritBlocks {
         }
     }
 
+    /** Reads them again. */
     static void decode(MemorySegment data, long blocks, MemorySegment codes) {
         for (long b = 0; b < blocks; b++) {
             for (Part part : PARTS) {

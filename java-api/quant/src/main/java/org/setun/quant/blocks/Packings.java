@@ -3,6 +3,7 @@ package org.setun.quant.blocks;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import org.setun.kernels.reference.TritBlocks;
 
 /** The byte layouts of {@code docs/formats.md}, written. */
 final class Packings {
@@ -30,21 +31,8 @@ final class Packings {
     }
 
     static void tq10(Block block, MemorySegment to, long at) {
-        trits(block.codes, 0, 32, 5, to, at);
-        trits(block.codes, 160, 16, 5, to, at + 32);
-        trits(block.codes, 240, 4, 4, to, at + 48);
+        TritBlocks.encode(MemorySegment.ofArray(block.codes), 1, to.asSlice(at, 54));
         to.set(SHORT, at + 52, block.scale);
-    }
-
-    /** Bytes of up to five ternary digits: value {@code from + m + bytes * n} is digit n of byte m, which holds them as a fraction of 256. */
-    private static void trits(byte[] codes, int from, int bytes, int digits, MemorySegment to, long at) {
-        for (int m = 0; m < bytes; m++) {
-            int number = 0;
-            for (int n = 0; n < 5; n++) {
-                number = 3 * number + (n < digits ? codes[from + m + bytes * n] + 1 : 0);
-            }
-            u8(to, at + m, (number * 256 + 242) / 243);
-        }
     }
 
     static void tq20(Block block, MemorySegment to, long at) {
