@@ -86,7 +86,8 @@ abstract sealed class PackedMatrix implements AutoCloseable permits BlockMatrix,
         Int8Sizes sizes = int8(n);
         long stepBytes = sizes.steps() * Float.BYTES;
         long sumBytes = sizes.sums() * Integer.BYTES;
-        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes) + Staging.room(sizes.codes()) + Staging.room(stepBytes)
+        long room = Staging.roomIfCopied(x, xBytes) + Staging.roomIfCopied(y, yBytes) + Staging.room(sizes.codes())
+                + Staging.room(stepBytes)
                 + Staging.room(sumBytes);
         setun.begin();
         try (Staging staging = new Staging(setun.pool(), room)) {

@@ -129,7 +129,8 @@ public final class TernaryMatrix extends PackedMatrix {
 
     @Override
     void product(Int8Rows x, long n, MemorySegment y) {
-        setun.backend().ternaryGemm(layout, packed(), m, k, scale(), x.codes(), x.step(), x.sum(), n, null, Activation.NONE, null, y, m, null);
+        setun.backend().ternaryGemm(layout, packed(), m, k, scale(), x.codes(), x.step(), x.sum(), n, null, Activation.NONE, null, y, m,
+                null);
     }
 
     @Override

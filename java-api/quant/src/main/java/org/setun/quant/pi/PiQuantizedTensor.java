@@ -48,21 +48,6 @@ public record PiQuantizedTensor(long rows, int columns, PiQuantConfig config, Me
     /** The values that the codes stand for, as rows. */
     public WeightRows dequantized() {
         PiFormat format = PiFormat.of(config);
-        return new WeightRows() {
-            @Override
-            public long rows() {
-                return rows;
-            }
-
-            @Override
-            public int columns() {
-                return columns;
-            }
-
-            @Override
-            public void read(long row, float[] values, int to) {
-                format.decode(data, row * format.rowBytes(columns), columns, values, to);
-            }
-        };
+        return WeightRows.of(rows, columns, (row, values, to) -> format.decode(data, row * format.rowBytes(columns), columns, values, to));
     }
 }

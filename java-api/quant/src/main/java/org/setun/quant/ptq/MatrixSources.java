@@ -145,22 +145,8 @@ final class MatrixSources implements AutoCloseable {
     }
 
     private static WeightRows rows(MemorySegment values, long rows, int columns) {
-        return new WeightRows() {
-            @Override
-            public long rows() {
-                return rows;
-            }
-
-            @Override
-            public int columns() {
-                return columns;
-            }
-
-            @Override
-            public void read(long row, float[] into, int to) {
-                MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, 4 * row * columns, into, to, columns);
-            }
-        };
+        return WeightRows.of(rows, columns,
+                (row, into, to) -> MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, 4 * row * columns, into, to, columns));
     }
 
     /** Frees what was prepared for the threads of a run that has ended. */

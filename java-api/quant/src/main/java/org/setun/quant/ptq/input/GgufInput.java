@@ -77,22 +77,8 @@ final class GgufInput implements ModelInput {
             return WeightRows.of(file.floats(tensor.name()), tensor.columns()); // its scale lies behind the last block
         }
         long rowBytes = type.bytes(tensor.columns());
-        return new WeightRows() {
-            @Override
-            public long rows() {
-                return tensor.rows();
-            }
-
-            @Override
-            public int columns() {
-                return tensor.columns();
-            }
-
-            @Override
-            public void read(long row, float[] values, int to) {
-                Dequantizer.decode(type, bytes, row * rowBytes, tensor.columns(), values, to);
-            }
-        };
+        return WeightRows.of(tensor.rows(), tensor.columns(),
+                (row, values, to) -> Dequantizer.decode(type, bytes, row * rowBytes, tensor.columns(), values, to));
     }
 
     @Override

@@ -62,22 +62,8 @@ final class Llama2cInput implements ModelInput {
             return WeightRows.of(file.floats(tensor.name()), tensor.columns());
         }
         MemorySegment values = file.segment(tensor.name());
-        return new WeightRows() {
-            @Override
-            public long rows() {
-                return tensor.rows();
-            }
-
-            @Override
-            public int columns() {
-                return tensor.columns();
-            }
-
-            @Override
-            public void read(long row, float[] into, int to) {
-                Dequantizer.decode(GgmlType.F32, values, row * tensor.columns() * Float.BYTES, tensor.columns(), into, to);
-            }
-        };
+        return WeightRows.of(tensor.rows(), tensor.columns(), (row, into, to) -> Dequantizer.decode(GgmlType.F32, values,
+                row * tensor.columns() * Float.BYTES, tensor.columns(), into, to));
     }
 
     @Override

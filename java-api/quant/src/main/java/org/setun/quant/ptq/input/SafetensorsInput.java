@@ -181,34 +181,21 @@ final class SafetensorsInput implements ModelInput {
         Source source = sources.get(tensor.name());
         MemorySegment bytes = source.file().tensor(source.info().name());
         boolean vector = tensor.shape().length == 1;
-        return new WeightRows() {
-            @Override
-            public long rows() {
-                return tensor.rows();
+        return WeightRows.of(tensor.rows(), tensor.columns(), (row, values, to) -> {
+            if (source.info().type() == DType.U8) {
+                unpack(bytes, source.gamma(), permuted(tensor.name()) ? unrotated(row) : row, tensor, values, to);
+                return;
             }
-
-            @Override
-            public int columns() {
-                return tensor.columns();
-            }
-
-            @Override
-            public void read(long row, float[] values, int to) {
-                if (source.info().type() == DType.U8) {
-                    unpack(bytes, source.gamma(), permuted(tensor.name()) ? unrotated(row) : row, tensor, values, to);
-                    return;
+            GgmlType type = GgmlType.valueOf(source.info().type().name());
+            if (vector && permuted(tensor.name())) {
+                for (int i = 0; i < tensor.columns(); i++) {
+                    Dequantizer.decode(type, bytes, unrotated(i) * type.blockBytes(), 1, values, to + i);
                 }
-                GgmlType type = GgmlType.valueOf(source.info().type().name());
-                if (vector && permuted(tensor.name())) {
-                    for (int i = 0; i < tensor.columns(); i++) {
-                        Dequantizer.decode(type, bytes, unrotated(i) * type.blockBytes(), 1, values, to + i);
-                    }
-                } else {
-                    long from = permuted(tensor.name()) ? unrotated(row) : row;
-                    Dequantizer.decode(type, bytes, from * tensor.columns() * type.blockBytes(), tensor.columns(), values, to);
-                }
+            } else {
+                long from = permuted(tensor.name()) ? unrotated(row) : row;
+                Dequantizer.decode(type, bytes, from * tensor.columns() * type.blockBytes(), tensor.columns(), values, to);
             }
-        };
+        });
     }
 
     /** The row of the checkpoint that becomes row {@code row}: within a head, halves become pairs. */
