@@ -50,17 +50,13 @@ final class WeightLoader {
         return new ModelWeights(embedding, List.copyOf(layers), outputNorm, head);
     }
 
-    /** The head is read as a whole for every token, so it is kept as small as it is stored, even where it is the embedding's values again.
-     * */
+    /** The head is read whole for every token, so it stays as small as it is stored, even where it has the embedding's values again. */
     private Projection head(MemorySegment embedding) {
         String name = config.tiedHead() ? "token_embd.weight" : "output.weight";
         if (config.tiedHead() && !hasKernels(name)) {
             return new Projection.Dense(config.vocab(), config.dim(), embedding, 1, null);
         }
-        Projection blocks = blocks(name, config.vocab(), config.dim(), 1, null);
-        return blocks != null
-                ? blocks
-                : new Projection.Dense(config.vocab(), config.dim(), floats(name, config.vocab(), config.dim()), 1, null);
+        return stored(name, config.vocab(), config.dim(), 1, null);
     }
 
     private boolean hasKernels(String name) {
@@ -94,19 +90,21 @@ final class WeightLoader {
         if (ternary != null) {
             return ternary;
         }
-        IncoherenceTransform transform = source.transform(name + ".weight");
-        if (transform != null) {
-            Projection rotated = blocks(name + ".weight", m, k, scale, null);
-            return rotated != null
-                    ? new Projection.Rotated(rotated, transform, bias)
-                    : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
+        return stored(name + ".weight", m, k, scale, bias);
+    }
+
+    /** A matrix as the file stores it, between its rotations if it has any; as fp32 values, without rotations, where it lies in no blocks. */
+    private Projection stored(String name, int m, int k, float scale, @Nullable MemorySegment bias) {
+        source.require(name, m, k);
+        IncoherenceTransform transform = source.transform(name);
+        Projection blocks = blocks(name, m, k, scale, transform == null ? bias : null);
+        if (blocks == null) {
+            return new Projection.Dense(m, k, floats(name, m, k), scale, bias);
         }
-        Projection blocks = blocks(name + ".weight", m, k, scale, bias);
-        return blocks != null ? blocks : new Projection.Dense(m, k, floats(name + ".weight", m, k), scale, bias);
+        return transform == null ? blocks : new Projection.Rotated(blocks, transform, bias);
     }
 
     private @Nullable Projection blocks(String name, int m, int k, float scale, @Nullable MemorySegment bias) {
-        source.require(name, m, k);
         WeightSource.Blocks stored = source.blocks(name);
         if (stored == null || stored.type() == null && scale != 1) {
             return null;

@@ -37,6 +37,7 @@ final class GgufRewriter {
     static void write(Path source, Path target, String architecture, Map<String, Object> changes, TensorWriter tensors) throws IOException {
         try (GgufFile file = GgufFile.open(source)) {
             String old = file.metadata().architecture() + ".";
+            String base = architecture.replaceFirst("^setun-", ""); // which the names of keys begin with
             GgufWriter writer = new GgufWriter(architecture);
             Set<String> open = new HashSet<>(changes.keySet());
             for (String key : file.metadata().keys()) {
@@ -45,11 +46,11 @@ final class GgufRewriter {
                 Object value = changes.getOrDefault(name, file.metadata().value(key).orElseThrow());
                 open.remove(name);
                 if (!key.equals("general.architecture") && !key.equals("general.alignment")) {
-                    put(writer, own ? architecture + "." + name : key, value);
+                    put(writer, own ? base + "." + name : key, value);
                 }
             }
             for (String name : open) {
-                put(writer, architecture + "." + name, changes.get(name));
+                put(writer, base + "." + name, changes.get(name));
             }
             for (GgufTensor info : file.tensors()) {
                 tensors.put(writer, info, file.tensor(info.name()));
