@@ -150,6 +150,22 @@ class SafetensorsInputTest {
         }
     }
 
+    /** No scale, and a scale for each row: neither is the one value that packed weights have. */
+    @Test
+    void aPackedWeightHasOneScale() throws IOException {
+        config("bitnet", ", \"quantization_config\": {\"quant_method\": \"bitnet\", \"linear_class\": \"autobitlinear\"}");
+        String name = "model.layers.0.mlp.up_proj.weight";
+        Path model = folder.resolve("model.safetensors");
+        for (int scales : new int[]{0, 24}) {
+            SafetensorsWriter writer = new SafetensorsWriter();
+            writer.tensor(name, DType.U8, new long[]{6, 16}, MemorySegment.ofArray(new byte[6 * 16]));
+            writer.tensor(name + "_scale", DType.F32, new long[]{scales}, MemorySegment.ofArray(new float[scales]));
+            writer.write(model);
+            assertThatThrownBy(() -> quantize(model)).isInstanceOf(FormatException.class).hasMessageContaining(name + "_scale")
+                    .hasMessageContaining("[" + scales + "], one value").hasMessageContaining("unpacked checkpoint");
+        }
+    }
+
     @Test
     void severalFilesAreOneModel() throws IOException {
         config("llama", "");

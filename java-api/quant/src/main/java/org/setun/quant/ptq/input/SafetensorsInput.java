@@ -49,18 +49,24 @@ final class SafetensorsInput implements ModelInput {
     private final List<InputTensor> tensors = new ArrayList<>();
     private final String name;
 
-    private SafetensorsInput(Path path) throws IOException {
-        Path folder = path.toAbsolutePath().getParent();
-        this.name = String.valueOf(folder == null ? path.getFileName() : folder.getFileName());
-        this.files = path.toString().endsWith(".json") ? SafetensorsIndex.files(path) : List.of(path);
-        this.config = HuggingFaceConfig.read(path.resolveSibling("config.json"));
-        this.bitnet = config.packed() ? HuggingFaceBitnet.read(path.resolveSibling("config.json")) : null;
-        Path tokenizerFile = path.resolveSibling("tokenizer.json");
-        this.tokenizer = Files.exists(tokenizerFile) ? TokenizerJson.read(tokenizerFile) : null;
+    private SafetensorsInput(String name, List<Path> files, HuggingFaceConfig config, @Nullable HuggingFaceBitnet bitnet,
+            @Nullable BpeTokenizer tokenizer) {
+        this.name = name;
+        this.files = files;
+        this.config = config;
+        this.bitnet = bitnet;
+        this.tokenizer = tokenizer;
     }
 
     static SafetensorsInput open(Path path) throws IOException {
-        SafetensorsInput input = new SafetensorsInput(path);
+        Path folder = path.toAbsolutePath().getParent();
+        List<Path> files = path.toString().endsWith(".json") ? SafetensorsIndex.files(path) : List.of(path);
+        Path configFile = path.resolveSibling("config.json");
+        HuggingFaceConfig config = HuggingFaceConfig.read(configFile);
+        Path tokenizer = path.resolveSibling("tokenizer.json");
+        SafetensorsInput input = new SafetensorsInput(String.valueOf(folder == null ? path.getFileName() : folder.getFileName()), files,
+                config, config.packed() ? HuggingFaceBitnet.read(configFile) : null,
+                Files.exists(tokenizer) ? TokenizerJson.read(tokenizer) : null);
         try {
             for (Path file : input.files) {
                 input.open.add(SafetensorsFile.open(file));
@@ -72,6 +78,16 @@ final class SafetensorsInput implements ModelInput {
             input.close();
             throw e;
         }
+    }
+
+    /** A checkpoint in memory, without a tokenizer: the text of its {@code config.json} and its one file. */
+    static SafetensorsInput of(String config, SafetensorsFile file) {
+        HuggingFaceConfig parsed = HuggingFaceConfig.parse(config, "config.json");
+        SafetensorsInput input = new SafetensorsInput(file.name(), List.of(), parsed,
+                parsed.packed() ? HuggingFaceBitnet.parse(config, "config.json") : null, null);
+        input.open.add(file);
+        input.collect();
+        return input;
     }
 
     private void collect() {
@@ -118,7 +134,7 @@ final class SafetensorsInput implements ModelInput {
             shape[0] = rows(file, info, gguf, shape[0]);
             SafetensorsFile home = open.stream().filter(each -> each.find(info.name() + SCALE).isPresent()).findFirst()
                     .orElseThrow(() -> error(file, info, "is packed and has no " + info.name() + SCALE + " beside it"));
-            gamma = bitnet.gamma(info.name(), file.tensor(info.name()), shape[0], shape[1], home.floats(info.name() + SCALE)[0]);
+            gamma = bitnet.gamma(info.name(), file.tensor(info.name()), shape[0], shape[1], scale(home, info.name() + SCALE));
         } else if (info.type() != DType.F32 && info.type() != DType.F16 && info.type() != DType.BF16) {
             throw error(file, info, "has the type " + info.type() + "; F32, F16 and BF16 are read, and U8 of BitNet");
         }
@@ -132,6 +148,15 @@ final class SafetensorsInput implements ModelInput {
                 ? Optional.empty()
                 : Optional.of(GgmlType.valueOf(info.type().name()));
         tensors.add(new InputTensor(gguf, shape, type));
+    }
+
+    private static float scale(SafetensorsFile file, String tensor) {
+        SafetensorsTensor info = file.info(tensor);
+        if (info.elements() != 1) {
+            throw new FormatException(file.name(), info.offset(), "tensor '" + tensor + "'", "has the shape " + info.shape()
+                    + ", one value is read", "scales per row are not supported: start from the unpacked checkpoint");
+        }
+        return file.floats(tensor)[0];
     }
 
     /** Rows of a packed weight, of which four share a byte. */
