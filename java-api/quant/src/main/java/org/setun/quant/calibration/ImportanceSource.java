@@ -59,7 +59,7 @@ public interface ImportanceSource {
             for (float[] factor : factors) {
                 product *= factor[i];
             }
-            mean[i] = Math.pow(product, 1.0 / factors.size());
+            mean[i] = StrictMath.pow(product, 1.0 / factors.size());
         }
         return Importance.normalized(mean);
     }

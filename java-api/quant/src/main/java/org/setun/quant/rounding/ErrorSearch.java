@@ -17,11 +17,11 @@ record ErrorSearch(int points, int refinements) implements ScaleSearch {
         }
         Trial trial = new Trial(grid, values, from, count, importance);
         double least = Math.min(MOST / 2, LEAST * rootMeanSquare(values, from, count, importance) / ((double) absmax * grid.most()));
-        double ratio = Math.pow(MOST / least, 1.0 / (points - 1));
+        double ratio = StrictMath.pow(MOST / least, 1.0 / (points - 1));
         double center = 0;
         for (int i = 0; i < points; i++) {
-            if (trial.test((float) (absmax * least * Math.pow(ratio, i)))) {
-                center = least * Math.pow(ratio, i);
+            if (trial.test((float) (absmax * least * StrictMath.pow(ratio, i)))) {
+                center = least * StrictMath.pow(ratio, i);
             }
         }
         for (int i = 0; i < refinements && center > 0; i++) {
