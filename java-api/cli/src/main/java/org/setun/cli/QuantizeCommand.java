@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.setun.cli.inspect.Printable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.quant.format.WeightFormat;
@@ -133,7 +134,7 @@ final class QuantizeCommand implements Callable<Integer> {
             }
             job.plan().tensors().stream().filter(tensor -> tensor.note().startsWith("rows of"))
                     .forEach(tensor -> System.err
-                            .println("note: " + tensor.name() + " becomes " + tensor.format().name() + ": " + tensor.note()));
+                            .println("note: " + Printable.of(tensor.name()) + " becomes " + tensor.format().name() + ": " + tensor.note()));
             int workers = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
             try (ProgressLine progress = new ProgressLine("quantize", "values", job.plan().elements())) {
                 print(job.run(output, workers, (step, done, total) -> progress.at(step.startsWith("hash") ? 0 : done, step)));
@@ -188,10 +189,11 @@ final class QuantizeCommand implements Callable<Integer> {
             return;
         }
         for (PlannedTensor tensor : plan.tensors()) {
-            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d values %,14d bytes  %s%n", tensor.name(), tensor.format().name(),
-                    tensor.elements(), tensor.bytes(), tensor.note());
+            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d values %,14d bytes  %s%n", Printable.of(tensor.name()),
+                    tensor.format().name(), tensor.elements(), tensor.bytes(), tensor.note());
         }
-        System.out.printf(Locale.ROOT, "%s: architecture %s, %,d values, %.3f bits per weight, %,d bytes%n", output, plan.architecture(),
+        System.out.printf(Locale.ROOT, "%s: architecture %s, %,d values, %.3f bits per weight, %,d bytes%n", output,
+                Printable.of(plan.architecture()),
                 plan.elements(), plan.bitsPerWeight(), plan.bytes());
     }
 
@@ -211,12 +213,12 @@ final class QuantizeCommand implements Callable<Integer> {
             return;
         }
         for (QuantizeReport.Tensor tensor : report.tensors()) {
-            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d bytes  relative error %.5f%n", tensor.name(), tensor.format(),
-                    tensor.bytes(),
-                    tensor.relativeError());
+            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d bytes  relative error %.5f%n", Printable.of(tensor.name()),
+                    tensor.format(), tensor.bytes(), tensor.relativeError());
         }
+        report.meanOutliers().ifPresent(effect -> System.out.printf("  outliers before and after --incoherence: %s%n", effect));
         System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes, mean relative error %.5f, %.1f s%s%n", report.file(),
-                report.architecture(), report.bytes(), report.meanError(), report.seconds(),
+                Printable.of(report.architecture()), report.bytes(), report.meanError(), report.seconds(),
                 report.resumed() == 0 ? "" : ", " + report.resumed() + " tensors were written before");
     }
 }

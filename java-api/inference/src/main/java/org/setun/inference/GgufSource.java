@@ -29,18 +29,10 @@ final class GgufSource extends GgufTensors implements WeightSource {
     private final MemoryPool memory;
 
     GgufSource(GgufFile file, SetunGguf stored, Backend backend, MemoryPool memory) {
-        super(file, stored);
+        super(file, stored, backend);
         this.file = file;
         this.backend = backend;
         this.memory = memory;
-    }
-
-    @Override
-    public void readFloats(String name, MemorySegment out) {
-        readStored(name, out);
-        if (tensor(name).rotation().isPresent()) {
-            transform(name, backend).restoreWeights(out);
-        }
     }
 
     @Override
@@ -60,7 +52,7 @@ final class GgufSource extends GgufTensors implements WeightSource {
 
     @Override
     public @Nullable IncoherenceTransform transform(String name) {
-        return tensor(name).rotation().isPresent() ? transform(name, backend) : null;
+        return tensor(name).rotation().isPresent() ? rotation(name) : null;
     }
 
     @Override

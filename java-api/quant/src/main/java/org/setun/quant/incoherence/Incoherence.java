@@ -44,16 +44,19 @@ public record Incoherence(Method method, long seed, SignGenerator generator) {
         this(method, seed, SignGenerator.SPLITMIX64);
     }
 
-    /** Makes the maps of a matrix of this shape. */
+    /** Makes the maps of one matrix of this shape. */
     public IncoherenceTransform transform(Backend backend, int rows, int columns) {
-        return new IncoherenceTransform(this, rotation(backend, rows, seed + 1), rotation(backend, columns, seed));
+        return transform(new Rotations(backend), rows, columns);
     }
 
-    private Rotation rotation(Backend backend, int size, long sideSeed) {
+    /** As {@link #transform(Backend, int, int)}, with maps that other matrices may share. */
+    public IncoherenceTransform transform(Rotations rotations, int rows, int columns) {
+        return new IncoherenceTransform(this, rotation(rotations, rows, seed + 1), rotation(rotations, columns, seed));
+    }
+
+    private Rotation rotation(Rotations rotations, int size, long sideSeed) {
         long mixed = sideSeed * 0xD1342543DE82EF95L; // neighbouring seeds would share all but one word of their signs
-        return method == Method.HADAMARD
-                ? new HadamardRotation(backend, size, generator, mixed)
-                : new OrthogonalRotation(backend, size, mixed);
+        return rotations.of(method, generator, size, mixed);
     }
 
     /**
@@ -71,7 +74,7 @@ public record Incoherence(Method method, long seed, SignGenerator generator) {
      *
      * @throws IllegalArgumentException if the text is not one of these, or this version would build the maps differently
      */
-    public static IncoherenceTransform restore(String text, long seed, Backend backend, int rows, int columns) {
+    public static IncoherenceTransform restore(String text, long seed, Rotations rotations, int rows, int columns) {
         String[] parts = text.split("/", 4);
         int code;
         try {
@@ -82,7 +85,8 @@ public record Incoherence(Method method, long seed, SignGenerator generator) {
         if (parts.length != 4 || code == 0) {
             throw new IllegalArgumentException("incoherence '" + text + "' must have the form method/generator/output/input");
         }
-        IncoherenceTransform transform = new Incoherence(Method.parse(parts[0]), seed, SignGenerator.ofCode(code)).transform(backend, rows,
+        IncoherenceTransform transform = new Incoherence(Method.parse(parts[0]), seed, SignGenerator.ofCode(code)).transform(rotations,
+                rows,
                 columns);
         if (!describe(transform).equals(text)) {
             throw new IllegalArgumentException("incoherence '" + text + "' of a matrix " + rows + " x " + columns + " would be built as '"

@@ -48,7 +48,8 @@ public record IncoherenceMetrics(double mu, double kurtosis, double maxOverRms) 
         double second = 0;
         double fourth = 0;
         for (long i = 0; i < count; i++) {
-            double square = Math.pow(matrix.getAtIndex(ValueLayout.JAVA_FLOAT, i) - mean, 2);
+            double distance = matrix.getAtIndex(ValueLayout.JAVA_FLOAT, i) - mean;
+            double square = distance * distance;
             second += square;
             fourth += square * square;
         }

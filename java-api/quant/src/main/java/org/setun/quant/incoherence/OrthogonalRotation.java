@@ -17,8 +17,8 @@ import org.setun.kernels.Backend;
  */
 public final class OrthogonalRotation implements Rotation {
 
-    /** The largest size: its matrix takes 256 MB. */
-    public static final int MAX_SIZE = 8192;
+    /** The largest size: its matrix takes 64 MB, and 275 billion operations to make. */
+    public static final int MAX_SIZE = 4096;
 
     private static final int ROWS_AT_A_TIME = 8; // share a reflection while it lies in the first-level cache
     private static final long ROWS_OF_A_PRODUCT = 256;
@@ -28,10 +28,7 @@ public final class OrthogonalRotation implements Rotation {
     private final MemorySegment matrix; // f32[size][size]
 
     public OrthogonalRotation(Backend backend, int size, long seed) {
-        if (size < 1 || size > MAX_SIZE) {
-            throw new IllegalArgumentException("size = " + size + " must be in 1 .. " + MAX_SIZE
-                    + " for an orthogonal matrix; the method hadamard takes any size");
-        }
+        requireSize(size);
         this.backend = backend;
         this.size = size;
         matrix = Arena.ofAuto().allocate((long) size * size * Float.BYTES, 64);
@@ -40,6 +37,14 @@ public final class OrthogonalRotation implements Rotation {
         draw(seed, reflections, diagonal);
         IntStream.range(0, (size + ROWS_AT_A_TIME - 1) / ROWS_AT_A_TIME).parallel()
                 .forEach(i -> makeRows(i * ROWS_AT_A_TIME, reflections, diagonal));
+    }
+
+    /** Refuses sizes beyond {@link #MAX_SIZE}. */
+    public static void requireSize(long size) {
+        if (size < 1 || size > MAX_SIZE) {
+            throw new IllegalArgumentException("size = " + size + " must be in 1 .. " + MAX_SIZE
+                    + " for an orthogonal matrix; the method hadamard takes any size");
+        }
     }
 
     @Override

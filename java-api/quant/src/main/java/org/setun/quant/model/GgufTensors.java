@@ -14,18 +14,29 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.incoherence.IncoherenceTransform;
+import org.setun.quant.incoherence.Rotations;
 import org.setun.quant.ptq.SetunGguf;
 import org.setun.quant.ptq.StoredRotation;
 
-/** The tensors of a GGUF file, those in Setun's own formats and those between two rotations included. */
+/**
+ * The tensors of a GGUF file, those in Setun's own formats and those between two rotations included. One thread at a time: rotations that
+ * matrices share are made where the first one asks for them.
+ */
 public class GgufTensors implements TensorSource {
 
     private final GgufFile file;
     private final SetunGguf stored;
     private final Set<String> names;
+    private final Rotations rotations;
 
     /** Those of {@code file}, which stays open as long as they are read; {@code stored} is what it says of them. */
     public GgufTensors(GgufFile file, SetunGguf stored) {
+        this(file, stored, new ReferenceBackend());
+    }
+
+    /** With rotations that run on {@code backend}. */
+    protected GgufTensors(GgufFile file, SetunGguf stored, Backend backend) {
+        this.rotations = Rotations.ofFile(backend);
         this.file = file;
         this.stored = stored;
         this.names = file.tensors().stream().map(GgufTensor::name).collect(Collectors.toUnmodifiableSet());
@@ -50,9 +61,7 @@ public class GgufTensors implements TensorSource {
     public void readFloats(String name, MemorySegment out) {
         readStored(name, out);
         if (tensor(name).rotation().isPresent()) {
-            try (Backend backend = new ReferenceBackend()) {
-                transform(name, backend).restoreWeights(out);
-            }
+            rotation(name).restoreWeights(out);
         }
     }
 
@@ -89,16 +98,16 @@ public class GgufTensors implements TensorSource {
     }
 
     /**
-     * The rotations of a matrix that has them, to run on {@code backend}.
+     * The rotations of a matrix that has them.
      *
      * @throws FormatException if this version would make others than those that the file was made with
      */
-    protected final IncoherenceTransform transform(String name, Backend backend) {
+    protected final IncoherenceTransform rotation(String name) {
         SetunGguf.Tensor tensor = tensor(name);
         StoredRotation rotation = tensor.rotation().orElseThrow();
         try {
-            return rotation.restore(backend, tensor.shape()[0], tensor.shape()[1]);
-        } catch (IllegalArgumentException e) {
+            return rotation.restore(rotations, tensor.shape()[0], tensor.shape()[1]);
+        } catch (IllegalArgumentException | ArithmeticException e) {
             throw new FormatException(file.name(), file.info(name).offset(), "tensor '" + name + "'", String.valueOf(e.getMessage()), "",
                     e);
         }

@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightRows;
+import org.setun.quant.incoherence.IncoherenceEffect;
 import org.setun.quant.incoherence.IncoherenceTransform;
 import org.setun.quant.rounding.FeedbackRounding;
 
@@ -21,11 +22,12 @@ import org.setun.quant.rounding.FeedbackRounding;
  * @param stored     the bytes as the input has them, if they are taken over; null otherwise
  * @param rotation   that the values have gone through
  * @param transform  the same, to run; null for none
+ * @param effect     of the rotation; null without one
  * @param memory     that holds the values, freed with this; null if it is the input's
  */
 record MatrixSource(WeightRows rows, WeightFormat format, float @Nullable [] importance, @Nullable FeedbackRounding adaptive,
         @Nullable MemorySegment stored, Optional<StoredRotation> rotation,
-        @Nullable IncoherenceTransform transform, @Nullable Arena memory) implements AutoCloseable {
+        @Nullable IncoherenceTransform transform, @Nullable IncoherenceEffect effect, @Nullable Arena memory) implements AutoCloseable {
 
     /** Stores one row to nearest, or takes it over. */
     void encode(long row, float[] values, MemorySegment blocks, long at) {

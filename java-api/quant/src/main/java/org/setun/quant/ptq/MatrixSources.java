@@ -18,7 +18,10 @@ import org.setun.quant.calibration.ImportanceSource;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightRows;
 import org.setun.quant.incoherence.Incoherence;
+import org.setun.quant.incoherence.IncoherenceEffect;
+import org.setun.quant.incoherence.IncoherenceMetrics;
 import org.setun.quant.incoherence.IncoherenceTransform;
+import org.setun.quant.incoherence.Rotations;
 import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
 import org.setun.quant.rounding.FeedbackRounding;
@@ -28,6 +31,7 @@ final class MatrixSources implements AutoCloseable {
 
     private final ModelInput input;
     private final Backend backend;
+    private final Rotations rotations;
     private final ImportanceSource importance;
     private final @Nullable Imatrix imatrix;
     private final @Nullable CalibrationFile calibration;
@@ -37,6 +41,7 @@ final class MatrixSources implements AutoCloseable {
     private MatrixSources(ModelInput input, Backend backend, @Nullable Imatrix imatrix, @Nullable CalibrationFile calibration) {
         this.input = input;
         this.backend = backend;
+        this.rotations = new Rotations(backend);
         this.imatrix = imatrix;
         this.calibration = calibration;
         this.importance = ImportanceSource.fused(Stream.<ImportanceSource>of(imatrix, calibration).filter(Objects::nonNull).toList());
@@ -54,14 +59,14 @@ final class MatrixSources implements AutoCloseable {
     MatrixSource of(InputTensor tensor, PlannedTensor planned, Executor pool, int threads) {
         WeightRows rows = input.rows(tensor);
         if (planned.copied()) {
-            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null, null);
+            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null, null, null);
         }
         if (planned.rotation().isPresent()) {
             return rotated(rows, planned, planned.rotation().get(), pool, threads);
         }
         WeightFormat format = planned.format().fitted(rows);
         return new MatrixSource(rows, format, importance(planned), adaptive(planned, format, null, pool, threads), null,
-                Optional.empty(), null, null);
+                Optional.empty(), null, null, null);
     }
 
     /**
@@ -130,14 +135,16 @@ final class MatrixSources implements AutoCloseable {
                 TensorEncoder.requireFinite(input.files().getFirst().toString(), planned.name(), i, row);
                 MemorySegment.copy(row, 0, values, ValueLayout.JAVA_FLOAT, 4 * i * columns, columns);
             }
-            IncoherenceTransform transform = new Incoherence(rotation.kind(), rotation.seed()).transform(backend,
+            IncoherenceTransform transform = new Incoherence(rotation.kind(), rotation.seed()).transform(rotations,
                     Math.toIntExact(planned.rows()), columns);
+            IncoherenceMetrics before = IncoherenceMetrics.of(values, Math.toIntExact(planned.rows()), columns);
             transform.rotateWeights(values);
+            IncoherenceMetrics after = IncoherenceMetrics.of(values, Math.toIntExact(planned.rows()), columns);
             WeightRows turned = rows(values, planned.rows(), columns);
             StoredRotation known = new StoredRotation(Incoherence.describe(transform), rotation.seed());
             WeightFormat format = planned.format().fitted(turned);
             return new MatrixSource(turned, format, null, adaptive(planned, format, transform, pool, threads), null, Optional.of(known),
-                    transform, memory);
+                    transform, new IncoherenceEffect(before, after), memory);
         } catch (RuntimeException | Error e) {
             memory.close();
             throw e;

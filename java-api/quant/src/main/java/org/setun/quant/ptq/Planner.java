@@ -1,12 +1,18 @@
 package org.setun.quant.ptq;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.setun.formats.FormatException;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.incoherence.Incoherence;
+import org.setun.quant.incoherence.OrthogonalRotation;
+import org.setun.quant.incoherence.Rotations;
 import org.setun.quant.ptq.input.InputTensor;
 
 /**
@@ -38,7 +44,29 @@ final class Planner {
     }
 
     List<PlannedTensor> plan(List<InputTensor> tensors) {
-        return tensors.stream().map(this::plan).toList();
+        List<PlannedTensor> plan = tensors.stream().map(this::plan).toList();
+        requireAffordable(plan);
+        return plan;
+    }
+
+    /** Before hours of work, not after: dense orthogonal matrices are for small models. */
+    private static void requireAffordable(List<PlannedTensor> plan) {
+        record Side(long seed, long size) {
+        }
+        Set<Side> sides = new HashSet<>();
+        for (PlannedTensor tensor : plan) {
+            if (tensor.rotation().filter(rotation -> rotation.kind() == Incoherence.Method.ORTHOGONAL).isPresent()) {
+                try {
+                    OrthogonalRotation.requireSize(tensor.rows());
+                    OrthogonalRotation.requireSize(tensor.columns());
+                } catch (IllegalArgumentException e) {
+                    throw new IllegalArgumentException("incoherence of " + tensor.name() + ": " + e.getMessage(), e);
+                }
+                sides.add(new Side(tensor.rotation().get().seed(), tensor.columns()));
+                sides.add(new Side(tensor.rotation().get().seed() + 1, tensor.rows()));
+            }
+        }
+        Rotations.requireWork(sides.stream().mapToDouble(side -> Math.pow(side.size, 3)).sum());
     }
 
     private PlannedTensor plan(InputTensor tensor) {
@@ -108,7 +136,16 @@ final class Planner {
         while (group < READERS.size() && !READERS.get(group).contains(matcher.group(2))) {
             group++;
         }
-        return options.seed() + 2 * ((READERS.size() + 1) * Long.parseLong(matcher.group(1)) + group); // a matrix takes two seeds
+        return options.seed() + 2 * ((READERS.size() + 1) * block(name, matcher.group(1)) + group); // a matrix takes two seeds
+    }
+
+    private static long block(String name, String number) {
+        try {
+            return Integer.parseInt(number);
+        } catch (NumberFormatException e) {
+            throw new FormatException("model", FormatException.NO_OFFSET, "tensor '" + name + "'",
+                    "is of block " + number + ", and no model has that many", "the file is damaged", e);
+        }
     }
 
     private static Optional<WeightFormat> format(GgmlType type) {

@@ -18,6 +18,7 @@ import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.Backend;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.incoherence.IncoherenceEffect;
 import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
 
@@ -164,13 +165,15 @@ public final class QuantizeJob implements AutoCloseable {
         }
     }
 
-    private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries, int resumed) {
+    private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries,
+            Map<String, IncoherenceEffect> effects, int resumed) {
     }
 
     private Result encode(PartialFile file, ExecutorService pool, int threads, QuantizeProgress progress) throws IOException {
         GgufWriter places = layout.writer(plan.tensors(), layout.placeholder(configuration));
         List<PlannedTensor> fitted = new ArrayList<>();
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
+        Map<String, IncoherenceEffect> effects = new LinkedHashMap<>();
         Map<String, InputTensor> inputs = new LinkedHashMap<>();
         input.tensors().forEach(tensor -> inputs.put(tensor.name(), tensor));
         int resumed = 0;
@@ -193,13 +196,16 @@ public final class QuantizeJob implements AutoCloseable {
                     file.note(tensor.name(), new Outcome(source.format().name(),
                             source.rotation().map(StoredRotation::method).orElse(""), entry).piece());
                     fitted.add(known);
+                    if (source.effect() != null) {
+                        effects.put(tensor.name(), source.effect());
+                    }
                     entries.put(tensor.name(), entry);
                 }
             }
             before += tensor.elements();
             progress.at(tensor.name(), before, plan.elements());
         }
-        return new Result(fitted, entries, resumed);
+        return new Result(fitted, entries, effects, resumed);
     }
 
     private QuantizeReport report(Path output, Result result, double seconds) {
@@ -208,7 +214,8 @@ public final class QuantizeJob implements AutoCloseable {
                         tensor.format().name(),
                         tensor.rotation().map(rotation -> rotation.kind().label()).orElse("none"),
                         tensor.copied() ? "copied" : tensor.rounding().name().toLowerCase(Locale.ROOT), tensor.bytes(),
-                        result.entries().get(tensor.name()).relativeError(), tensor.note()))
+                        result.entries().get(tensor.name()).relativeError(), result.effects().get(tensor.name()),
+                        tensor.note()))
                 .toList();
         return new QuantizeReport(output, plan.architecture(), plan.bytes(), tensors, result.resumed(), seconds);
     }

@@ -2,6 +2,10 @@ package org.setun.quant.ptq;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.setun.quant.incoherence.IncoherenceEffect;
 
 /**
  * What was written.
@@ -25,10 +29,16 @@ public record QuantizeReport(Path file, String architecture, long bytes, List<Te
      * @param rounding      how its values became codes
      * @param bytes         that it takes
      * @param relativeError {@code ||stored - original|| / ||original||}
+     * @param outliers      what {@code incoherence} did to them; null without it, and for a tensor that an earlier run has written
      * @param note          why the format is not the one that was asked for; empty if it is
      */
     public record Tensor(String name, List<Long> shape, String format, String incoherence, String rounding, long bytes, float relativeError,
-            String note) {
+            @Nullable IncoherenceEffect outliers, String note) {
+    }
+
+    /** What rotations did to outliers, the mean over the matrices that this run has rotated; empty if there are none. */
+    public Optional<IncoherenceEffect> meanOutliers() {
+        return IncoherenceEffect.mean(tensors.stream().map(Tensor::outliers).filter(Objects::nonNull).toList());
     }
 
     /** The relative error of all tensors together, weighted by their values. */

@@ -1,8 +1,8 @@
 package org.setun.quant.ptq;
 
-import org.setun.kernels.Backend;
 import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.incoherence.IncoherenceTransform;
+import org.setun.quant.incoherence.Rotations;
 
 /**
  * What a file says of the two orthogonal matrices between which a stored matrix lies.
@@ -23,7 +23,7 @@ public record StoredRotation(String method, long seed) {
      *
      * @throws IllegalArgumentException if this version would make others than those of the file
      */
-    public IncoherenceTransform restore(Backend backend, long rows, long columns) {
-        return Incoherence.restore(method, seed, backend, Math.toIntExact(rows), Math.toIntExact(columns));
+    public IncoherenceTransform restore(Rotations rotations, long rows, long columns) {
+        return Incoherence.restore(method, seed, rotations, Math.toIntExact(rows), Math.toIntExact(columns));
     }
 }

@@ -1,6 +1,7 @@
 package org.setun.quant.incoherence;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,7 +110,7 @@ class IncoherenceTest {
             IncoherenceTransform made = new Incoherence(method, -5).transform(backend, ROWS, COLUMNS);
             String text = Incoherence.describe(made);
             assertThat(text).startsWith(method.label() + "/1/");
-            IncoherenceTransform again = Incoherence.restore(text, -5, reference, ROWS, COLUMNS);
+            IncoherenceTransform again = Incoherence.restore(text, -5, new Rotations(reference), ROWS, COLUMNS);
             float[] one = OffHeap.toFloats(outliers(6));
             float[] other = one.clone();
             made.rotateWeights(one);
@@ -117,9 +118,10 @@ class IncoherenceTest {
             for (int i = 0; i < one.length; i++) {
                 assertThat(one[i]).isCloseTo(other[i], within(method == Method.HADAMARD ? 0f : 1e-5f));
             }
-            assertThatThrownBy(() -> Incoherence.restore(text, -5, reference, ROWS, COLUMNS * 2)).hasMessageContaining("would be built as");
+            assertThatThrownBy(() -> Incoherence.restore(text, -5, new Rotations(reference), ROWS, COLUMNS * 2))
+                    .hasMessageContaining("would be built as");
             for (String bad : new String[]{"", "hadamard", "hadamard/x/a/b", "hadamard/2/a/b", "cayley/1/a/b"}) {
-                assertThatThrownBy(() -> Incoherence.restore(bad, 1, reference, ROWS, COLUMNS))
+                assertThatThrownBy(() -> Incoherence.restore(bad, 1, new Rotations(reference), ROWS, COLUMNS))
                         .isInstanceOf(IllegalArgumentException.class);
             }
         }
@@ -146,6 +148,43 @@ class IncoherenceTest {
             }
             assertThatThrownBy(() -> new OrthogonalRotation(backend, OrthogonalRotation.MAX_SIZE + 1, 1)).hasMessageContaining("hadamard");
         }
+    }
+
+    /** What matrices share is made once; what a file can ask for in a few bytes is limited in all. */
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void matricesThatReadTheSameInputsShareTheirRotation(Method method) {
+        try (Backend backend = Backends.open()) {
+            Rotations rotations = new Rotations(backend);
+            IncoherenceTransform query = new Incoherence(method, 4).transform(rotations, 48, 64);
+            IncoherenceTransform key = new Incoherence(method, 4).transform(rotations, 16, 64);
+            assertThat(key.input()).isSameAs(query.input());
+            assertThat(new Incoherence(method, 4).transform(rotations, 48, 64).output()).isSameAs(query.output());
+            assertThat(new Incoherence(method, 5).transform(rotations, 48, 64).input()).isNotSameAs(query.input());
+            for (int i = 0; i < 9; i++) {
+                new Incoherence(method, 10 + i).transform(rotations, 8, 8);
+            }
+            assertThat(new Incoherence(method, 4).transform(rotations, 16, 64).input()).isNotSameAs(query.input());
+        }
+        try (Backend backend = new ReferenceBackend()) {
+            Rotations few = new Rotations(backend, 3 * Math.pow(16, 3));
+            new Incoherence(Method.ORTHOGONAL, 1).transform(few, 16, 16);
+            new Incoherence(Method.ORTHOGONAL, 1).transform(few, 16, 16);
+            assertThatThrownBy(() -> new Incoherence(Method.ORTHOGONAL, 3).transform(few, 16, 16)).hasMessageContaining("hadamard");
+        }
+        Rotations.requireWork(16 * Math.pow(4096, 3));
+        assertThatThrownBy(() -> Rotations.requireWork(17 * Math.pow(4096, 3))).hasMessageContaining("hadamard");
+    }
+
+    @Test
+    void effectsAverageOverMatrices() {
+        IncoherenceEffect one = new IncoherenceEffect(new IncoherenceMetrics(4, 9, 3), new IncoherenceMetrics(2, 3, 1));
+        IncoherenceEffect two = new IncoherenceEffect(new IncoherenceMetrics(8, 5, 5), new IncoherenceMetrics(4, 5, 3));
+        IncoherenceEffect none = new IncoherenceEffect(new IncoherenceMetrics(0, Double.NaN, 0), new IncoherenceMetrics(0, Double.NaN, 0));
+        assertThat(IncoherenceEffect.mean(List.of(one, two, none))).hasValue(
+                new IncoherenceEffect(new IncoherenceMetrics(6, 7, 4), new IncoherenceMetrics(3, 4, 2)));
+        assertThat(IncoherenceEffect.mean(List.of(none))).isEmpty();
+        assertThat(one).hasToString("mu 4.00 -> 2.00, kurtosis 9.00 -> 3.00, max/RMS of a row 3.00 -> 1.00");
     }
 
     @Test

@@ -2,7 +2,9 @@ package org.setun.quant.ptq;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.setun.formats.FormatException;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.ptq.input.InputTensor;
@@ -59,6 +61,26 @@ class PlannerTest {
         assertThat(List.of(seed(options, "blk.2.attn_output.weight"), seed(options, "blk.2.ffn_up.weight"),
                 seed(options, "blk.2.ffn_down.weight"), seed(options, "blk.3.attn_q.weight"))).doesNotHaveDuplicates().doesNotContain(q);
         assertThat(plan(options, "token_embd.weight", 8, 8).rotation()).isEmpty();
+    }
+
+    @Test
+    void noModelHasABlockOfThatNumber() {
+        QuantizeOptions options = options("f32").withIncoherence(Incoherence.Method.HADAMARD, 9);
+        assertThatThrownBy(() -> plan(options, "blk.99999999999999999999.ffn_up.weight", 8, 8)).isInstanceOf(FormatException.class)
+                .hasMessageContaining("blk.99999999999999999999.ffn_up.weight").hasMessageContaining("damaged");
+    }
+
+    /** The remedy comes with the plan, before the first of many slow matrices is made. */
+    @Test
+    void orthogonalMatricesAreForSmallModels() {
+        QuantizeOptions options = options("f32").withIncoherence(Incoherence.Method.ORTHOGONAL, 9);
+        assertThat(plan(options, "blk.0.ffn_up.weight", 4096, 4096).rotation()).isPresent();
+        assertThatThrownBy(() -> plan(options, "blk.0.ffn_up.weight", 8192, 64)).hasMessageContaining("blk.0.ffn_up.weight")
+                .hasMessageContaining("8192").hasMessageContaining("hadamard");
+        List<InputTensor> layers = IntStream.range(0, 9)
+                .mapToObj(i -> new InputTensor("blk." + i + ".ffn_up.weight", new long[]{4096, 4096}, Optional.empty())).toList();
+        assertThat(new Planner(options).plan(layers.subList(0, 8))).hasSize(8);
+        assertThatThrownBy(() -> new Planner(options).plan(layers)).hasMessageContaining("hadamard");
     }
 
     private static long seed(QuantizeOptions options, String name) {
