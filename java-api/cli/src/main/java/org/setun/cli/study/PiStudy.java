@@ -2,7 +2,6 @@ package org.setun.cli.study;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.eval.ModelComparison;
 import org.setun.eval.PairedBootstrap;
 import org.setun.quant.format.QuantizationError;
+import org.setun.quant.pi.PiQuantConfig;
 
 /**
  * Does π buy anything? Grids of 2 and 3 bits on equal terms (blocks of 256, an f16 step each, the same steps tried): uniform ones, those made
@@ -20,7 +20,7 @@ import org.setun.quant.format.QuantizationError;
  */
 final class PiStudy {
 
-    private static final int LLOYD_SAMPLES = 1 << 16;
+    private static final int LLOYD_BLOCKS = 256;
     private static final int LLOYD_ITERATIONS = 12;
     private static final int RESAMPLES = 10_000;
     private static final double LEVEL = 0.95;
@@ -56,22 +56,40 @@ final class PiStudy {
 
     /** What is compared at {@code bits} bits. */
     static List<Arm> arms(int bits) {
-        String k = bits == 3 ? "4" : "3";
-        return List.of(
+        String pi = "pi-q" + bits + ":k=";
+        int published = PiQuantConfig.defaultK(bits);
+        List<Arm> arms = new ArrayList<>(List.of(
                 Arm.of(Grid.twosComplement(UNIFORM.get(0), bits, Grid.StepRule.ABSMAX)),
                 Arm.of(Grid.twosComplement(UNIFORM.get(1), bits, Grid.StepRule.SEARCH)),
                 Arm.of(Grid.midRise(UNIFORM.get(2), bits, Grid.StepRule.SEARCH)),
-                Arm.of("pi-q" + bits + ":k=" + k + ",scale=absmax", bits),
-                Arm.of("pi-q" + bits + ":k=" + k + ",scale=sigma", bits),
-                Arm.of("pi-q" + bits + ":k=mixed,scale=sigma", bits),
-                Arm.of("pi-q" + bits + ":k=" + k + ",scale=search", bits),
-                Arm.of("pi-tan" + bits, bits),
-                Arm.fitted("Lloyd-Max", bits, values -> lloyd(values, bits)));
+                Arm.of(pi + published + ",scale=absmax", bits)));
+        for (String k : List.of("2", "3", "4", "5", "mixed")) {
+            arms.add(Arm.of(pi + k + ",scale=sigma", bits));
+        }
+        arms.add(Arm.of(pi + published + ",scale=search", bits)); // any other k rounds alike
+        arms.add(Arm.of(pi + "mixed,scale=search", bits));
+        arms.add(Arm.of("pi-tan" + bits, bits));
+        arms.add(Arm.fitted("Lloyd-Max", bits, values -> lloyd(values, bits)));
+        return List.copyOf(arms);
     }
 
     private static Grid lloyd(float[] values, int bits) {
-        float[] sample = values.length <= LLOYD_SAMPLES ? values : Arrays.copyOf(values, LLOYD_SAMPLES);
-        return GridCoder.lloydMax("Lloyd-Max", sample, Grid.midRise("start", bits, Grid.StepRule.SEARCH), LLOYD_ITERATIONS);
+        return GridCoder.lloydMax("Lloyd-Max", sample(values, LLOYD_BLOCKS), Grid.midRise("start", bits, Grid.StepRule.SEARCH),
+                LLOYD_ITERATIONS);
+    }
+
+    /** At most {@code count} blocks, taken evenly from all of the values: a matrix is not alike everywhere. */
+    static float[] sample(float[] values, int count) {
+        int blocks = values.length / Grid.BLOCK;
+        if (blocks <= count) {
+            return values;
+        }
+        float[] sample = new float[count * Grid.BLOCK];
+        for (int i = 0; i < count; i++) {
+            int block = (int) ((long) i * blocks / count);
+            System.arraycopy(values, block * Grid.BLOCK, sample, i * Grid.BLOCK, Grid.BLOCK);
+        }
+        return sample;
     }
 
     /** Every arm on every distribution: {@code samples} values of each of {@code seeds} seeds. */

@@ -10,9 +10,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.quant.format.QuantizationError;
+import org.setun.quant.pi.PiQuantConfig;
 import org.setun.testsupport.TestData;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 class PiStudyTest {
 
@@ -39,15 +42,54 @@ class PiStudyTest {
         }
     }
 
-    /** The constant of the step is absorbed by its scale: as published, and searched, pi is the uniform grid. */
+    /** The constant of the step is absorbed by its scale: calibrated as published, or searched, pi is the uniform grid, whatever k is. */
     @Test
     void withACalibratedScalePiIsTheUniformGridItself() {
         for (int bits = 2; bits <= 3; bits++) {
             float[] values = Distribution.LAPLACE.sample(1 << 14, 9);
-            List<Arm> arms = PiStudy.arms(bits);
-            assertThat(arms.get(3).name()).endsWith("scale=absmax");
-            assertThat(arms.get(3).round(values)).containsExactly(arms.get(0).round(values));
+            float[] uniform = arm(bits, "uniform, absmax").round(values);
+            float[] searched = arm(bits, "pi-q" + bits + ":k=" + PiQuantConfig.defaultK(bits) + ",scale=search").round(values);
+            for (int k = 2; k <= 5; k++) {
+                assertThat(Arm.of("pi-q" + bits + ":k=" + k + ",scale=absmax", bits).round(values)).containsExactly(uniform);
+                assertThat(Arm.of("pi-q" + bits + ":k=" + k + ",scale=search", bits).round(values)).containsExactly(searched);
+            }
+            assertThat(error(values, searched)).isCloseTo(error(values, arm(bits, "uniform, searched").round(values)),
+                    withinPercentage(0.1));
         }
+    }
+
+    /** Mixed constants spend the same 32 steps on a coarser set of them: more error than a plain search, less than a scale that is tied. */
+    @Test
+    void mixedConstantsAreASearchAmongOtherSteps() {
+        for (int bits = 2; bits <= 3; bits++) {
+            float[] values = Distribution.GAUSSIAN.sample(1 << 15, 3);
+            String pi = "pi-q" + bits + ":k=mixed,scale=";
+            assertThat(error(values, arm(bits, pi + "search").round(values)))
+                    .isCloseTo(error(values, arm(bits, "uniform, searched").round(values)), withinPercentage(3))
+                    .isLessThan(error(values, arm(bits, pi + "sigma").round(values)));
+        }
+    }
+
+    @Test
+    void lloydsLevelsSeeAllOfAMatrix() {
+        float[] values = new float[10 * Grid.BLOCK];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i / Grid.BLOCK;
+        }
+        float[] sample = PiStudy.sample(values, 4);
+        assertThat(sample).hasSize(4 * Grid.BLOCK);
+        assertThat(new float[]{sample[0], sample[Grid.BLOCK], sample[2 * Grid.BLOCK], sample[3 * Grid.BLOCK]}).containsExactly(0, 2, 5, 7);
+        assertThat(PiStudy.sample(values, 10)).isSameAs(values);
+    }
+
+    private static Arm arm(int bits, String name) {
+        return PiStudy.arms(bits).stream().filter(arm -> arm.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    private static double error(float[] values, float[] rounded) {
+        QuantizationError error = new QuantizationError();
+        error.add(values, 0, rounded, 0, values.length);
+        return error.mse();
     }
 
     @Test
@@ -61,12 +103,12 @@ class PiStudyTest {
             PiReport report = PiReport.run(List.of(language), List.of(), List.of(), 4096, 1, 200, 32, backend, step -> {
             });
             JsonNode json = new ObjectMapper().valueToTree(report);
-            assertThat(json.get("models")).hasSize(18).allSatisfy(row -> {
+            assertThat(json.get("models")).hasSize(26).allSatisfy(row -> {
                 assertThat(row.get("perplexity").asDouble()).isGreaterThan(row.get("referencePerplexity").asDouble());
                 assertThat(row.get("divergence").asDouble()).isPositive();
                 assertThat(row.get("outputError").asDouble()).isBetween(1e-3, 1.0);
             });
-            assertThat(json.get("distributions")).hasSize(54);
+            assertThat(json.get("distributions")).hasSize(78);
             assertThat(report.markdown()).contains("**stories260K.bin, 3 bits**", "the best uniform grid", "| pi-tan2:scale=search |");
         }
     }
