@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.setun.cli.inspect.Printable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -54,7 +55,7 @@ final class ExportCommand implements Callable<Integer> {
             if (report.scaleError() > 0) {
                 System.out.printf(Locale.ROOT, "largest relative error of a scale: %.2g%n", report.scaleError());
             }
-            report.warnings().forEach(warning -> System.err.println("warning: " + warning));
+            report.warnings().forEach(warning -> System.err.println("warning: " + Printable.of(warning)));
         }
         return 0;
     }

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
+import org.setun.cli.inspect.Printable;
 import org.setun.formats.FormatException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParseResult;
@@ -22,9 +23,10 @@ final class Failures {
         if (Boolean.getBoolean("setun.debug")) {
             failure.printStackTrace(line.getErr());
         }
-        line.getErr().println(line.getColorScheme().errorText("setun: " + message(failure)));
         boolean input = failure instanceof IllegalArgumentException || failure instanceof FormatException
                 || failure instanceof NoSuchFileException;
+        String message = message(failure); // of a fault of the input it may quote the input
+        line.getErr().println(line.getColorScheme().errorText("setun: " + (input ? Printable.of(message) : Printable.lines(message))));
         return input ? USAGE : FAILED;
     }
 

@@ -15,6 +15,7 @@ import org.setun.cli.inspect.ErrorReport;
 import org.setun.cli.inspect.ErrorReports;
 import org.setun.cli.inspect.FileReport;
 import org.setun.cli.inspect.FileReports;
+import org.setun.cli.inspect.Printable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -51,7 +52,7 @@ final class InspectCommand implements Callable<Integer> {
             return 0;
         }
         System.out.printf(Locale.ROOT, "%s: %s, %,d bytes, %d tensors%n", file, report.format(), Files.size(file), report.tensors().size());
-        report.metadata().forEach((key, value) -> System.out.printf("  %-44s %s%n", key, value));
+        report.metadata().forEach((key, value) -> System.out.printf("  %-44s %s%n", Printable.of(key), value));
         if (tensors || errors) {
             report.tensors().forEach(this::printTensor);
         }

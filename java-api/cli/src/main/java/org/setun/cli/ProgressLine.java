@@ -6,6 +6,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
+import org.setun.cli.inspect.Printable;
 
 /**
  * Progress of long work on standard error: a bar with rate and time left on a terminal, a line every ten seconds elsewhere (logs stay
@@ -31,8 +32,9 @@ final class ProgressLine implements AutoCloseable {
         this.bar = onTerminal() ? bar(task, unit, total) : null;
     }
 
-    /** Work done so far, and what to say about it ("loss 2.31, 5,120 tok/s"). */
-    void at(long done, String message) {
+    /** Work done so far, and what to say about it, in one line ("loss 2.31, 5,120 tok/s"). */
+    void at(long done, String text) {
+        String message = Printable.of(text); // names of tensors among it
         if (bar != null) {
             bar.stepTo(done);
             bar.setExtraMessage(message);

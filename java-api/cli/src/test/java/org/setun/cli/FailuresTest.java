@@ -3,11 +3,15 @@ package org.setun.cli;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.setun.cli.inspect.Printable;
+import org.setun.formats.gguf.GgmlType;
+import org.setun.formats.gguf.GgufWriter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -51,6 +55,35 @@ class FailuresTest {
     void aFileThatIsNoModelIsNamed() throws IOException {
         Path file = Files.writeString(folder.resolve("text.gguf"), "This is no model, but it is long enough for a header.");
         assertRefused(run("inspect", file.toString(), "--json"), "text.gguf");
+    }
+
+    /** Names in a file are a stranger's text: on their way to a terminal they neither clear it nor write lines of their own. */
+    @Test
+    void namesInFilesDoNotDriveTheTerminal() throws IOException {
+        String hostile = "\u001b[2J\u009b\u202e\nsetun: all is well";
+        Path file = folder.resolve("model.gguf");
+        new GgufWriter("llama").uint32("llama.block_count", 1).string("general.name" + hostile, hostile)
+                .tensor("blk.0.ffn_up.weight", GgmlType.F32, new long[]{2, 8}, MemorySegment.ofArray(new float[16]))
+                .tensor(hostile, GgmlType.F32, new long[]{8}, MemorySegment.ofArray(new float[8])).write(file);
+        Path bad = folder.resolve("bad.gguf");
+        new GgufWriter("llama").uint32("llama.block_count", 1)
+                .tensor(hostile, GgmlType.F32, new long[]{1}, MemorySegment.ofArray(new float[]{Float.NaN})).write(bad);
+        String output = folder.resolve("out.gguf").toString();
+        for (String[] command : new String[][]{{"inspect", file.toString(), "--tensors", "--errors"},
+                {"quantize", "--input", file.toString(), "--output", output, "--format", "q2_k", "--dry-run"},
+                {"quantize", "--input", file.toString(), "--output", output, "--format", "q2_k"},
+                {"inspect", output, "--against", file.toString()},
+                {"quantize", "--input", bad.toString(), "--output", folder.resolve("bad").toString(), "--format", "q8_0"}}) {
+            Ended ended = run(command);
+            assertThat(ended.out() + ended.err()).as(String.join(" ", command)).contains("setun: all is well")
+                    .doesNotContain("\u001b", "\u009b", "\u202e", "\nsetun: all").contains("\\u001b[2J\\u009b\\u202e\\u000a");
+        }
+    }
+
+    @Test
+    void aFaultOfTheProgramKeepsItsLines() {
+        assertThat(Printable.lines("cannot load\nWhat to do:\u001b[0m")).isEqualTo("cannot load\nWhat to do:\\u001b[0m");
+        assertThat(Printable.of("größer 語 \ud83d\ude00")).isEqualTo("größer 語 \ud83d\ude00");
     }
 
     @Test

@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.quant.format.WeightFormats;
@@ -132,6 +134,44 @@ class QuantizeCommandTest {
         Path text = Files.writeString(folder.resolve("text.txt"), "t1 t2 t3 t4 t5 t6 t7 t8 ".repeat(8));
         assertThat(setun("eval", output, text, "--window", 32, "--json").json().get("perplexity").asDouble()).isPositive();
         assertThat(setun("quantize", "--format", "q4_0", "--input", output, "--output", folder.resolve("again.gguf")).exit).isEqualTo(2);
+    }
+
+    /** Two bits with everything: Hessians of the model's own inputs, both rotations, LDLQ into the lattice; then the file is judged. */
+    @Test
+    void quipFromCalibrationToEvaluation() throws IOException {
+        Path input = TestData.require("golden-models/llama-F32.gguf");
+        StringBuilder problems = new StringBuilder();
+        SplittableRandom random = new SplittableRandom(5);
+        for (int i = 0; i < 8; i++) {
+            String words = random.ints(40, 1, 400).mapToObj(n -> "t" + n).collect(Collectors.joining(" "));
+            problems.append("{\"question\": \"").append(words).append("\", \"answer\": \"t1 t2\"}\n");
+        }
+        Path math = Files.writeString(folder.resolve("math.jsonl"), problems);
+        Path calibration = folder.resolve("model.hessian");
+        Outcome calibrated = setun("calibrate", "--model", input, "--domains", "math=" + math, "--samples", 8, "--output", calibration,
+                "--json");
+        assertThat(calibrated.exit).as(calibrated.err).isZero();
+        Path output = folder.resolve("quip.gguf");
+        Outcome made = setun("quantize", "--format", "q2-quip", "--calibration", calibration, "--input", input, "--output", output,
+                "--json");
+        assertThat(made.exit).as(made.err).isZero();
+        for (JsonNode tensor : made.json().get("tensors")) {
+            if (tensor.get("name").asText().matches("blk.*(attn_[qkv]|output|gate|up|down).weight")) {
+                assertThat(tensor.get("format").asText()).startsWith("e8p");
+                assertThat(tensor.get("rounding").asText()).isEqualTo("ldlq");
+                assertThat(tensor.get("incoherence").asText()).isEqualTo("hadamard");
+                JsonNode outliers = tensor.get("outliers");
+                assertThat(outliers.get("before").get("mu").asDouble()).isGreaterThan(1);
+                assertThat(outliers.get("after").get("kurtosis").asDouble()).isBetween(2.0, 4.0);
+            } else {
+                assertThat(tensor.get("outliers").isNull()).isTrue();
+            }
+        }
+        Path text = Files.writeString(folder.resolve("text.txt"), "t1 t2 t3 t4 t5 t6 t7 t8 ".repeat(8));
+        double original = setun("eval", input, text, "--window", 32, "--json").json().get("perplexity").asDouble();
+        double quip = setun("eval", output, text, "--window", 32, "--json").json().get("perplexity").asDouble();
+        System.out.printf("perplexity %.3f, q2-quip %.3f%n", original, quip);
+        assertThat(quip).isBetween(0.8 * original, 1.25 * original);
     }
 
     @Test

@@ -86,15 +86,9 @@ public final class FileReports {
             case Object array when array.getClass().isArray() -> Array.getLength(array) + " values: " + firstOf(array);
             default -> String.valueOf(value);
         };
-        StringBuilder safe = new StringBuilder();
-        text.codePoints().limit(SHORT).forEach(c -> {
-            if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
-                safe.append(String.format("\\u%04x", c));
-            } else {
-                safe.appendCodePoint(c);
-            }
-        });
-        return text.codePointCount(0, text.length()) > SHORT ? safe + "…" : safe.toString();
+        return text.codePointCount(0, text.length()) > SHORT
+                ? Printable.of(text.substring(0, text.offsetByCodePoints(0, SHORT))) + "…"
+                : Printable.of(text);
     }
 
     private static String firstOf(Object array) {

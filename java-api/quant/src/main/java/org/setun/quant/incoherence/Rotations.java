@@ -79,8 +79,9 @@ public final class Rotations {
 
     private static void requireWork(double work, double most) {
         if (work > most) {
-            throw new IllegalArgumentException(String.format(Locale.ROOT, "orthogonal matrices of this model would take %.3g operations to make, "
-                    + "allowed are %.3g; use the method hadamard, which is as good and takes next to none", 4 * work, 4 * most));
+            throw new IllegalArgumentException(
+                    String.format(Locale.ROOT, "orthogonal matrices of this model would take %.3g operations to make, "
+                            + "allowed are %.3g; use the method hadamard, which is as good and takes next to none", 4 * work, 4 * most));
         }
     }
 }

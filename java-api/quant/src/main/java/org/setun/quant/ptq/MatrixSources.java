@@ -59,7 +59,8 @@ final class MatrixSources implements AutoCloseable {
     MatrixSource of(InputTensor tensor, PlannedTensor planned, Executor pool, int threads) {
         WeightRows rows = input.rows(tensor);
         if (planned.copied()) {
-            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null, null, null);
+            return new MatrixSource(rows, planned.format(), null, null, input.bytes(tensor).orElseThrow(), Optional.empty(), null, null,
+                    null);
         }
         if (planned.rotation().isPresent()) {
             return rotated(rows, planned, planned.rotation().get(), pool, threads);
