@@ -69,25 +69,19 @@ VF_INLINE void pi_q3_pack(const uint8_t *data, int64_t count, int row, uint8_t *
 
 VF_INLINE void pi_q2_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
     (void)parameters;
-    vi v = record_vector(record + 64, part, 8 * c + s);
-    for (int f = 0; f < 4; f++) {
-        u[f] = vi_field(v, 2 * f, 2);
-    }
+    fields_2(record_vector(record + 64, part, 8 * c + s), u);
 }
 
 VF_INLINE void pi_q3_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
     (void)parameters;
     (void)c;
-    vi high = record_vector(record + 64, part, 3 * s + 2);
-    for (int f = 0; f < 8; f++) {
-        u[f] = vi_field(record_vector(record + 64, part, 3 * s + f / 4), 2 * (f % 4), 2) | vi_moved(high, f, 2, 1);
-    }
+    record_fields_3(record + 64, part, s, u);
 }
 
 VF_INLINE void pi_q2_scales(const uint8_t *record, int part, block_scales *to) { to->d = record_halves(record, part, 0); }
 VF_INLINE void pi_q3_scales(const uint8_t *record, int part, block_scales *to) { to->d = record_halves(record, part, 0); }
 
-/* The levels of all codes for vi_look_up, from the magnitudes in the bytes of the parameter; 0: the default ones. */
+/* The levels of all codes for look-ups, from the magnitudes in the bytes of the parameter; 0: the default ones. */
 VF_INLINE void pi_tan_levels(int32_t parameter, int half, uint8_t *parameters) {
     for (int i = 0; i < BLOCK_PARAMETERS; i++) {
         int code = i % (2 * half), magnitude = parameter >> 8 * (code >= half ? code - half : half - 1 - code) & 127;
@@ -107,17 +101,12 @@ VF_INLINE void pi_tan2_pack(const uint8_t *data, int64_t count, int row, uint8_t
 VF_INLINE void pi_tan3_pack(const uint8_t *data, int64_t count, int row, uint8_t *record) { pi_q3_pack(data, count, row, record); }
 
 VF_INLINE void pi_tan2_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
-    pi_q2_codes(parameters, record, part, c, s, u);
-    for (int f = 0; f < 4; f++) {
-        u[f] = vi_look_up(vi_load(parameters), u[f]);
-    }
+    fields_2_of(vi_load(parameters), record_vector(record + 64, part, 8 * c + s), u);
 }
 
 VF_INLINE void pi_tan3_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
-    pi_q3_codes(parameters, record, part, c, s, u);
-    for (int f = 0; f < 8; f++) {
-        u[f] = vi_look_up(vi_load(parameters), u[f]);
-    }
+    (void)c;
+    record_fields_3_of(vi_load(parameters), record + 64, part, s, u);
 }
 
 VF_INLINE void pi_tan2_scales(const uint8_t *record, int part, block_scales *to) { pi_q2_scales(record, part, to); }

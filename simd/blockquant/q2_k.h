@@ -26,10 +26,7 @@ VF_INLINE void q2_k_pack(const uint8_t *data, int64_t count, int row, uint8_t *r
 
 VF_INLINE void q2_k_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
     (void)parameters;
-    vi v = record_vector(record + 320, part, 8 * c + s);
-    for (int f = 0; f < 4; f++) {
-        u[f] = vi_field(v, 2 * f, 2);
-    }
+    fields_2(record_vector(record + 320, part, 8 * c + s), u);
 }
 
 VF_INLINE void q2_k_scales(const uint8_t *record, int part, block_scales *to) {

@@ -31,10 +31,7 @@ VF_INLINE void q3_k_pack(const uint8_t *data, int64_t count, int row, uint8_t *r
 VF_INLINE void q3_k_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
     (void)parameters;
     (void)c;
-    vi high = record_vector(record + 256, part, 3 * s + 2);
-    for (int f = 0; f < 8; f++) {
-        u[f] = vi_field(record_vector(record + 256, part, 3 * s + f / 4), 2 * (f % 4), 2) | vi_moved(high, f, 2, 1);
-    }
+    record_fields_3(record + 256, part, s, u);
 }
 
 VF_INLINE void q3_k_scales(const uint8_t *record, int part, block_scales *to) {

@@ -4,7 +4,7 @@
 #define SETUN_BLOCKQUANT_RECORD_H
 
 #include "blockquant.h"
-#include "lanes.h"
+#include "fields.h"
 
 /* Writes bits `low` .. `low + bits - 1` of codes. A step of four values in each of `fields` runs of 32 takes `vectors` vectors; these bits go
  * into those from number `first` on. */
@@ -21,6 +21,16 @@ VF_INLINE void record_put_half(uint8_t *halves, int row, const uint8_t *half) { 
 
 /* Vector v of those at `at`. */
 VF_INLINE vi record_vector(const uint8_t *at, int part, int v) { return vi_load(at + 64 * v + 4 * VF_LANES * part); }
+
+/* Step s of codes of three bits: two vectors of low bits, one of high bits. */
+VF_INLINE void record_fields_3(const uint8_t *at, int part, int s, vi *u) {
+    const vi low[2] = {record_vector(at, part, 3 * s), record_vector(at, part, 3 * s + 1)};
+    fields_3(low, record_vector(at, part, 3 * s + 2), u);
+}
+VF_INLINE void record_fields_3_of(vi levels, const uint8_t *at, int part, int s, vi *u) {
+    const vi low[2] = {record_vector(at, part, 3 * s), record_vector(at, part, 3 * s + 1)};
+    fields_3_of(levels, low, record_vector(at, part, 3 * s + 2), u);
+}
 
 /* Halves j of all rows. */
 VF_INLINE vf record_halves(const uint8_t *halves, int part, int j) { return lanes_half(halves + 32 * j + 2 * VF_LANES * part); }

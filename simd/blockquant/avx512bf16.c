@@ -1,0 +1,2 @@
+#define TIER avx512bf16
+#include "kernels_body.h"
