@@ -40,26 +40,26 @@ VF_INLINE vf NAME(block)(const uint8_t *parameters, const uint8_t *record, int p
     STEP(scales)(record, part, &scales);
     vf real = vf_set1(0);
     vi whole = vi_set1(0), minima = vi_set1(0);
-#pragma GCC unroll 8
+    BLOCK_UNROLL(8)
     for (int c = 0; c < NAME(RUNS); c++) {
-#pragma GCC unroll 2
+        BLOCK_UNROLL(2)
         for (int h = 0; h < NAME(PARTS_OF_RUN); h++) {
             vi sum[OF(FIELDS)];
-#pragma GCC unroll 8
+            BLOCK_UNROLL(8)
             for (int f = 0; f < OF(FIELDS); f++) {
                 int sub = (OF(FIELDS) * c + f) * OF(SUBS) / 8 + h;
                 sum[f] = vi_set1(OF(SUBS) > 1 || (c == 0 && f == 0) ? side->offset[sub] : 0);
             }
-#pragma GCC unroll 8
+            BLOCK_UNROLL(8)
             for (int s = 8 / NAME(PARTS_OF_RUN) * h; s < 8 / NAME(PARTS_OF_RUN) * (h + 1); s++) {
                 vi u[OF(FIELDS)];
                 STEP(codes)(parameters, record, part, c, s, u);
-#pragma GCC unroll 8
+                BLOCK_UNROLL(8)
                 for (int f = 0; f < OF(FIELDS); f++) {
                     sum[f] = NAME(dot)(sum[f], u[f], vi_four(q + 32 * (OF(FIELDS) * c + f) + 4 * s));
                 }
             }
-#pragma GCC unroll 8
+            BLOCK_UNROLL(8)
             for (int f = 0; f < OF(FIELDS); f++) {
                 int sub = (OF(FIELDS) * c + f) * OF(SUBS) / 8 + h;
                 if (OF(SCALES) == BLOCK_SCALE_REAL) {
@@ -107,7 +107,7 @@ static void NAME(fill)(const uint8_t *parameters, const uint8_t *record, int par
         for (int s = 0; s < 8; s++) {
             vi u[OF(FIELDS)];
             STEP(codes)(parameters, record, part, c, s, u);
-#pragma GCC unroll 8
+            BLOCK_UNROLL(8)
             for (int f = 0; f < OF(FIELDS); f++) {
                 tile->codes[8 * (OF(FIELDS) * c + f) + s][v] = u[f];
             }
@@ -143,42 +143,42 @@ VF_INLINE void NAME(columns)(const NAME(tile) * tile, const int8_t *q, int64_t l
                              int64_t ldy) {
     vf real[BLOCK_COLUMNS][BLOCK_VECTORS];
     vi whole[BLOCK_COLUMNS][BLOCK_VECTORS], sum[BLOCK_COLUMNS][BLOCK_VECTORS];
-#pragma GCC unroll 8
+    BLOCK_UNROLL(8)
     for (int c = 0; c < cols; c++) {
-#pragma GCC unroll 2
+        BLOCK_UNROLL(2)
         for (int v = 0; v < BLOCK_VECTORS; v++) {
             real[c][v] = vf_set1(0);
             whole[c][v] = vi_set1(0);
         }
     }
     for (int j = 0; j < OF(SUBS); j++) {
-#pragma GCC unroll 8
+        BLOCK_UNROLL(8)
         for (int c = 0; c < cols; c++) {
-#pragma GCC unroll 2
+            BLOCK_UNROLL(2)
             for (int v = 0; v < BLOCK_VECTORS; v++) {
                 sum[c][v] = vi_set1(side[c].offset[j]);
             }
         }
-#pragma GCC unroll 8
+        BLOCK_UNROLL(8)
         for (int i = 0; i < NAME(QUADS); i++) {
             int quad = j * NAME(QUADS) + i;
             vi u[BLOCK_VECTORS];
-#pragma GCC unroll 2
+            BLOCK_UNROLL(2)
             for (int v = 0; v < BLOCK_VECTORS; v++) {
                 u[v] = tile->codes[quad][v];
             }
-#pragma GCC unroll 8
+            BLOCK_UNROLL(8)
             for (int c = 0; c < cols; c++) {
                 vi x = vi_four(q + c * ldq + 4 * quad);
-#pragma GCC unroll 2
+                BLOCK_UNROLL(2)
                 for (int v = 0; v < BLOCK_VECTORS; v++) {
                     sum[c][v] = NAME(dot)(sum[c][v], u[v], x);
                 }
             }
         }
-#pragma GCC unroll 8
+        BLOCK_UNROLL(8)
         for (int c = 0; c < cols; c++) {
-#pragma GCC unroll 2
+            BLOCK_UNROLL(2)
             for (int v = 0; v < BLOCK_VECTORS; v++) {
                 if (OF(SCALES) == BLOCK_SCALE_REAL) {
                     real[c][v] += tile->real[j % 8][v] * vf_of(sum[c][v]);
@@ -188,9 +188,9 @@ VF_INLINE void NAME(columns)(const NAME(tile) * tile, const int8_t *q, int64_t l
             }
         }
     }
-#pragma GCC unroll 8
+    BLOCK_UNROLL(8)
     for (int c = 0; c < cols; c++) {
-#pragma GCC unroll 2
+        BLOCK_UNROLL(2)
         for (int v = 0; v < BLOCK_VECTORS; v++) {
             NAME(add)(tile, v, real[c][v], whole[c][v], side + c, y + c * ldy + v * VF_LANES);
         }

@@ -14,6 +14,15 @@ enum { BLOCK_COLUMNS = 3 };
 enum { BLOCK_COLUMNS = 2 };
 #endif
 
+/* Loops over registers are unrolled where there are registers to hold them. The portable tier gains nothing, and under sanitizers unrolled
+ * loops take minutes to compile. */
+#if (defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD)) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BLOCK_UNROLL(n) BLOCK_PRAGMA(GCC unroll n)
+#define BLOCK_PRAGMA(text) _Pragma(#text)
+#else
+#define BLOCK_UNROLL(n)
+#endif
+
 #ifdef BLOCK_AMX
 #include "simd/common/amx_intrinsics.h"
 /* The intrinsics do not tell the compiler which memory they read and write. */
