@@ -19,9 +19,9 @@ VF_INLINE vi fields_look_up(vi table, vi places) { return (vi)_mm512_permutexvar
 VF_INLINE vi fields_table_2(int first) { return vi_field(FIELDS_PLACES, first, 2); }
 VF_INLINE vi fields_table_3(int first, int apart) { return fields_table_2(first) | vi_moved(FIELDS_PLACES, first + apart, 2, 1); }
 
-/* mask ? a : b, bit by bit */
+/* mask ? a : b, bit by bit; takes the register of b, which the caller has done with. */
 VF_INLINE vi fields_select(int mask, vi a, vi b) {
-    return (vi)_mm512_ternarylogic_epi32((__m512i)b, (__m512i)a, _mm512_set1_epi32(mask), 0xd8); /* overwrites b, which the caller has done with */
+    return (vi)_mm512_ternarylogic_epi32((__m512i)b, (__m512i)a, _mm512_set1_epi32(mask), 0xd8);
 }
 
 VF_INLINE void fields_2_by(const vi table[3], vi v, vi *u) {
@@ -50,7 +50,10 @@ VF_INLINE void fields_2(vi v, vi *u) {
 VF_INLINE void fields_3(const vi low[2], vi high, vi *u) { fields_3_by(fields_table_3(0, 4), fields_table_3(2, 3), low, high, u); }
 
 VF_INLINE void fields_2_of(vi levels, vi v, vi *u) {
-    const vi table[3] = {levels, fields_look_up(levels, fields_table_2(2)), fields_look_up(levels, fields_table_2(4))};
+    vi table[3];
+    for (int t = 0; t < 3; t++) {
+        table[t] = fields_look_up(levels, fields_table_2(2 * t));
+    }
     fields_2_by(table, v, u);
 }
 

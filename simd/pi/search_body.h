@@ -88,31 +88,35 @@ VF_INLINE vf vf_minus(vf a, vf b) {
 #endif
 }
 
-/* To [-limit, limit]. */
-VF_INLINE vf vf_within(vf a, vf limit) {
-#if defined(__AVX512DQ__)
-    return _mm512_range_ps(a, limit, 0x02); /* of the lesser magnitude, with the sign of a */
-#else
-    return vf_min(vf_max(a, -limit), limit);
-#endif
+/* Magnitudes of a block, and what each may round to at most with a step of either sign: a uniform grid reaches from -half to half - 1, and
+ * the sign of the step says which end is that of positive values. */
+typedef struct uniform_block {
+    _Alignas(64) float magnitude[PI_BLOCK], limit[2][PI_BLOCK];
+} uniform_block;
+
+VF_INLINE void uniform_prepare(const float *x, float half, uniform_block *block) {
+    for (int i = 0; i < PI_BLOCK; i += VF_LANES) {
+        vf value = vf_load(x + i), limit = vf_select(value < 0, vf_set1(half), vf_set1(half - 1));
+        vf_store(block->magnitude + i, vf_abs(value));
+        vf_store(block->limit[0] + i, limit);
+        vf_store(block->limit[1] + i, vf_set1(2 * half - 1) - limit);
+    }
 }
 
-/* Errors of PI_ABREAST candidates from c on, of a uniform grid. With the step -s, x lies in the grid where it lies in the grid's mirror image
- * with s; rounding is the same for both. */
-VF_INLINE void uniform_errors(const float *x, const float *importance, float half, const int both, int c, pi_search *s) {
+/* Errors of PI_ABREAST candidates from c on, of a uniform grid. Rounding a magnitude is the same for either sign of the step. */
+VF_INLINE void uniform_errors(const uniform_block *block, const float *importance, const int both, int c, pi_search *s) {
     vf sum[PI_ABREAST][2][PI_VECS] = {0};
-    vf limit = vf_set1(half), inner = vf_set1(half - 1);
     for (int i = 0; i < PI_BLOCK; i += SUM_LANES) {
 #pragma GCC unroll 4
         for (int v = 0; v < PI_VECS; v++) {
             int at = i + v * VF_LANES;
-            vf value = vf_load(x + at);
+            vf magnitude = vf_load(block->magnitude + at), limit = vf_load(block->limit[0] + at), mirrored = vf_load(block->limit[1] + at);
 #pragma GCC unroll 4
             for (int a = 0; a < PI_ABREAST; a++) {
-                vf z = value * vf_set1(s->inverse[c + a]), rounded = vf_round(vf_within(z, limit));
-                sum[a][0][v] += weighted_square(vf_minus(z, vf_min(rounded, inner)), importance, at);
+                vf z = magnitude * vf_set1(s->inverse[c + a]), rounded = vf_round(z);
+                sum[a][0][v] += weighted_square(vf_minus(z, vf_min(rounded, limit)), importance, at);
                 if (both) {
-                    sum[a][1][v] += weighted_square(vf_minus(z, vf_max(rounded, -inner)), importance, at);
+                    sum[a][1][v] += weighted_square(vf_minus(z, vf_min(rounded, mirrored)), importance, at);
                 }
             }
         }
@@ -126,6 +130,7 @@ VF_INLINE void uniform_errors(const float *x, const float *importance, float hal
         }
     }
 }
+
 
 /* The lesser magnitude. */
 VF_INLINE vf vf_nearer(vf a, vf b) {
@@ -164,16 +169,19 @@ VF_INLINE void symmetric_errors(const float *x, const float *importance, const f
 
 /* Fills s->sums. Each case is inlined by itself, so that its loop does not branch. */
 VF_INLINE void errors_of(const float *x, const float *importance, const pi_grid *grid, int both, int count, pi_search *s) {
-    float half = (float)grid->half;
+    uniform_block block;
+    if (grid->uniform) {
+        uniform_prepare(x, (float)grid->half, &block);
+    }
     for (int c = 0; c < count; c += PI_ABREAST) {
         if (!grid->uniform && grid->bits == 2) {
             symmetric_errors(x, importance, grid->magnitude, 2, c, s);
         } else if (!grid->uniform) {
             symmetric_errors(x, importance, grid->magnitude, 4, c, s);
         } else if (both) {
-            uniform_errors(x, importance, half, 1, c, s);
+            uniform_errors(&block, importance, 1, c, s);
         } else {
-            uniform_errors(x, importance, half, 0, c, s);
+            uniform_errors(&block, importance, 0, c, s);
         }
     }
     fold_sums(s->lanes[0], count, s->sums[0]);
@@ -214,14 +222,23 @@ VF_INLINE int least_error(const float *step, float *error, int count, float *lea
         vf_store(error + c, total);
         lowest = vf_min(total, lowest); /* a NaN is passed over */
     }
-    *least = INFINITY;
-    for (int j = 0; j < VF_LANES; j++) {
-        *least = lowest[j] < *least ? lowest[j] : *least;
+    *least = -vf_highest(-lowest);
+    if (!(*least < INFINITY)) {
+        return 0;
     }
     int first = 0;
-    while (*least < INFINITY && error[first] != *least) {
+#if defined(__AVX512F__)
+    for (__mmask16 found = 0; found == 0; first += VF_LANES) {
+        found = _mm512_cmp_ps_mask(vf_load(error + first), vf_set1(*least), _CMP_EQ_OQ);
+        if (found != 0) {
+            return first + __builtin_ctz(found);
+        }
+    }
+#else
+    while (error[first] != *least) {
         first++;
     }
+#endif
     return first;
 }
 
@@ -247,10 +264,6 @@ static float search_step(const float *x, const float *importance, const pi_grid 
 
 /* The step of a block; NaN if it has none. */
 VF_INLINE float choose_step(const float *x, const float *importance, const pi_grid *grid, const pi_scaling *scaling) {
-#pragma GCC unroll 16
-    for (int i = 0; i < PI_BLOCK; i += 16) { /* all lines at once, sooner than one after another waits */
-        __builtin_prefetch(x + i);
-    }
     float base = block_absmax(x);
     if (!(base < INFINITY)) {
         return NAN;
