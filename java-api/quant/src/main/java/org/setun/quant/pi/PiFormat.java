@@ -134,6 +134,14 @@ public final class PiFormat implements WeightFormat {
         };
     }
 
+    @Override
+    public void encode(float[] values, int from, int count, float @Nullable [] importance, MemorySegment blocks, long at) {
+        int refused = PiEncoder.encode(grid, scaling, values, from, count / PiGrid.BLOCK * PiGrid.BLOCK, importance, blocks, at);
+        if (refused >= 0) {
+            throw refusal(values, refused);
+        }
+    }
+
     private IllegalArgumentException refusal(float[] values, int from) {
         for (int i = 0; i < PiGrid.BLOCK; i++) {
             if (!Float.isFinite(values[from + i])) {

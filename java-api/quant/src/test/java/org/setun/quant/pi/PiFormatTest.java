@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.kernels.PiGrid;
 import org.setun.kernels.PiScaling;
 import org.setun.kernels.reference.PiBlocks;
+import org.setun.quant.format.BlockRounder;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.format.WeightRows;
@@ -136,6 +137,37 @@ class PiFormatTest {
     void roundingOfSymmetricGrids(float z, int level) {
         PiGrid grid = PiGrid.tangent(2, 8);
         assertThat(grid.level(grid.code(z))).isEqualTo(level);
+    }
+
+    /** Encoding by the kernels gives the bytes that the rounder writes, which computes in Java. */
+    @ParameterizedTest
+    @ValueSource(strings = {"pi-q2", "pi-q3", "pi-q3:k=5,scale=absmax", "pi-q2:k=mixed", "pi-tan2", "pi-tan3", "pi-tan3:K=20,scale=absmax"})
+    void kernelsAndRounderWriteTheSameBytes(String name) {
+        WeightFormat format = WeightFormats.parse(name);
+        int from = 3;
+        int count = 256 * 150; // more than go to the kernel together
+        float[] values = Weights.LAPLACE.sample(from + count, 8);
+        Arrays.fill(values, from + 512, from + 768, 0);
+        float[] importance = new float[values.length];
+        Random random = new Random(3);
+        for (int i = 0; i < importance.length; i++) {
+            importance[i] = random.nextFloat();
+        }
+        for (float[] weights : new float[][]{null, importance}) {
+            byte[] expected = new byte[7 + count / 256 * format.blockBytes()];
+            BlockRounder rounder = format.newRounder();
+            for (int block = 0; block < count / 256; block++) {
+                int first = from + 256 * block;
+                rounder.fit(values, first, weights);
+                for (int i = 0; i < 256; i++) {
+                    rounder.round(i, values, first + i, new float[1], 0);
+                }
+                rounder.write(MemorySegment.ofArray(expected), 7 + (long) block * format.blockBytes());
+            }
+            byte[] encoded = new byte[expected.length];
+            format.encode(values, from, count, weights, MemorySegment.ofArray(encoded), 7);
+            assertThat(encoded).isEqualTo(expected);
+        }
     }
 
     @Test
