@@ -31,9 +31,9 @@ final class MemoryProbe {
             this.smallPages = smallPages;
         }
 
-        void sample(int index) {
+        void sample(int index, int place) {
             double seconds = 0;
-            MemorySegment window = window(smallPages, index);
+            MemorySegment window = window(smallPages, index, place);
             for (int pass = 0; pass < passes; pass++) {
                 seconds += machine.backend().measureWalk(walk, window);
             }
@@ -78,8 +78,8 @@ final class MemoryProbe {
 
     /** Moves the bytes of one sample of the kernel, in each of the ways; {@code index} is that of the kernel's next call. */
     void sample(int index) {
-        for (Way way : ways) {
-            way.sample(index);
+        for (int place = 0; place < ways.size(); place++) {
+            ways.get(place).sample(index, place);
         }
         if (++rounds == ROUNDS_WITH_ALL) {
             ways = Stream.concat(best(measure()).limit(FINALISTS), best(measure().negate()).limit(1)).toList();
@@ -118,18 +118,19 @@ final class MemoryProbe {
         return work.traffic().bytes() / passes * (work.copies() > 1 ? Math.min(calls, work.copies()) : 1);
     }
 
-    private MemorySegment window(boolean smallPages, int index) {
+    /** A cold window is none that another way has just been through: what that left in the caches would pass for memory. */
+    private MemorySegment window(boolean smallPages, int index, int place) {
         if (work.traffic().copies() || smallPages) {
             MemorySegment memory = smallPages ? machine.smallPages() : machine.hugePages();
             long bytes = Math.min(windowBytes(), memory.byteSize() / 4) / 4096 * 4096;
             long windows = memory.byteSize() / bytes;
-            return memory.asSlice((work.copies() > 1 ? (index / calls) % windows : 0) * bytes, bytes);
+            return memory.asSlice((work.copies() > 1 ? ((long) index / calls * ways.size() + place) % windows : 0) * bytes, bytes);
         }
         if (work.copies() == 1) {
             return work.set();
         }
         long pieces = Math.min(calls, work.copies());
-        long first = (index + work.copies() / 2) % work.copies();
+        long first = (index + work.copies() / 2 + place * pieces) % work.copies();
         long start = Math.min(first, work.copies() - pieces);
         return work.set().asSlice(start * work.pieceBytes(), pieces * work.pieceBytes());
     }
