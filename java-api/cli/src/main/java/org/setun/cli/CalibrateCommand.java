@@ -109,21 +109,28 @@ final class CalibrateCommand implements Callable<Integer> {
                             })),
                     read.sources(), read.domains(), seed, config.context(), fisher, format,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-            try (StopFlag stop = StopFlag.onInterrupt();
-                    Backend backend = Backends.open();
-                    MemoryPool pool = new MemoryPool(backend);
-                    CalibrationModel.Watch watch = new CalibrationModel.Watch("calibrate", stop);
-                    Calibrator calibrator = new Calibrator(backend, file.decoder(pool), read.sequences(), config, watch);
-                    CalibrationJob job = CalibrationJob.open(source.output, provenance, calibrator)) {
-                if (job.startsAgain()) {
-                    System.err.println("note: " + source.output + ".partial was of another model, data or options; starting again");
-                }
-                job.run();
-                watch.close();
-                report(provenance, calibrator, job.resumed(), (System.nanoTime() - start) * 1e-9);
-            } catch (CancellationException e) {
-                return source.interrupted(true);
+            try (StopFlag stop = StopFlag.onInterrupt()) {
+                return run(file, config, read, provenance, stop, start);
             }
+        }
+    }
+
+    /** All within the flag's life, so that what is said of an interruption is said before the program ends. */
+    private int run(ModelFile file, CalibrationConfig config, CalibrationData read, Provenance provenance, StopFlag stop, long start)
+            throws IOException {
+        try (Backend backend = Backends.open();
+                MemoryPool pool = new MemoryPool(backend);
+                CalibrationModel.Watch watch = new CalibrationModel.Watch("calibrate", stop);
+                Calibrator calibrator = new Calibrator(backend, file.decoder(pool), read.sequences(), config, watch);
+                CalibrationJob job = CalibrationJob.open(source.output, provenance, calibrator)) {
+            if (job.startsAgain()) {
+                System.err.println("note: " + source.output + ".partial was of another model, data or options; starting again");
+            }
+            job.run();
+            watch.close();
+            report(provenance, calibrator, job.resumed(), (System.nanoTime() - start) * 1e-9);
+        } catch (CancellationException e) {
+            return source.interrupted(true);
         }
         return 0;
     }

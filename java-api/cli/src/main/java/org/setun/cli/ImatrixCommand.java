@@ -55,21 +55,27 @@ final class ImatrixCommand implements Callable<Integer> {
             int tokens = CalibrationModel.context(context, CalibrationConfig.DEFAULT_CONTEXT, file);
             List<int[]> sequences = TextChunks.read(data, source.tokenizer(file), tokens, chunks);
             CalibrationConfig config = new CalibrationConfig(Map.of(), tokens, 0, FisherLabels.NONE, false, 1);
-            try (StopFlag stop = StopFlag.onInterrupt();
-                    Backend backend = Backends.open();
-                    MemoryPool pool = new MemoryPool(backend);
-                    CalibrationModel.Watch watch = new CalibrationModel.Watch("imatrix", stop);
-                    Calibrator calibrator = new Calibrator(backend, file.decoder(pool), sequences, config, watch)) {
-                calibrator.run();
-                Imatrix imatrix = Calibrator.imatrix(processOutput ? calibrator.inputs() : calibrator.inputsOfBlocks(),
-                        TextChunks.names(data),
-                        sequences.size(), tokens);
-                imatrix.write(source.output);
-                watch.close();
-                report(imatrix, (System.nanoTime() - start) * 1e-9);
-            } catch (CancellationException e) {
-                return source.interrupted(false);
+            try (StopFlag stop = StopFlag.onInterrupt()) {
+                return run(file, config, sequences, stop, start);
             }
+        }
+    }
+
+    /** All within the flag's life, so that what is said of an interruption is said before the program ends. */
+    private int run(ModelFile file, CalibrationConfig config, List<int[]> sequences, StopFlag stop, long start) throws IOException {
+        try (Backend backend = Backends.open();
+                MemoryPool pool = new MemoryPool(backend);
+                CalibrationModel.Watch watch = new CalibrationModel.Watch("imatrix", stop);
+                Calibrator calibrator = new Calibrator(backend, file.decoder(pool), sequences, config, watch)) {
+            calibrator.run();
+            Imatrix imatrix = Calibrator.imatrix(processOutput ? calibrator.inputs() : calibrator.inputsOfBlocks(),
+                    TextChunks.names(data),
+                    sequences.size(), config.context());
+            imatrix.write(source.output);
+            watch.close();
+            report(imatrix, (System.nanoTime() - start) * 1e-9);
+        } catch (CancellationException e) {
+            return source.interrupted(false);
         }
         return 0;
     }
