@@ -38,6 +38,7 @@ precision = "bf16"
 [schedule]
 kind = "cosine"
 learning_rate = 2e-3
+warmup_steps = $((steps / 10))
 [checkpoint]
 folder = "$folder/run"
 TOML
