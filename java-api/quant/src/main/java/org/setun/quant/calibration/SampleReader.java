@@ -2,10 +2,12 @@ package org.setun.quant.calibration;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +31,8 @@ import org.tukaani.xz.XZInputStream;
 
 /**
  * Reads samples of text from data sets as they are published: JSON lines, JSON arrays or objects with an array {@code examples}, and plain
- * text; also packed as {@code .gz} or {@code .xz}. Text streams through: no file is held in memory.
+ * text; also packed as {@code .gz} or {@code .xz}. Files stream through, one record in memory at a time; only answers that lie in a file of
+ * their own are held.
  *
  * <p>A record becomes the text of its question and its answer: the fields of GSM8K ({@code question}, {@code answer}), HumanEval
  * ({@code prompt}, {@code canonical_solution}), MBPP ({@code text}, {@code code}, {@code test_list}), BIG-Bench Hard ({@code input},
@@ -136,25 +140,46 @@ public final class SampleReader {
         void accept(JsonNode record, long number);
     }
 
-    /** The records of a file: its root values, or what is in them if they are arrays or have an array of examples. */
+    /** The records of a file, one at a time: its root values, or what is in them if they are arrays or have an array of examples. */
     private static void eachRecord(Path file, InputStream in, RecordSink sink) throws IOException {
-        long number = 0;
+        AtomicLong number = new AtomicLong();
+        Consumer<JsonNode> numbered = record -> sink.accept(record, number.incrementAndGet());
         Reader utf8 = new InputStreamReader(in, StandardCharsets.UTF_8); // a parser of bytes would guess UTF-16 and UTF-32, too
-        try (MappingIterator<JsonNode> roots = JSON.readerFor(JsonNode.class).<JsonNode>readValues(utf8)) {
-            while (roots.hasNextValue()) {
-                JsonNode root = roots.nextValue();
-                JsonNode list = root.path("examples").isArray() ? root.get("examples") : root;
-                if (list.isArray()) {
-                    for (JsonNode record : list) {
-                        sink.accept(record, ++number);
-                    }
-                } else {
-                    sink.accept(list, ++number);
+        try (JsonParser parser = JSON.createParser(utf8)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                switch (token) {
+                    case START_ARRAY -> eachElement(parser, numbered);
+                    case START_OBJECT -> object(parser, numbered);
+                    default -> numbered.accept(JSON.readTree(parser));
                 }
             }
         } catch (JacksonException e) {
-            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "record " + (number + 1),
+            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "record " + (number.get() + 1),
                     "is not valid JSON: " + e.getOriginalMessage(), "", e);
+        }
+    }
+
+    private static void eachElement(JsonParser parser, Consumer<JsonNode> sink) throws IOException {
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            sink.accept(JSON.readTree(parser));
+        }
+    }
+
+    /** An object is a record, unless it has an array of examples, which are records then. */
+    private static void object(JsonParser parser, Consumer<JsonNode> sink) throws IOException {
+        ObjectNode record = JSON.createObjectNode();
+        boolean examples = false;
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String field = parser.currentName();
+            if (parser.nextToken() == JsonToken.START_ARRAY && field.equals("examples")) {
+                examples = true;
+                eachElement(parser, sink);
+            } else {
+                record.set(field, JSON.readTree(parser));
+            }
+        }
+        if (!examples) {
+            sink.accept(record);
         }
     }
 

@@ -1,6 +1,7 @@
 package org.setun.quant.calibration;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,11 +16,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.opentest4j.TestAbortedException;
 import org.setun.formats.FormatException;
 import org.setun.formats.llama2c.Llama2cTokenizer;
@@ -79,6 +82,37 @@ class CalibrationDataTest {
             assertThat(read(write("b.json" + end, "[" + record + "," + record + "]"))).containsExactly(expected, expected);
             assertThat(read(write("c.json" + end, "{\"canary\": \"x\", \"examples\": [" + record + "]}"))).containsExactly(expected);
         }
+    }
+
+    /** Data sets are larger than memory: a record is handed out before the next one is read, in an array and among examples too. */
+    @ParameterizedTest
+    @ValueSource(strings = {"[", "{\"canary\": \"x\", \"examples\": ["})
+    void recordsStreamThrough(String head) {
+        byte[] start = head.getBytes(StandardCharsets.UTF_8);
+        byte[] record = "{\"text\": \"some words\"},".getBytes(StandardCharsets.UTF_8);
+        AtomicLong at = new AtomicLong();
+        InputStream endless = new InputStream() {
+            @Override
+            public int read() {
+                long i = at.getAndIncrement();
+                assertThat(i).as("bytes read before the thousandth record is handed out").isLessThan(1 << 17);
+                return i < start.length ? start[(int) i] : record[(int) ((i - start.length) % record.length)];
+            }
+
+            @Override
+            public int read(byte[] into, int from, int count) {
+                into[from] = (byte) read();
+                return 1;
+            }
+        };
+        List<String> seen = new ArrayList<>();
+        assertThatThrownBy(() -> SampleReader.readJson(Path.of("endless.json"), endless, Map.of(), text -> {
+            seen.add(text);
+            if (seen.size() == 1000) {
+                throw new IllegalStateException("enough");
+            }
+        })).hasMessage("enough");
+        assertThat(seen).containsOnly("some words");
     }
 
     @Test
