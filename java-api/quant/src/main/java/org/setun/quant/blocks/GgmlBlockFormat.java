@@ -19,7 +19,7 @@ import org.setun.quant.format.WeightFormat;
  * @param reach the greatest value, of either sign, in units of a half-precision scale
  * @param fit makes the scratch of one rounder
  */
-record BlockFormat(GgmlType type, int groupValues, int least, int most, boolean integers, int reach,
+record GgmlBlockFormat(GgmlType type, int groupValues, int least, int most, boolean integers, int reach,
         Supplier<BlockFit> fit, Packing packing) implements WeightFormat {
 
     private static final float MAX_HALF = 65504;
