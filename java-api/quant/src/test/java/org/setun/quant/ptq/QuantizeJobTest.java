@@ -25,7 +25,6 @@ import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
-import org.setun.quant.ptq.input.InputTensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -340,31 +339,6 @@ class QuantizeJobTest {
                 .isGreaterThan(1);
         assertThatThrownBy(() -> quantize(input, folder.resolve("none.gguf"), most.withBudget(smallest / 2), 1))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("budget");
-    }
-
-    /** Half a billion parameters at 2 bits are below 130 MB if the embedding, a third of them, takes 2 bits too, and not before. */
-    @Test
-    void halfABillionParametersOfTwoBitsStayBelow130Megabytes() {
-        List<InputTensor> model = new ArrayList<>(List.of(tensor("token_embd.weight", 151_936, 1024)));
-        for (int layer = 0; layer < 24; layer++) {
-            String prefix = "blk." + layer + ".";
-            model.addAll(List.of(tensor(prefix + "attn_q.weight", 1024, 1024), tensor(prefix + "attn_k.weight", 128, 1024),
-                    tensor(prefix + "attn_v.weight", 128, 1024), tensor(prefix + "attn_output.weight", 1024, 1024),
-                    tensor(prefix + "ffn_gate.weight", 3840, 1024), tensor(prefix + "ffn_up.weight", 3840, 1024),
-                    tensor(prefix + "ffn_down.weight", 1024, 3840)));
-        }
-        QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("pi-q2"));
-        assertThat(model.stream().mapToLong(InputTensor::elements).sum()).isBetween(490_000_000L, 510_000_000L);
-        assertThat(bytes(options.withKeeps(List.of(KeepRule.parse("token_embd.weight=pi-q2"))), model)).isLessThan(130_000_000);
-        assertThat(bytes(options, model)).isGreaterThan(130_000_000);
-    }
-
-    private static InputTensor tensor(String name, long... shape) {
-        return new InputTensor(name, shape, java.util.Optional.empty());
-    }
-
-    private static long bytes(QuantizeOptions options, List<InputTensor> model) {
-        return new Planner(options).plan(model).stream().mapToLong(PlannedTensor::bytes).sum();
     }
 
     private static int indexOf(byte[] bytes, String text) {
