@@ -1,7 +1,7 @@
 /* Weights in blocks of 2 to 8 bits (the block types of GGUF) times 8-bit activations in blocks of 256.
  *
- * Weights. A matrix W[m][k] (row = output channel) is given as the bytes of its format (docs/formats.md) and packed once, into one layout for
- * all tiers. Every format is of one form: value i of a block of 256 is
+ * Weights. A matrix W[m][k] (row = output channel) is given as the bytes of its format (docs/formats.md) and packed once, into one layout
+ * for all tiers. Every format is of one form: value i of a block of 256 is
  *     w = (d * s) * c            or, where the format has minima,  w = (d * s) * c - e * z
  * with a whole number c (the code less the format's zero), a whole scale s and minimum z per 16 or 32 values, and floats d, e per block
  * (d per 32 values in Q4_0 and Q8_0, where s = 1; the pi formats have one s = 1 and c is the level).
@@ -14,15 +14,15 @@
  *     p = sum_j s_j * sum_i q_i c_i        r = sum_j z_j * sum_i q_i        (j: 16 or 32 values)
  *     t_b = d * (float)p,  t_b = d * (float)p - e * (float)r,  or, in Q4_0 and Q8_0, t_b = sum_j d_j * (float)p_j with j rising
  *     y = sum_b step_b * t_b  with b rising from +0; then + bias, then + residual
- * Each operation on floats is one IEEE single operation, none is fused, and p and r cannot overflow: the bits are the same on every tier, at
- * every thread count, and in Java. With fp32 activations, the weights are expanded to fp32 tile by tile and multiplied as in setun/gemm.h.
+ * Each operation on floats is one IEEE single operation, none is fused, and p and r cannot overflow: the same bits on every tier, at every
+ * thread count, and in Java. With fp32 activations, the weights are expanded to fp32 tile by tile and multiplied as in setun/gemm.h.
  *
- * Packed layout. 64 bytes of parameters (pi-tan: byte i is 128 + the level of code i % 2^bits; else zeros), then records: rows come in groups
- * of 16, values in blocks of 256, and the record of group g and block b is number g * ceil(k/256) + b. A record holds first the scales of its
- * 16 rows, then their codes in the order in which a product needs them: memory is fastest where nothing is skipped. Codes come in steps of V vectors of 64 bytes; a lane of 4 bytes in
- * each is a row (so that products need no sums across lanes), and a step holds four values in each of F runs of 32. With c = i / (32 F),
- * f = i / 32 % F and step 8c + i % 32 / 4, the B bits of value i of row r that a plane of vectors from number v on has are the bits from
- * B f % 8 on of the step's byte
+ * Packed layout. 64 bytes of parameters (pi-tan: byte i is 128 + the level of code i % 2^bits; else zeros), then records: rows come in
+ * groups of 16, values in blocks of 256, and the record of group g and block b is number g * ceil(k/256) + b. A record holds first the
+ * scales of its 16 rows, then their codes in the order in which a product needs them: memory is fastest where nothing is skipped. Codes
+ * come in steps of V vectors of 64 bytes; a lane of 4 bytes in each is a row (so that products need no sums across lanes), and a step
+ * holds four values in each of F runs of 32. With c = i / (32 F), f = i / 32 % F and step 8c + i % 32 / 4, the B bits of value i of row r
+ * that a plane of vectors from number v on has are the bits from B f % 8 on of the step's byte
  *     64 * (v + B f / 8) + 4 * r + i % 4
  * Record by record, in bytes (d and e: f16 [16]; s, z per sub-block j, as below):
  *     Q8_0  d[8][16] (256);  codes c + 128: F = 1, V = 1, B = 8 (4096)      Q4_0  d[8][16] (256);  codes c + 8: F = 2, V = 1, B = 4 (2048)
@@ -31,13 +31,13 @@
  *     Q6_K  s (256);  d, 32 unused bytes;  codes c + 32: F = 4, V = 3, low four bits from vector 0, high two from vector 2 (3072)
  *     pi-q2, pi-tan2  d, 32 unused bytes;  codes: F = 4, V = 1, B = 2 (1024)
  *     pi-q3, pi-tan3  d, 32 unused bytes;  codes as those of Q3_K (1536)
- *     Q3_K  six-bit s + 32 (192);  d, 32 unused bytes;  codes c + 4: F = 8, V = 3, low two bits from vector 0, the high one in vector 2 (1536)
+ *     Q3_K  six-bit s + 32 (192);  d, 32 unused bytes;  codes c + 4: F = 8, V = 3, low two bits from vector 0, high one in vector 2 (1536)
  *     E8P_2 d, 32 unused bytes;  b (64);  codes t: F = 8, V = 3, high two bits from vector 0, the low one in vector 2 (1536)
  *     E8P_3 d, 32 unused bytes;  codes v + 15: F = 8, V = 5, low four bits from vector 0, the high one in vector 4 (2560)
  *     E8P_4 d, 32 unused bytes;  codes v + 128: F = 1, V = 1, B = 8 (4096)
- * Bytes of sub-blocks: byte 64 * (j/4) + 4*r + j%4 belongs to sub-block j of row r. Six-bit numbers t[16] of a row are 12 bytes: the low nibble
- * of byte 4*r + j of the first 64 is t[j] % 16, of the second 64 t[4 + j] % 16, the high nibbles are t[8 + j] % 16 and t[12 + j] % 16, and
- * byte 4*r + j of the third 64 holds the high two bits of t[j], t[4 + j], t[8 + j] and t[12 + j], from the lowest up.
+ * Bytes of sub-blocks: byte 64 * (j/4) + 4*r + j%4 belongs to sub-block j of row r. Six-bit numbers t[16] of a row are 12 bytes: the low
+ * nibble of byte 4*r + j of the first 64 is t[j] % 16, of the second 64 t[4 + j] % 16, the high nibbles are t[8 + j] % 16 and t[12 + j] %
+ * 16, and byte 4*r + j of the third 64 holds the high two bits of t[j], t[4 + j], t[8 + j] and t[12 + j], from the lowest up.
  * E8P (2402.04396): a code of 16 bits is eight values, v = four times the entries of a point of E8 + 1/4. Bits 0-7 are a pattern of
  * magnitudes 1/2, 3/2 and 5/2: the 227 whose squares add up to 10 at most, sorted by that sum, then lexicographically from entry 0, and
  * behind them the first 29, lexicographically, of those with five 3/2 and three 1/2. Bits 8-14 are the signs of entries 0 .. 6 (1:

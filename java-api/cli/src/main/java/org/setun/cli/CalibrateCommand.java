@@ -54,37 +54,39 @@ final class CalibrateCommand implements Callable<Integer> {
     /** Where the text comes from. */
     static final class Data {
 
-        @Option(names = "--data", paramLabel = "DIR", description = "A folder with math.jsonl, code.txt, tool-use/... and so on, or with GSM8K, MBPP, "
-                + "HumanEval, WikiText-2, BIG-Bench Hard and BFCL as eval/gsm8k/train.jsonl, ...")
+        @Option(names = "--data", paramLabel = "DIR", description = "A folder with math.jsonl, code.txt, tool-use/... and so on, or with "
+                + "GSM8K, MBPP, HumanEval, WikiText-2, BIG-Bench Hard and BFCL as eval/gsm8k/train.jsonl, ...")
         @Nullable
         Path folder;
 
-        @Option(names = "--domains", split = ",", paramLabel = "DOMAIN=FILE", description = "Text per domain, a file or a folder of files; a domain may "
-                + "be named several times. Domains that are not named are not used.")
+        @Option(names = "--domains", split = ",", paramLabel = "DOMAIN=FILE", description = "Text per domain, a file or a folder of files; "
+                + "a domain may be named several times. Domains that are not named are not used.")
         List<String> domains = List.of();
     }
 
-    @Option(names = "--samples", paramLabel = "N", description = "Sequences of all domains together, shared as 2048 : 1024 : 4096 : 2048 : 1024 "
-            + "(default: those counts).")
+    @Option(names = "--samples", paramLabel = "N", description = "Sequences of all domains together, shared as 2048 : 1024 : 4096 : 2048 : "
+            + "1024 (default: those counts).")
     @Nullable
     Integer samples;
 
-    @Option(names = "--format", paramLabel = "FORMAT", description = "What is to be quantized to: 2bit, 3bit, ... or a name as setun quantize takes it. "
-            + "Up to 4 bits, Hessians are collected (default: ${DEFAULT-VALUE}).", defaultValue = "2bit")
+    @Option(names = "--format", paramLabel = "FORMAT", description = "What is to be quantized to: 2bit, 3bit, ... or a name as setun "
+            + "quantize takes it. Up to 4 bits, Hessians are collected (default: ${DEFAULT-VALUE}).", defaultValue = "2bit")
     String format = "";
 
     @Option(names = "--hessians", negatable = true, description = "Collect x^T x of every input or not, whatever the format.")
     @Nullable
     Boolean hessians;
 
-    @Option(names = "--hessian-memory", paramLabel = "MB", description = "Memory for Hessians; the text is read several times if they need more "
-            + "(default: ${DEFAULT-VALUE}).", defaultValue = "4096")
+    @Option(names = "--hessian-memory", paramLabel = "MB", description = "Memory for Hessians; the text is read several times if they need "
+            + "more (default: ${DEFAULT-VALUE}).", defaultValue = "4096")
     long hessianMegabytes;
 
-    @Option(names = "--fisher", description = "Labels of the Fisher information: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "TRUE")
+    @Option(names = "--fisher", description = "Labels of the Fisher information: ${COMPLETION-CANDIDATES} "
+            + "(default: ${DEFAULT-VALUE}).", defaultValue = "TRUE")
     FisherLabels fisher = FisherLabels.TRUE;
 
-    @Option(names = "--context", paramLabel = "TOKENS", description = "Most tokens per sequence (default: 512, or the model's context if that is smaller).")
+    @Option(names = "--context", paramLabel = "TOKENS", description = "Most tokens per sequence (default: 512, or the model's context if "
+            + "that is smaller).")
     @Nullable
     Integer context;
 

@@ -32,13 +32,16 @@ final class ImatrixCommand implements Callable<Integer> {
     @Mixin
     CalibrationModel source = new CalibrationModel();
 
-    @Option(names = "--data", required = true, split = ",", paramLabel = "FILE", description = "Text: .txt, .json or .jsonl, plain or packed as .xz or .gz; several may be given.")
+    @Option(names = "--data", required = true, split = ",", paramLabel = "FILE", description = "Text: .txt, .json or .jsonl, plain or "
+            + "packed as .xz or .gz; several may be given.")
     List<Path> data = List.of();
 
-    @Option(names = "--chunks", paramLabel = "N", description = "Most chunks to use; 0: all (default: ${DEFAULT-VALUE}).", defaultValue = "0")
+    @Option(names = "--chunks", paramLabel = "N", description = "Most chunks to use; 0: all "
+            + "(default: ${DEFAULT-VALUE}).", defaultValue = "0")
     int chunks;
 
-    @Option(names = "--context", paramLabel = "TOKENS", description = "Tokens per chunk (default: 512, or the model's context if that is smaller).")
+    @Option(names = "--context", paramLabel = "TOKENS", description = "Tokens per chunk (default: 512, or the model's context if that is "
+            + "smaller).")
     @Nullable
     Integer context;
 

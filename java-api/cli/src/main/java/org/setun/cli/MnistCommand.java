@@ -17,10 +17,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code setun mnist DIR}: trains the 784-512-512-10 network on idx files, ternary beside full precision. */
-@Command(name = "mnist", mixinStandardHelpOptions = true, description = "Trains a 784-512-512-10 network on MNIST, or on any idx files named alike: ternary weights beside full precision.")
+@Command(name = "mnist", mixinStandardHelpOptions = true, description = "Trains a 784-512-512-10 network on MNIST, or on any idx files "
+        + "named alike: ternary weights beside full precision.")
 final class MnistCommand implements Callable<Integer> {
 
-    @Parameters(paramLabel = "DIR", description = "Folder of train-images-idx3-ubyte and its three fellows, plain or .gz ('setun data get mnist').")
+    @Parameters(paramLabel = "DIR", description = "Folder of train-images-idx3-ubyte and its three fellows, plain or .gz ('setun data get "
+            + "mnist').")
     Path folder = Path.of("");
 
     @Option(names = "--epochs", description = "Passes over the training images (default: ${DEFAULT-VALUE}).", defaultValue = "20")
@@ -29,7 +31,8 @@ final class MnistCommand implements Callable<Integer> {
     @Option(names = "--seeds", description = "Models of each kind, with seeds 1, 2, ... (default: ${DEFAULT-VALUE}).", defaultValue = "3")
     int seeds;
 
-    @Option(names = "--precision", description = "Of matrix products: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). bf16 where weights are fp32, and in backward.", defaultValue = "fp32")
+    @Option(names = "--precision", description = "Of matrix products: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). bf16 where "
+            + "weights are fp32, and in backward.", defaultValue = "fp32")
     Precision precision = Precision.FP32;
 
     @Option(names = "--json", description = "Print one JSON object per model.")

@@ -29,7 +29,8 @@ import picocli.CommandLine.Option;
 @Command(name = "quantize", mixinStandardHelpOptions = true, sortOptions = false, description = {
         "Stores the matrices of a trained model in few bits, as a GGUF file.",
         "",
-        "Norms and biases become F32; the matrices of the blocks take --format; embedding and head take Q6_K, or --format if that has more bits. "
+        "Norms and biases become F32; the matrices of the blocks take --format; embedding and head take Q6_K, or --format if that has "
+                + "more bits. "
                 + "Where rows do not divide into a format's blocks, the next type with more bits whose blocks fit is used, and named. "
                 + "A run that was interrupted goes on where it stopped when the same command is given again."}, footer = {"",
                         "Examples:",
@@ -45,25 +46,30 @@ final class QuantizeCommand implements Callable<Integer> {
 
     private static final String QUIP = "q2-quip";
 
-    @Option(names = "--input", required = true, paramLabel = "FILE", description = "A GGUF, safetensors (or its .index.json, or the folder; config.json beside it) or "
-            + "llama2.c .bin file.")
+    @Option(names = "--input", required = true, paramLabel = "FILE", description = "A GGUF, safetensors (or its .index.json, or the "
+            + "folder; config.json beside it) or llama2.c .bin file.")
     Path input = Path.of("");
 
-    @Option(names = "--output", required = true, paramLabel = "FILE", description = "The GGUF file to write; an older one stays until the new one is whole.")
+    @Option(names = "--output", required = true, paramLabel = "FILE", description = "The GGUF file to write; an older one stays until the "
+            + "new one is whole.")
     Path output = Path.of("");
 
     @Option(names = "--format", required = true, paramLabel = "TYPE", description = "Type of the matrices of the blocks: "
-            + "${COMPLETION-CANDIDATES}; q2-quip is e8p with --incoherence hadamard and --rounding ldlq.", completionCandidates = Formats.class)
+            + "${COMPLETION-CANDIDATES}; q2-quip is e8p with --incoherence hadamard and --rounding "
+            + "ldlq.", completionCandidates = Formats.class)
     String format = "";
 
-    @Option(names = "--k", paramLabel = "K", description = "The parameter of a pi format: the k of pi-q2 and pi-q3 (2 to 5, or mixed), the K of pi-tan2 and pi-tan3.")
+    @Option(names = "--k", paramLabel = "K", description = "The parameter of a pi format: the k of pi-q2 and pi-q3 (2 to 5, or mixed), the "
+            + "K of pi-tan2 and pi-tan3.")
     @Nullable
     String k;
 
-    @Option(names = "--keep", paramLabel = "PATTERN=TYPE", description = "A type for the tensors whose name matches (* and ?); may be given several times, the first match counts.")
+    @Option(names = "--keep", paramLabel = "PATTERN=TYPE", description = "A type for the tensors whose name matches (* and ?); may be "
+            + "given several times, the first match counts.")
     List<String> keep = List.of();
 
-    @Option(names = "--incoherence", description = "Multiply each matrix by random orthogonal ones before rounding: ${COMPLETION-CANDIDATES} (default: none).")
+    @Option(names = "--incoherence", description = "Multiply each matrix by random orthogonal ones before rounding: "
+            + "${COMPLETION-CANDIDATES} (default: none).")
     @Nullable
     Transform incoherence;
 
@@ -79,20 +85,22 @@ final class QuantizeCommand implements Callable<Integer> {
     @Nullable
     Path calibration;
 
-    @Option(names = "--budget", paramLabel = "BYTES", description = "Most bytes of the output; each matrix gets a type of its own, at most --format. K, M and G may "
-            + "follow. Matrices are weighed by what their errors change at their outputs, with the Hessians of --calibration, else the mean "
-            + "squares of --calibration or --imatrix; without either, by the energy of their errors.")
+    @Option(names = "--budget", paramLabel = "BYTES", description = "Most bytes of the output; each matrix gets a type of its own, at most "
+            + "--format. K, M and G may follow. Matrices are weighed by what their errors change at their outputs, with the Hessians of "
+            + "--calibration, else the mean squares of --calibration or --imatrix; without either, by the energy of their errors.")
     @Nullable
     String budget;
 
-    @Option(names = "--seed", description = "Seed of the random matrices of --incoherence (default: ${DEFAULT-VALUE}).", defaultValue = "42")
+    @Option(names = "--seed", description = "Seed of the random matrices of --incoherence "
+            + "(default: ${DEFAULT-VALUE}).", defaultValue = "42")
     long seed;
 
     @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c checkpoint (tokenizer.bin).")
     @Nullable
     Path tokenizer;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads that encode (default: all processors); the bytes are the same for any number.")
+    @Option(names = "--threads", paramLabel = "N", description = "Threads that encode (default: all processors); the bytes are the same "
+            + "for any number.")
     @Nullable
     Integer threads;
 

@@ -21,7 +21,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code setun study pi}: what grids made with pi are worth. */
-@Command(name = "study", mixinStandardHelpOptions = true, description = "Studies that compare ways to quantize on equal terms.", subcommands = StudyCommand.Pi.class)
+@Command(name = "study", mixinStandardHelpOptions = true, description = "Studies that compare "
+        + "ways to quantize on equal terms.", subcommands = StudyCommand.Pi.class)
 final class StudyCommand implements Callable<Integer> {
 
     @Spec
@@ -45,19 +46,23 @@ final class StudyCommand implements Callable<Integer> {
         @ArgGroup(exclusive = false, multiplicity = "0..*")
         List<StudyOptions.Classifier> classifiers = new ArrayList<>();
 
-        @Option(names = "--also", paramLabel = "FORMAT", description = "Another format for the models' tables, such as q3_k. May be repeated.")
+        @Option(names = "--also", paramLabel = "FORMAT", description = "Another format for the models' tables, such as q3_k. May be "
+                + "repeated.")
         List<String> others = new ArrayList<>();
 
-        @Option(names = "--seeds", paramLabel = "N", description = "Samples of each distribution (default: ${DEFAULT-VALUE}).", defaultValue = "5")
+        @Option(names = "--seeds", paramLabel = "N", description = "Samples of each distribution "
+                + "(default: ${DEFAULT-VALUE}).", defaultValue = "5")
         int seeds;
 
         @Option(names = "--samples", paramLabel = "N", description = "Values of each (default: ${DEFAULT-VALUE}).", defaultValue = "262144")
         int samples;
 
-        @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens of each text (default: ${DEFAULT-VALUE}).", defaultValue = "20000")
+        @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens of each text "
+                + "(default: ${DEFAULT-VALUE}).", defaultValue = "20000")
         int maxTokens;
 
-        @Option(names = "--window", paramLabel = "N", description = "Tokens seen together, at most the model's context (default: ${DEFAULT-VALUE}).", defaultValue = "256")
+        @Option(names = "--window", paramLabel = "N", description = "Tokens seen together, at most the model's context (default: "
+                + "${DEFAULT-VALUE}).", defaultValue = "256")
         int window;
 
         @Option(names = "--markdown", paramLabel = "FILE", description = "Also write the tables to FILE.")

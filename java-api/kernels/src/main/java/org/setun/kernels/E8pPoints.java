@@ -6,10 +6,10 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The points that the E8P formats store eight values as. The first stage is E8P of QuIP# (arXiv 2402.04396): 65,536 points near the origin of
- * E8 + ¼, in 16 bits. D̂8 is the set of vectors whose eight entries are halves of odd numbers and have an even sum; E8 + ¼ is D̂8 + ¼ together
- * with D̂8 − ¼. The points of D̂8 are patterns of magnitudes with signs: the 227 patterns of square norm 10 and less, and the first 29 in
- * lexicographic order of the 56 of norm 12 with five entries 3/2.
+ * The points that the E8P formats store eight values as. The first stage is E8P of QuIP# (arXiv 2402.04396): 65,536 points near the
+ * origin of E8 + ¼, in 16 bits. D̂8 is the set of vectors whose eight entries are halves of odd numbers and have an even sum; E8 + ¼ is
+ * D̂8 + ¼ together with D̂8 − ¼. The points of D̂8 are patterns of magnitudes with signs: the 227 patterns of square norm 10 and less,
+ * and the first 29 in lexicographic order of the 56 of norm 12 with five entries 3/2.
  *
  * <pre>
  * bits 0-7    pattern, sorted by norm, then lexicographically
@@ -17,9 +17,9 @@ import java.util.List;
  * bit 15      shift: 0 adds ¼ to all entries, 1 takes ¼ away
  * </pre>
  *
- * <p>The shell, one bit per value, is 256 points of E8 near the origin. Point 0 is the origin; 1 to 112 are ±e_i ± e_j with i &lt; j (pairs in
- * lexicographic order, four signs each: bit 0 is minus for i, bit 1 for j); 113 to 240 are (±½)^8 with an even number of minus signs (seven
- * bits for entries 0 to 6); 241 to 255 are +2e_0, −2e_0, +2e_1 and on to +2e_7.
+ * <p>The shell, one bit per value, is 256 points of E8 near the origin. Point 0 is the origin; 1 to 112 are ±e_i ± e_j with i &lt; j
+ * (pairs in lexicographic order, four signs each: bit 0 is minus for i, bit 1 for j); 113 to 240 are (±½)^8 with an even number of minus
+ * signs (seven bits for entries 0 to 6); 241 to 255 are +2e_0, −2e_0, +2e_1 and on to +2e_7.
  */
 public final class E8pPoints {
 
@@ -131,8 +131,8 @@ public final class E8pPoints {
     }
 
     /**
-     * What values of {@code bits} bits are, as integers: their entries times {@link #divisor}. For 2 bits that is the point of the first stage;
-     * for 3 the shell is added at half its size, for 4 E8P again at 2/7.
+     * What values of {@code bits} bits are, as integers: their entries times {@link #divisor}. For 2 bits that is the point of the first
+     * stage; for 3 the shell is added at half its size, for 4 E8P again at 2/7.
      *
      * @param codes the first stage in bits 0 to 15, the second from bit 16
      */

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * (a multiple-choice knapsack). {@link #greedy} buys the best loss per byte first and takes no time; {@link #exact} is best possible.
  *
  * <p>The loss of a tensor in a format comes from the caller: a proxy loss, an error weighted by sensitivity, a measured change.
+ *
+ * <p>Nothing changes after construction: any number of threads may ask for allocations.
  */
 public final class PrecisionBudget {
 

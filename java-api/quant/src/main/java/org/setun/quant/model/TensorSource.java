@@ -4,7 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.Set;
 import org.setun.formats.FormatException;
 
-/** The tensors of a model by GGUF name, whatever its file calls them. */
+/**
+ * The tensors of a model by GGUF name, whatever its file calls them. One thread at a time, unless an implementation says otherwise; nothing
+ * may be read once the file is closed.
+ */
 public interface TensorSource {
 
     /** All tensors of the file. */

@@ -7,7 +7,9 @@ import org.setun.quant.format.QuantizationError;
 import org.setun.quant.format.WeightRows;
 
 /**
- * A matrix that has been pi-quantized.
+ * A matrix in memory that has been pi-quantized, for programs that quantize matrices of their own; files are written by
+ * {@link org.setun.quant.ptq.QuantizeJob}, which has the same blocks. Not changed once it is made, so any number of threads may read it, as far
+ * as {@code data} may be read from them.
  *
  * @param rows    output channels
  * @param columns input channels, a multiple of 256

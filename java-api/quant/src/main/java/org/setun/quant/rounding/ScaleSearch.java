@@ -3,7 +3,13 @@ package org.setun.quant.rounding;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Chooses the scale of a {@link Grid} for the values of a block, row or tensor. Free-threaded. */
+/**
+ * Chooses the scale of a {@link Grid} for the values of a block, row or tensor. Free-threaded.
+ *
+ * <p>Formats of weights search for the least square error ({@link #mse}: E8P here; GGUF's and pi's blocks have searches of their own, which know
+ * their grids), because blocks are small and every value of them is kept. {@link #percentile} and {@link #entropy} are for programs that
+ * choose one scale for a whole tensor, activations above all, where a few outliers would cost everything else its resolution.
+ */
 @FunctionalInterface
 public interface ScaleSearch {
 
@@ -24,8 +30,8 @@ public interface ScaleSearch {
 
     /**
      * The least sum of square errors, weighted where an importance is given: {@code points} scales, evenly spaced in their logarithm,
-     * whose outermost level lies between 0.8 root mean squares of the values and 1.1 of their largest magnitude, then {@code refinements} halvings of the spacing around the best. The best codes get the
-     * scale that fits them best, Σ w x q / Σ w q².
+     * whose outermost level lies between 0.8 root mean squares of the values and 1.1 of their largest magnitude, then {@code refinements}
+     * halvings of the spacing around the best. The best codes get the scale that fits them best, Σ w x q / Σ w q².
      */
     static ScaleSearch mse(int points, int refinements) {
         if (points < 2 || refinements < 0) {
