@@ -15,8 +15,8 @@ import org.setun.kernels.HadamardOps.SignGenerator;
  */
 public final class Rotations {
 
-    /** The sum of size^3 over all orthogonal matrices that one file may ask for, 16 of the largest: four operations each. */
-    public static final long MOST_WORK = 1L << 40;
+    /** The sum of size^3 over all orthogonal matrices that one file may ask for, four of the largest: a minute or two on two cores. */
+    public static final long MOST_WORK = 1L << 38;
 
     /** Those of one decoder block: four inputs and up to five different outputs. */
     private static final int KEPT = 9;

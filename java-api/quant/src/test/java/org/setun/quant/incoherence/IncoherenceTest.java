@@ -172,8 +172,8 @@ class IncoherenceTest {
             new Incoherence(Method.ORTHOGONAL, 1).transform(few, 16, 16);
             assertThatThrownBy(() -> new Incoherence(Method.ORTHOGONAL, 3).transform(few, 16, 16)).hasMessageContaining("hadamard");
         }
-        Rotations.requireWork(16 * Math.pow(4096, 3));
-        assertThatThrownBy(() -> Rotations.requireWork(17 * Math.pow(4096, 3))).hasMessageContaining("hadamard");
+        Rotations.requireWork(4 * Math.pow(4096, 3));
+        assertThatThrownBy(() -> Rotations.requireWork(5 * Math.pow(4096, 3))).hasMessageContaining("hadamard");
     }
 
     @Test
