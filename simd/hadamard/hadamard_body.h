@@ -1,6 +1,5 @@
 /* Hadamard transforms of one tier; included once per tier with HADAMARD_KERNELS as the name of its table. The stages of the power of two
- * run first, h = 1, 2, 4, ..., in passes of several stages each, then the Paley factors from the innermost to the outermost. The last pass
- * scales. */
+ * run first, in passes of several stages each, then the Paley factors from the innermost to the outermost. The last pass scales. */
 #include "simd/common/bf16.h"
 #include "simd/common/quantize_row.h"
 #include "simd/hadamard/factors_body.h"

@@ -8,6 +8,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Backend;
 import org.setun.kernels.GemmOps.Element;
+import org.setun.kernels.HadamardOps;
 import org.setun.kernels.Isa;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
@@ -96,6 +97,26 @@ class PromisesTest {
         assertThat(a.mismatch(apart)).isEqualTo(-1);
         backend.axpby(0.5f, a, 0, a, n);
         assertThat(a.getAtIndex(JAVA_FLOAT, 0)).isEqualTo(0.5f * apart.getAtIndex(JAVA_FLOAT, 0));
+    }
+
+    /** Each power has its own passes; several rows run as one, past what is transformed at a time in the first-level cache. */
+    @ParameterizedTest
+    @EnumSource
+    void rowsOfEveryPowerOfTwoHaveTheBitsOfTheReference(Isa isa) {
+        Backend backend = Tiers.require(isa, 1);
+        for (int n = 1; n <= 1 << 14; n *= 2) {
+            int rows = (1 << 13) / n + 2;
+            MemorySegment x = OffHeap.gaussian(new SplittableRandom(n), rows * n, 1);
+            MemorySegment signs = OffHeap.bytes(HadamardOps.signBytes(n));
+            backend.hadamardSigns(HadamardOps.SignGenerator.SPLITMIX64, n, n, signs);
+            for (MemorySegment with : new MemorySegment[]{null, signs}) {
+                MemorySegment expected = OffHeap.floats(rows * n);
+                REFERENCE.hadamard(Element.F32, false, x, n, with, rows, n, expected, n);
+                MemorySegment y = OffHeap.floats(rows * n);
+                backend.hadamard(Element.F32, false, x, n, with, rows, n, y, n);
+                assertThat(y.mismatch(expected)).as("n = %d, signs %s", n, with != null).isEqualTo(-1);
+            }
+        }
     }
 
     /** Passes within the first-level cache, the second, and beyond. */

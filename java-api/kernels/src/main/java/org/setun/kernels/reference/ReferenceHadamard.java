@@ -10,8 +10,11 @@ import org.setun.kernels.HadamardOps;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
-/** Hadamard transforms: the stages of the power of two in the order of their distances, then the Paley factors from the innermost outwards. */
+/** Hadamard transforms: the stages of the power of two in their fixed order, then the Paley factors from the innermost outwards. */
 final class ReferenceHadamard {
+
+    /** The distances of the first stages, as far as they are below the power of two; the further ones follow in ascending order. */
+    private static final int[] FIRST_DISTANCES = {16, 32, 64, 1, 2, 128, 256, 4, 512, 1024, 2048, 8};
 
     private ReferenceHadamard() {
     }
@@ -84,15 +87,13 @@ final class ReferenceHadamard {
 
     private static void transformBlock(float[] x, int first, HadamardFactors factors, boolean inverse) {
         int block = (int) factors.block();
-        for (int h = 1; h < factors.power(); h *= 2) {
-            for (int i = 0; i < block; i++) {
-                if ((i & h) == 0) { // the power of two is innermost, and divides the block
-                    float a = x[first + i];
-                    float b = x[first + i + h];
-                    x[first + i] = a + b;
-                    x[first + i + h] = a - b;
-                }
+        for (int h : FIRST_DISTANCES) {
+            if (h < factors.power()) {
+                stage(x, first, block, h);
             }
+        }
+        for (int h = 1 << FIRST_DISTANCES.length; h < factors.power(); h *= 2) {
+            stage(x, first, block, h);
         }
         int stride = (int) factors.power();
         List<Integer> orders = factors.paley();
@@ -104,6 +105,18 @@ final class ReferenceHadamard {
                 }
             }
             stride *= order;
+        }
+    }
+
+    /** Sums and differences of the values h apart; the power of two is innermost, and divides the block. */
+    private static void stage(float[] x, int first, int block, int h) {
+        for (int i = 0; i < block; i++) {
+            if ((i & h) == 0) {
+                float a = x[first + i];
+                float b = x[first + i + h];
+                x[first + i] = a + b;
+                x[first + i + h] = a - b;
+            }
         }
     }
 
