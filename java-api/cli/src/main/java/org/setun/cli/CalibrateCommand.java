@@ -15,6 +15,7 @@ import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.PartialFile;
 import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
@@ -105,6 +106,7 @@ final class CalibrateCommand implements Callable<Integer> {
             CalibrationConfig config = config(files, CalibrationModel.context(context, CalibrationConfig.DEFAULT_CONTEXT, file),
                     withHessians);
             CalibrationData read = CalibrationData.read(files, config, source.tokenizer(file));
+            PartialFile.requireOther(source.output, read.files());
             Provenance provenance = new Provenance(
                     new Provenance.Source("", String.valueOf(source.model.toAbsolutePath().normalize().getFileName()),
                             Sha256.of(file.files(), _ -> {

@@ -43,6 +43,7 @@ final class CalibrationModel {
         ModelFile file = ModelFile.open(model, tokenizer);
         try {
             PartialFile.requireOther(output, file.files());
+            PartialFile.requireOther(output, file.sideFiles());
             return file;
         } catch (IOException | RuntimeException e) {
             file.close();

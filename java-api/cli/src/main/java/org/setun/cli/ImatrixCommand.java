@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.PartialFile;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -54,6 +55,7 @@ final class ImatrixCommand implements Callable<Integer> {
             InputFiles.requireFile(file, "a file of text");
         }
         long start = System.nanoTime();
+        PartialFile.requireOther(source.output, data);
         try (ModelFile file = source.open()) {
             int tokens = CalibrationModel.context(context, CalibrationConfig.DEFAULT_CONTEXT, file);
             List<int[]> sequences = TextChunks.read(data, source.tokenizer(file), tokens, chunks);

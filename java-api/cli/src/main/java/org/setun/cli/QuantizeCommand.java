@@ -216,6 +216,7 @@ final class QuantizeCommand implements Callable<Integer> {
     }
 
     private void print(QuantizeReport report) {
+        report.notes().forEach(note -> System.err.println("note: " + note));
         if (json) {
             System.out.println(Json.line(report));
             return;

@@ -222,6 +222,12 @@ class CommandsTest {
         assertThat(setun("inspect", output.toString(), "--tensors").out).contains("blk.0.ffn_down.weight.hessian");
         byte[] before = Files.readAllBytes(output);
 
+        byte[] data = Files.readAllBytes(math);
+        assertThat(setun("calibrate", "--model", model, "--domains", domains, "--samples", "30", "-o", math.toString()).err)
+                .contains("would overwrite the input " + math);
+        assertThat(setun("imatrix", "--model", model, "--data", math.toString(), "-o", math.toString()).err)
+                .contains("would overwrite the input " + math);
+        assertThat(math).hasBinaryContent(data);
         assertThat(setun("calibrate", "--model", model, "--domains", domains, "--samples", "300", "-o", output.toString()).err)
                 .contains("samples in its files");
         assertThat(setun("calibrate", "--model", model, "--domains", "poems=" + math, "-o", output.toString()).err).contains("tool-use");

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -24,15 +25,18 @@ import org.setun.formats.internal.Output;
  */
 public final class PartialFile implements AutoCloseable {
 
+    private static final String SUFFIX = ".partial";
+    private static final String JOURNAL = ".journal";
     private static final int CHUNK = 1 << 24;
 
     /**
      * What the journal says of a piece.
      *
      * @param sha256 of its bytes
+     * @param bytes  how many
      * @param notes  printable ASCII, for whoever wrote it
      */
-    public record Piece(String sha256, List<String> notes) {
+    public record Piece(String sha256, long bytes, List<String> notes) {
 
         /** Copies the notes. */
         public Piece {
@@ -54,39 +58,75 @@ public final class PartialFile implements AutoCloseable {
     }
 
     /**
-     * Opens what an earlier run of the same job has left, or starts anew.
+     * Opens what an earlier run of the same job has left, or starts anew. If {@code target} is a link, the file that it leads to is replaced,
+     * and all is written beside that. Links in the place of {@code NAME.partial} or its journal are never followed, and a file there that is
+     * not the rest of a run stays as it is.
      *
      * @param kind  the kind of work and its version, such as {@code setun quantize 1}
      * @param job   a hash of all that decides the bytes
      * @param bytes of the whole file
      * @throws IllegalStateException if another run is writing the same file
-     * @throws IOException if the folder does not exist or has no room
+     * @throws IOException if the folder does not exist or has no room, or something else has the name {@code NAME.partial}
      */
     public static PartialFile open(Path target, String kind, String job, long bytes) throws IOException {
-        Path partial = partial(target);
-        Path folder = partial.toAbsolutePath().getParent();
+        Path file = resolved(target);
+        Path partial = beside(file, SUFFIX);
+        Path folder = file.getParent();
         if (folder == null || Files.notExists(folder)) {
             throw new NoSuchFileException(String.valueOf(folder));
         }
-        long there = Files.exists(partial) ? Files.size(partial) : 0;
-        FileStore store = Files.getFileStore(folder);
-        requireRoom(folder, bytes - there, store.getUsableSpace());
-        PartialJournal journal = PartialJournal.open(partial.resolveSibling(partial.getFileName() + ".journal"), kind + " " + job);
+        PartialJournal journal = PartialJournal.open(beside(partial, JOURNAL), kind, job);
+        FileChannel channel = null;
         try {
-            FileChannel channel = FileChannel.open(partial, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            if (journal.isFirst() && Files.exists(partial, LinkOption.NOFOLLOW_LINKS)) {
+                throw foreign(partial);
+            }
+            channel = open(partial);
             if (journal.isNew()) {
                 channel.truncate(0);
             }
-            return new PartialFile(target, partial, journal, channel);
+            FileStore store = Files.getFileStore(folder);
+            // what the journal notes is on the device; the length of a file with holes says nothing of that
+            requireRoom(folder, bytes - Math.min(journal.bytes(), channel.size()), store.getUsableSpace());
+            return new PartialFile(file, partial, journal, channel);
         } catch (IOException | RuntimeException e) {
-            journal.close();
+            try (journal; FileChannel opened = channel) {
+                if (journal.isNew()) {
+                    if (opened != null) {
+                        Files.deleteIfExists(partial);
+                    }
+                    journal.delete();
+                }
+            }
             throw e;
         }
     }
 
-    /** The name of {@code target} while it is being written. */
-    public static Path partial(Path target) {
-        return target.resolveSibling(target.getFileName() + ".partial");
+    /** Opens or creates a file of a run, which is never reached through a link. */
+    static FileChannel open(Path path) throws IOException {
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw foreign(path);
+        }
+        return FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE,
+                LinkOption.NOFOLLOW_LINKS);
+    }
+
+    static IOException foreign(Path path) {
+        return new IOException(path + " is not the rest of an interrupted run: move it away, or name another output");
+    }
+
+    /** The file that is replaced: where a link leads to, else the path itself. */
+    private static Path resolved(Path target) throws IOException {
+        return Files.exists(target) ? target.toRealPath() : target.toAbsolutePath();
+    }
+
+    private static Path beside(Path path, String suffix) {
+        return path.resolveSibling(path.getFileName() + suffix);
+    }
+
+    /** The name of {@code target}, or of the file that it links to, while it is being written. */
+    public static Path partial(Path target) throws IOException {
+        return beside(resolved(target), SUFFIX);
     }
 
     static void requireRoom(Path folder, long needed, long usable) throws IOException {
@@ -103,7 +143,7 @@ public final class PartialFile implements AutoCloseable {
      */
     public static void requireOther(Path target, List<Path> inputs) throws IOException {
         for (Path input : inputs) {
-            for (Path written : List.of(target, partial(target))) {
+            for (Path written : List.of(target, partial(target), beside(partial(target), JOURNAL))) {
                 if (Files.exists(written) && Files.isSameFile(written, input)) {
                     throw new IllegalArgumentException(
                             "output = " + target + " would overwrite the input " + input + "; name another file");
@@ -133,7 +173,9 @@ public final class PartialFile implements AutoCloseable {
     /** What an earlier run has noted of a piece, if the bytes at its place are those that were noted. */
     public Optional<Piece> written(String name, long position, long bytes) throws IOException {
         Optional<Piece> piece = journal.find(name);
-        return piece.isPresent() && Sha256.of(channel, position, bytes).equals(piece.get().sha256()) ? piece : Optional.empty();
+        return piece.isPresent() && piece.get().bytes() == bytes && Sha256.of(channel, position, bytes).equals(piece.get().sha256())
+                ? piece
+                : Optional.empty();
     }
 
     /** Notes that a piece is written. */
@@ -149,7 +191,7 @@ public final class PartialFile implements AutoCloseable {
             digest.update(chunk.duplicate());
             write(position + from, chunk);
         }
-        note(name, new Piece(Sha256.text(digest), List.of()));
+        note(name, new Piece(Sha256.text(digest), bytes.byteSize(), List.of()));
     }
 
     private void write(long position, ByteBuffer bytes) throws IOException {

@@ -8,7 +8,6 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +25,7 @@ final class PartialJournal implements AutoCloseable {
     private final Path path;
     private final FileChannel channel;
     private final Map<String, PartialFile.Piece> pieces = new HashMap<>();
+    private boolean blank;
     private boolean created;
     private boolean replaced;
 
@@ -37,17 +37,19 @@ final class PartialJournal implements AutoCloseable {
     /**
      * Opens or creates a journal.
      *
-     * @param title what kind of work this is, its version, and the job's hash
+     * @param kind of work and its version; the first word is that of all kinds
+     * @param job  its hash
      * @throws IllegalStateException if another run has it open
+     * @throws IOException if the path is a link or a file that no run has written, which stays as it is
      */
-    static PartialJournal open(Path path, String title) throws IOException {
-        FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    static PartialJournal open(Path path, String kind, String job) throws IOException {
+        FileChannel channel = PartialFile.open(path);
         try {
             PartialJournal journal = new PartialJournal(path, channel);
             if (lock(channel) == null) {
                 throw new IllegalStateException(path + " is in use: another run is writing this file");
             }
-            journal.read(title);
+            journal.read(kind + " " + job, kind.substring(0, kind.indexOf(' ') + 1));
             return journal;
         } catch (IOException | RuntimeException e) {
             channel.close();
@@ -63,8 +65,12 @@ final class PartialJournal implements AutoCloseable {
         }
     }
 
-    private void read(String title) throws IOException {
-        String text = channel.size() > MAX_SIZE ? "" : Files.readString(path, StandardCharsets.ISO_8859_1);
+    private void read(String title, String start) throws IOException {
+        blank = channel.size() == 0;
+        String text = channel.size() > MAX_SIZE ? "" : text();
+        if (!blank && !text.startsWith(start)) {
+            throw PartialFile.foreign(path);
+        }
         long end = 0;
         boolean first = true;
         for (int newline; (newline = text.indexOf('\n', (int) end)) >= 0; end = newline + 1) {
@@ -74,7 +80,7 @@ final class PartialJournal implements AutoCloseable {
             }
             first = false;
         }
-        replaced = first && channel.size() > 0;
+        replaced = first && !blank;
         channel.truncate(end);
         channel.position(end);
         if (first) {
@@ -83,22 +89,44 @@ final class PartialJournal implements AutoCloseable {
         }
     }
 
+    private String text() throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate((int) channel.size());
+        while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) >= 0) {
+            // until all is read
+        }
+        return new String(bytes.array(), 0, bytes.position(), StandardCharsets.ISO_8859_1);
+    }
+
     private boolean take(String line) {
         int tab = line.lastIndexOf('\t');
         if (tab < 0 || !checksum(line.substring(0, tab)).equals(line.substring(tab + 1))) {
             return false;
         }
         String[] parts = line.substring(0, tab).split("\t", -1);
-        if (parts.length < 2) {
+        if (parts.length < 3) {
             return false;
         }
-        pieces.put(parts[0], new PartialFile.Piece(parts[1], List.of(parts).subList(2, parts.length)));
-        return true;
+        try {
+            pieces.put(parts[0], new PartialFile.Piece(parts[1], Long.parseLong(parts[2]), List.of(parts).subList(3, parts.length)));
+            return true;
+        } catch (NumberFormatException e) {
+            return false;
+        }
     }
 
     /** Whether no run of the same job has noted anything before. */
     boolean isNew() {
         return created;
+    }
+
+    /** Whether no run of any job has written here before. */
+    boolean isFirst() {
+        return blank;
+    }
+
+    /** Bytes of all pieces that are noted. */
+    long bytes() {
+        return pieces.values().stream().mapToLong(PartialFile.Piece::bytes).sum();
     }
 
     /** Whether lines of another job were thrown away. */
@@ -123,7 +151,7 @@ final class PartialJournal implements AutoCloseable {
                 throw new IllegalArgumentException("note = '" + note + "' must be printable ASCII");
             }
         }
-        String text = key(name) + "\t" + piece.sha256();
+        String text = key(name) + "\t" + piece.sha256() + "\t" + piece.bytes();
         for (String note : piece.notes()) {
             text += "\t" + note;
         }

@@ -2,8 +2,11 @@ package org.setun.formats;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,7 +35,7 @@ class PartialFileTest {
         try (PartialFile file = open("job")) {
             assertThat(file.startsAgain()).isFalse();
             file.write("a", 4, DATA);
-            file.note("b", new PartialFile.Piece(Sha256.of("b"), List.of("q2_k", "")));
+            file.note("b", new PartialFile.Piece(Sha256.of("b"), 7, List.of("q2_k", "")));
         }
         assertThat(target()).hasContent("old");
     }
@@ -95,6 +98,73 @@ class PartialFileTest {
                 .isInstanceOf(IOException.class).hasMessageContaining("room");
         try (var files = Files.list(folder)) {
             assertThat(files).isEmpty();
+        }
+    }
+
+    /** The length of a file with holes says nothing of the room that it takes. */
+    @Test
+    void holesAreNoRoom() throws IOException {
+        interrupted();
+        try (FileChannel sparse = FileChannel.open(folder.resolve("out.partial"), StandardOpenOption.WRITE)) {
+            sparse.write(ByteBuffer.allocate(1), 1L << 40);
+        }
+        long usable = Files.getFileStore(folder).getUsableSpace();
+        assertThatThrownBy(() -> PartialFile.open(target(), "setun test 1", "job", usable + (1L << 39))).isInstanceOf(IOException.class)
+                .hasMessageContaining("room");
+        try (PartialFile file = open("job")) {
+            assertThat(file.written("a", 4, 24)).as("a refusal keeps what is there").isPresent();
+        }
+    }
+
+    @Test
+    void linksInItsPlaceAreNotFollowed() throws IOException {
+        Path victim = Files.writeString(folder.resolve("victim"), "precious");
+        for (String name : List.of("out.partial", "out.partial.journal")) {
+            for (Path to : List.of(victim, folder.resolve("nothing"))) {
+                Path link = Files.createSymbolicLink(folder.resolve(name), to);
+                assertThatThrownBy(() -> open("job")).as(name).isInstanceOf(IOException.class).hasMessageContaining(name)
+                        .hasMessageContaining("move it away");
+                assertThat(link).isSymbolicLink();
+                Files.delete(link);
+            }
+            Files.createLink(folder.resolve(name), victim);
+            assertThatThrownBy(() -> open("job")).as(name).isInstanceOf(IOException.class).hasMessageContaining("move it away");
+            Files.delete(folder.resolve(name));
+        }
+        assertThat(victim).hasContent("precious");
+        try (var files = Files.list(folder)) {
+            assertThat(files).containsExactly(victim);
+        }
+    }
+
+    @Test
+    void aFileThatNoRunHasWrittenStays() throws IOException {
+        for (String name : List.of("out.partial", "out.partial.journal")) {
+            Path own = Files.writeString(folder.resolve(name), "my own notes\n");
+            assertThatThrownBy(() -> open("job")).isInstanceOf(IOException.class)
+                    .hasMessageContaining("not the rest of an interrupted run");
+            assertThat(own).hasContent("my own notes\n");
+            Files.delete(own);
+        }
+    }
+
+    /** The rename must stay on one device, so all is written where the link leads to. */
+    @Test
+    void aLinkIsResolvedOnce() throws IOException {
+        Path other = Files.createDirectory(folder.resolve("other"));
+        Path real = Files.writeString(other.resolve("real"), "old");
+        Files.createSymbolicLink(target(), real);
+        try (PartialFile file = open("job")) {
+            assertThat(other.resolve("real.partial")).exists();
+            assertThat(folder.resolve("out.partial")).doesNotExist();
+            assertThat(PartialFile.partial(target())).isEqualTo(other.toRealPath().resolve("real.partial"));
+            file.write("a", 4, DATA);
+            file.finish(new byte[]{1, 2, 3, 4}, 28);
+        }
+        assertThat(target()).isSymbolicLink();
+        assertThat(real).hasSize(28);
+        try (var files = Files.list(other)) {
+            assertThat(files).containsExactly(real);
         }
     }
 

@@ -14,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.quant.calibration.CalibrationConfig;
@@ -88,10 +89,13 @@ class AdaptiveQuantizationTest {
                 ModelFile model = ModelFile.open(golden.model(), null);
                 Calibrator calibrator = new Calibrator(backend, model.decoder(pool), sequences, config, (done, total) -> {
                 });
-                CalibrationJob job = CalibrationJob.open(path, new Provenance(new Provenance.Source("", "llama.gguf", HASH),
-                        List.of(new Provenance.Source("math", "random", HASH)), List.of(new Provenance.Domain("math", 48, 48, 48 * 48)), 5,
-                        64,
-                        FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"), calibrator)) {
+                CalibrationJob job = CalibrationJob.open(path,
+                        new Provenance(new Provenance.Source("", "llama.gguf", Sha256.of(golden.model())),
+                                List.of(new Provenance.Source("math", "random", HASH)),
+                                List.of(new Provenance.Domain("math", 48, 48, 48 * 48)), 5,
+                                64,
+                                FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"),
+                        calibrator)) {
             job.run();
         }
         try (CalibrationFile file = CalibrationFile.open(path)) {
@@ -171,10 +175,12 @@ class AdaptiveQuantizationTest {
     @Test
     void calibrationOfAnotherModelIsRefused() throws IOException {
         Path other = TestData.require("golden-models/qwen3-F16.gguf");
-        QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("f32")).withRounding(RoundingMethod.LDLQ, calibration());
-        try (QuantizeJob job = QuantizeJob.open(other, null, options, backend)) {
-            assertThatThrownBy(() -> job.run(folder.resolve("out.gguf"), 1, (step, done, total) -> {
-            })).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("another model");
-        }
+        QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("q8_0")).withRounding(RoundingMethod.LDLQ, calibration());
+        assertThatThrownBy(() -> {
+            try (QuantizeJob job = QuantizeJob.open(other, null, options, backend)) {
+                job.run(folder.resolve("out.gguf"), 1, (step, done, total) -> {
+                });
+            }
+        }).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("another model");
     }
 }

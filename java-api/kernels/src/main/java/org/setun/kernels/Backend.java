@@ -34,6 +34,11 @@ public interface Backend
     /** The tier whose kernels run. */
     Isa isa();
 
+    /** What multiplies fp32 tiles: the BLAS provider's name, or {@code built-in}. Another one gives other last bits. */
+    default String blas() {
+        return "built-in";
+    }
+
     /** Threads that work on a call, the caller's included; 0 if the backend is free-threaded. */
     int threads();
 

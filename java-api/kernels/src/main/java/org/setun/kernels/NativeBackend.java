@@ -88,7 +88,7 @@ public final class NativeBackend extends NativeOperations {
         return threads;
     }
 
-    /** What multiplies fp32 tiles: the BLAS provider's name, or {@code built-in}. */
+    @Override
     public String blas() {
         return blas;
     }

@@ -3,11 +3,13 @@ package org.setun.formats.gguf;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.formats.internal.MappedFile;
 
 /**
@@ -100,6 +102,25 @@ public final class GgufFile implements AutoCloseable {
                     + " cannot become a float[]", "types " + Dequantizer.supported() + " can");
         }
         return Dequantizer.floats(info.type(), tensor(tensor), (int) info.elements());
+    }
+
+    /**
+     * SHA-256 of everything before the data, padding included, taken with zeros ({@code '0'}) for the text of the string {@code key}: so that
+     * key can hold the hash of the head that it stands in.
+     *
+     * @throws FormatException if there is no such key, or it is no string
+     */
+    public String headHash(String key) {
+        metadata().string(key);
+        GgufParser.Pair pair = pair(key);
+        long text = pair.from() + Long.BYTES; // behind its length
+        MessageDigest digest = Sha256.digest();
+        Sha256.update(digest, data.asSlice(0, text));
+        for (long i = text; i < pair.to(); i++) {
+            digest.update((byte) '0');
+        }
+        Sha256.update(digest, data.asSlice(pair.to(), Math.min(head.dataStart(), data.byteSize()) - pair.to()));
+        return Sha256.text(digest);
     }
 
     /** Where the value of {@code key} lies, its type aside. */

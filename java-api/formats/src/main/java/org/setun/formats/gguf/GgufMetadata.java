@@ -114,7 +114,12 @@ public final class GgufMetadata {
 
     /** The error of {@code key}, for values that are present but not usable. */
     public FormatException error(String key, String problem) {
-        return new FormatException(file, FormatException.NO_OFFSET, "metadata key '" + key + "'", problem, "");
+        return error(key, problem, "");
+    }
+
+    /** As the other one, with what the user can do about it. */
+    public FormatException error(String key, String problem, String remedy) {
+        return new FormatException(file, FormatException.NO_OFFSET, "metadata key '" + key + "'", problem, remedy);
     }
 
     private <T> T get(String key, Class<T> type, String kind) {

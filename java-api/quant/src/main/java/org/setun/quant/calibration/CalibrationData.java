@@ -33,11 +33,13 @@ public final class CalibrationData {
     private final List<int[]> sequences;
     private final List<Provenance.Domain> domains;
     private final List<Provenance.Source> sources;
+    private final List<Path> files;
 
-    private CalibrationData(List<int[]> sequences, List<Provenance.Domain> domains, List<Provenance.Source> sources) {
+    private CalibrationData(List<int[]> sequences, List<Provenance.Domain> domains, List<Provenance.Source> sources, List<Path> files) {
         this.sequences = List.copyOf(sequences);
         this.domains = List.copyOf(domains);
         this.sources = List.copyOf(sources);
+        this.files = List.copyOf(files);
     }
 
     /**
@@ -85,15 +87,18 @@ public final class CalibrationData {
         List<int[]> sequences = new ArrayList<>();
         List<Provenance.Domain> domains = new ArrayList<>();
         List<Provenance.Source> sources = new ArrayList<>();
+        List<Path> read = new ArrayList<>();
         for (Map.Entry<CalibrationDomain, Integer> entry : config.samples().entrySet()) {
             CalibrationDomain domain = entry.getKey();
             Reservoir chosen = new Reservoir(entry.getValue(), config.seed() * 31 + domain.ordinal());
             for (Path file : expand(domain, files.getOrDefault(domain, List.of()))) {
                 SampleReader.read(file, chosen::offer);
                 sources.add(source(domain, file));
+                read.add(file);
                 Optional<Path> answers = SampleReader.answers(file);
                 if (answers.isPresent()) {
                     sources.add(source(domain, answers.get()));
+                    read.add(answers.get());
                 }
             }
             if (chosen.offered() < entry.getValue()) {
@@ -108,7 +113,7 @@ public final class CalibrationData {
             }
             domains.add(new Provenance.Domain(domain.label(), entry.getValue(), chosen.offered(), tokens));
         }
-        return new CalibrationData(sequences, domains, sources);
+        return new CalibrationData(sequences, domains, sources, read);
     }
 
     private static Provenance.Source source(CalibrationDomain domain, Path file) throws IOException {
@@ -154,6 +159,11 @@ public final class CalibrationData {
     /** Token ids, one array per sample, domain after domain. */
     public List<int[]> sequences() {
         return sequences;
+    }
+
+    /** All files that were read. */
+    public List<Path> files() {
+        return files;
     }
 
     /** What was taken of each domain. */

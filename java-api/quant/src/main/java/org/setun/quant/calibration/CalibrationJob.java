@@ -28,7 +28,7 @@ import org.setun.formats.Sha256;
  */
 public final class CalibrationJob implements AutoCloseable {
 
-    private static final String KIND = "setun calibrate 1";
+    private static final String KIND = "setun calibrate 2";
     /** What the journal calls the time of the first run, which the file bears. */
     private static final String STARTED = "started";
     /** Sums are saved after this time, or after this many times what saving took, whichever is longer. */
@@ -177,7 +177,7 @@ public final class CalibrationJob implements AutoCloseable {
 
     private void noteStart() throws IOException {
         if (file.noted(STARTED).isEmpty()) {
-            file.note(STARTED, new PartialFile.Piece(Sha256.of(provenance.timestamp()), List.of(provenance.timestamp())));
+            file.note(STARTED, new PartialFile.Piece(Sha256.of(provenance.timestamp()), 0, List.of(provenance.timestamp())));
         }
     }
 

@@ -44,6 +44,11 @@ public interface WeightFormat {
         return this;
     }
 
+    /** Whether the format has all its parameters, as what is stored needs it; if not, {@link #fitted} chooses them. */
+    default boolean isFitted() {
+        return true;
+    }
+
     /** A rounder for blocks of this format, to be used by one thread at a time. */
     BlockRounder newRounder();
 

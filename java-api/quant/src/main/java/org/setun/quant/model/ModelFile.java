@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -43,16 +44,18 @@ public final class ModelFile implements AutoCloseable {
     private final @Nullable GgufFile gguf;
     private final Runnable closing;
     private final List<Path> files;
+    private final List<Path> sideFiles;
     private final TensorSource tensors;
 
     private ModelFile(String architecture, DecoderConfig config, @Nullable Tokenizer tokenizer, @Nullable GgufFile gguf,
-            Runnable closing, List<Path> files, TensorSource tensors) {
+            Runnable closing, List<Path> files, Collection<Path> sideFiles, TensorSource tensors) {
         this.architecture = architecture;
         this.config = config;
         this.tokenizer = tokenizer;
         this.gguf = gguf;
         this.closing = closing;
         this.files = List.copyOf(files);
+        this.sideFiles = List.copyOf(sideFiles);
         this.tensors = tensors;
     }
 
@@ -100,7 +103,7 @@ public final class ModelFile implements AutoCloseable {
             tokenizer = GgufTokenizers.read(file.metadata());
             requireVocabulary(file.name(), tokenizer, config);
         }
-        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, file::close, List.of(path),
+        return new ModelFile(file.metadata().architecture(), config, tokenizer, file, file::close, List.of(path), List.of(),
                 new GgufTensors(file, stored));
     }
 
@@ -117,7 +120,8 @@ public final class ModelFile implements AutoCloseable {
             if (tokenizer != null) {
                 requireVocabulary(path.toString(), tokenizer, config);
             }
-            return new ModelFile(input.architecture(), config, tokenizer, null, input::close, input.files(), tensors);
+            return new ModelFile(input.architecture(), config, tokenizer, null, input::close, input.files(),
+                    input.sideFiles().values(), tensors);
         } catch (RuntimeException e) {
             input.close();
             throw e;
@@ -133,7 +137,7 @@ public final class ModelFile implements AutoCloseable {
                 requireVocabulary(String.valueOf(tokenizerFile), tokenizer, config);
             }
             return new ModelFile("llama2.c", config, tokenizer, null, file::close, List.of(path),
-                    new Llama2cTensors(file, path.toString()));
+                    tokenizerFile == null ? List.of() : List.of(tokenizerFile), new Llama2cTensors(file, path.toString()));
         } catch (RuntimeException e) {
             file.close();
             throw e;
@@ -160,6 +164,11 @@ public final class ModelFile implements AutoCloseable {
     /** The files that the tensors come from, in a fixed order. */
     public List<Path> files() {
         return files;
+    }
+
+    /** The other files that were read: sizes, tokenizer, the list of the parts. */
+    public List<Path> sideFiles() {
+        return sideFiles;
     }
 
     /** The tensors as they are stored, if the file is GGUF. */

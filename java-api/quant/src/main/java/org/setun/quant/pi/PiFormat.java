@@ -102,6 +102,11 @@ public final class PiFormat implements WeightFormat {
     }
 
     @Override
+    public boolean isFitted() {
+        return unfitted == null;
+    }
+
+    @Override
     public WeightFormat fitted(WeightRows weights) {
         return unfitted == null ? this : unfitted.fit(weights);
     }

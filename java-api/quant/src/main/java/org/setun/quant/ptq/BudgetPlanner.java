@@ -75,16 +75,14 @@ final class BudgetPlanner {
             WeightFormat format = WeightFormats.parse(allocation.options().get(next++).name());
             boolean copied = tensor.rotation().isEmpty() && inputs.get(tensor.name()).type().isPresent()
                     && format.ggmlType().equals(inputs.get(tensor.name()).type());
-            chosen.add(new PlannedTensor(tensor.name(), tensor.shape(), format, tensor.rotation(),
-                    copied ? RoundingMethod.NEAREST : tensor.rounding(), copied, format.name().equals(tensor.format().name())
-                            ? tensor.note()
-                            : "chosen within the budget"));
+            chosen.add(
+                    tensor.in(format, copied, format.name().equals(tensor.format().name()) ? tensor.note() : "chosen within the budget"));
         }
         return chosen;
     }
 
     private static boolean mayChange(PlannedTensor tensor) {
-        return tensor.shape().length == 2 && tensor.name().startsWith("blk.") && !tensor.note().startsWith("kept by")
+        return tensor.shape().length == 2 && tensor.name().startsWith("blk.") && !tensor.kept()
                 && tensor.format().bitsPerWeight() < 16;
     }
 

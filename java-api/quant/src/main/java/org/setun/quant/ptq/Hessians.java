@@ -31,6 +31,14 @@ final class Hessians implements AutoCloseable {
         return input;
     }
 
+    /** Refuses a matrix that {@link #of} would refuse, without reading its Hessian. */
+    void require(PlannedTensor tensor) {
+        input(tensor);
+        if (!calibration.hasHessian(tensor.name())) {
+            throw missing(tensor);
+        }
+    }
+
     /**
      * The Hessian of a matrix, good until the next one is asked for.
      *
@@ -56,7 +64,8 @@ final class Hessians implements AutoCloseable {
 
     private static IllegalArgumentException missing(PlannedTensor tensor) {
         return new IllegalArgumentException("calibration has no Hessian for " + tensor.name()
-                + ": make one of this model with setun calibrate, or keep the tensor in another type");
+                + ": make one of this model with setun calibrate, or keep the tensor where rounding to nearest does (--keep '"
+                + tensor.name() + "=f16')");
     }
 
     /** Frees the one that was asked for last. */

@@ -5,9 +5,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
@@ -55,6 +59,73 @@ final class MatrixSources implements AutoCloseable {
         return new MatrixSources(input, backend, imatrix, calibration);
     }
 
+    /**
+     * Refuses what was asked for and would have no effect, and what does not fit, before any work is done.
+     *
+     * @param budget whether formats are weighed against each other, in which all that is known has a part
+     * @throws IllegalArgumentException if the importance matrix or the calibration counts for no tensor, or has other sizes for one
+     */
+    void requireUse(List<PlannedTensor> plan, boolean budget) {
+        if (imatrix != null) {
+            List<PlannedTensor> known = plan.stream().filter(tensor -> imatrix.entries().containsKey(tensor.name())).toList();
+            requireUse("imatrix", "setun imatrix", known, tensor -> budget || isWeighed(tensor), imatrix.entries().keySet());
+            known.forEach(tensor -> importance(imatrix, tensor));
+        }
+        if (calibration != null && hessians != null) {
+            List<PlannedTensor> known = plan.stream().filter(tensor -> calibration.input(tensor.name()).isPresent()).toList();
+            requireUse("calibration", "setun calibrate", known,
+                    tensor -> budget || isWeighed(tensor) || tensor.rounding() != RoundingMethod.NEAREST,
+                    calibration.inputs().stream().flatMap(statistics -> statistics.weights().stream()).toList());
+            known.forEach(tensor -> importance(calibration, tensor));
+            plan.stream().filter(tensor -> tensor.rounding() != RoundingMethod.NEAREST).forEach(hessians::require);
+        }
+    }
+
+    private static void requireUse(String option, String maker, List<PlannedTensor> known, Predicate<PlannedTensor> counts,
+            Collection<String> names) {
+        if (known.isEmpty()) {
+            throw new IllegalArgumentException(option + " knows no tensor of this model, but "
+                    + names.stream().limit(3).collect(Collectors.joining(", ")) + ": it was made of another model; make one of this with "
+                    + maker);
+        }
+        if (known.stream().noneMatch(counts)) {
+            throw new IllegalArgumentException(
+                    option + " counts for nothing here: the matrices that it knows are taken over as they are, have "
+                            + "16 bits or more, or are made incoherent; leave it out");
+        }
+    }
+
+    /** Whether the importance of its columns can change a tensor's bytes. */
+    private static boolean isWeighed(PlannedTensor tensor) {
+        return tensor.shape().length == 2 && !tensor.copied() && tensor.format().bitsPerWeight() < 16 && tensor.rotation().isEmpty();
+    }
+
+    /**
+     * Compares the model that the calibration was made of with the input.
+     *
+     * @param sha256 of the input's files
+     * @return what the user should know; empty if they are the same
+     * @throws IllegalArgumentException if they are files of one kind and differ
+     */
+    Optional<String> requireSameModel(String sha256) {
+        if (calibration == null || calibration.provenance().model().sha256().equals(sha256)) {
+            return Optional.empty();
+        }
+        String made = calibration.provenance().model().file();
+        String name = String.valueOf(input.files().getFirst().getFileName());
+        String differs = "calibration was made of " + made + " (SHA-256 " + calibration.provenance().model().sha256() + "), the input "
+                + name + " has " + sha256;
+        if (kind(made).equals(kind(name))) {
+            throw new IllegalArgumentException(differs
+                    + ": it is another model; run setun calibrate on this one, or quantize the one that was calibrated");
+        }
+        return Optional.of(differs + ": they are files of two kinds, so make sure yourself that one was converted from the other");
+    }
+
+    private static String kind(String file) {
+        return file.endsWith(".gguf") ? "GGUF" : file.endsWith(".bin") ? "llama2.c" : "Hugging Face";
+    }
+
     /** The values of {@code tensor} as {@code planned} wants them. Close it before the next one is asked for. */
     MatrixSource of(InputTensor tensor, PlannedTensor planned, Executor pool, int threads) {
         WeightRows rows = input.rows(tensor);
@@ -66,8 +137,11 @@ final class MatrixSources implements AutoCloseable {
             return rotated(rows, planned, planned.rotation().get(), pool, threads);
         }
         WeightFormat format = planned.format().fitted(rows);
-        return new MatrixSource(rows, format, importance(planned), adaptive(planned, format, null, pool, threads), null,
-                Optional.empty(), null, null, null);
+        FeedbackRounding feedback = adaptive(planned, format, null, pool, threads);
+        // a Hessian weighs columns better than its own diagonal, so only what the user adds to it counts beside it
+        ImportanceSource weighing = feedback == null ? importance : imatrix == null ? ImportanceSource.NONE : imatrix;
+        return new MatrixSource(rows, format, importance(weighing, planned), feedback, null, Optional.empty(), null, null,
+                null);
     }
 
     /**
@@ -86,7 +160,7 @@ final class MatrixSources implements AutoCloseable {
     /** As {@link #of}, to weigh formats against each other. Close it before the next one is asked for. */
     Weighed weighed(InputTensor tensor, PlannedTensor planned) {
         PlannedTensor nearest = new PlannedTensor(planned.name(), planned.shape(), planned.format(), planned.rotation(),
-                RoundingMethod.NEAREST, false, planned.note());
+                RoundingMethod.NEAREST, planned.kept(), false, planned.note());
         MatrixSource source = of(tensor, nearest, Runnable::run, 1);
         try {
             return new Weighed(source, sensitivity(planned, source.transform()));
@@ -175,10 +249,10 @@ final class MatrixSources implements AutoCloseable {
         }
     }
 
-    private float @Nullable [] importance(PlannedTensor tensor) {
+    private static float @Nullable [] importance(ImportanceSource source, PlannedTensor tensor) {
         if (tensor.shape().length != 2) {
             return null;
         }
-        return importance.find(tensor.name(), Math.toIntExact(tensor.rows()), tensor.columns()).map(Importance::columns).orElse(null);
+        return source.find(tensor.name(), Math.toIntExact(tensor.rows()), tensor.columns()).map(Importance::columns).orElse(null);
     }
 }

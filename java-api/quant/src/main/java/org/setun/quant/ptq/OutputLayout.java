@@ -45,7 +45,7 @@ final class OutputLayout {
     }
 
     /** A record of the size that the true one will have. */
-    Integrity placeholder(String configuration) {
+    private Integrity placeholder(String configuration) {
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
         String hash = "0".repeat(Sha256.LENGTH);
         plan.forEach(tensor -> entries.put(tensor.name(), new Integrity.Entry(hash, 0)));
@@ -53,11 +53,20 @@ final class OutputLayout {
     }
 
     /**
-     * The writer of the file's head; offsets are those of all plans that differ in parameters of formats alone.
+     * The file's head; its size is that of all plans that differ in parameters of formats alone.
      *
      * @param fitted the plan with these parameters
      */
-    GgufWriter writer(List<PlannedTensor> fitted, Integrity integrity) {
+    byte[] head(List<PlannedTensor> fitted, Integrity integrity) {
+        return integrity.head(writer(fitted));
+    }
+
+    /** A writer that knows where each tensor lies behind the head, and all of the head but the integrity record. */
+    GgufWriter places() {
+        return writer(plan);
+    }
+
+    private GgufWriter writer(List<PlannedTensor> fitted) {
         GgufWriter writer = new GgufWriter(architecture());
         input.writeMetadata(writer);
         Optional.ofNullable(own ? null : FILE_TYPES.get(format.name().toLowerCase(Locale.ROOT)))
@@ -68,7 +77,6 @@ final class OutputLayout {
             long rotations = plan.stream().filter(tensor -> tensor.rotation().isPresent()).count();
             SetunGguf.write(writer, SetunGguf.describe(fitted), Math.toIntExact(names * FORMAT_NAME + rotations * ROTATION));
         }
-        integrity.write(writer);
         for (PlannedTensor tensor : fitted) {
             requireRoom(tensor, tensor.format().name(), FORMAT_NAME);
             tensor.rotation().ifPresent(rotation -> requireRoom(tensor, rotation.method(), ROTATION));
@@ -85,8 +93,7 @@ final class OutputLayout {
 
     /** The plan with its sizes. */
     QuantizePlan plan(String configuration) {
-        GgufWriter writer = writer(plan, placeholder(configuration));
-        long head = writer.head().length;
-        return new QuantizePlan(architecture(), plan, head, Math.addExact(head, writer.dataBytes()));
+        long head = head(plan, placeholder(configuration)).length;
+        return new QuantizePlan(architecture(), plan, head, Math.addExact(head, places().dataBytes()));
     }
 }

@@ -12,12 +12,12 @@ import org.setun.quant.format.WeightFormat;
  * @param format   how it will be stored
  * @param rotation what it is multiplied with before; empty for most
  * @param rounding how its values become codes
+ * @param kept     whether a rule of the user chose the format, so that nothing else may
  * @param copied   whether the input's bytes are taken over as they are
  * @param note     why the format is not the one that was asked for; empty if it is
  */
 public record PlannedTensor(String name, long[] shape, WeightFormat format, Optional<StoredRotation> rotation, RoundingMethod rounding,
-        boolean copied,
-        String note) {
+        boolean kept, boolean copied, String note) {
 
     /** Values of a row. */
     public int columns() {
@@ -65,6 +65,11 @@ public record PlannedTensor(String name, long[] shape, WeightFormat format, Opti
 
     /** The same with the parameters of its format and the structure of its rotation known. */
     PlannedTensor with(WeightFormat fitted, Optional<StoredRotation> known) {
-        return new PlannedTensor(name, shape, fitted, known, rounding, copied, note);
+        return new PlannedTensor(name, shape, fitted, known, rounding, kept, copied, note);
+    }
+
+    /** The same in another format, which is rounded to nearest if its bytes are the input's. */
+    PlannedTensor in(WeightFormat other, boolean takenOver, String why) {
+        return new PlannedTensor(name, shape, other, rotation, takenOver ? RoundingMethod.NEAREST : rounding, kept, takenOver, why);
     }
 }

@@ -7,7 +7,9 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.setun.formats.FormatException;
+import org.setun.formats.NearNames;
 import org.setun.formats.gguf.GgmlType;
+import org.setun.quant.format.StoredFormat;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.incoherence.Incoherence;
@@ -22,7 +24,7 @@ import org.setun.quant.ptq.input.InputTensor;
  * <li>vectors (norms, biases, scales) are F32, and so is what routes tokens to experts;
  * <li>matrices of the blocks take the format that was asked for;
  * <li>embedding and head take Q6_K, or that format if it has more bits;
- * <li>what has more than two dimensions stays as it is, or becomes F16.
+ * <li>what has more than two dimensions stays as it is, byte for byte; F16 where the input has it in no type of GGUF's.
  * </ol>
  * Where rows do not divide into the blocks of a format, the next one with more bits takes its place whose blocks fit: Q4_0, Q5_0, Q5_1,
  * Q8_0 (blocks
@@ -30,6 +32,10 @@ import org.setun.quant.ptq.input.InputTensor;
  */
 final class Planner {
 
+    /** Bits per value from which a format is as good as exact: neither rounded with care nor made incoherent unless asked for. */
+    private static final int WIDE = 16;
+    /** Names that an error suggests. */
+    private static final int NEAR = 3;
     private static final String TABLES = "q6_k";
     private static final List<String> LADDER = List.of("q4_0", "q5_0", "q5_1", "q8_0", "f16");
     private static final Pattern BLOCK = Pattern.compile("blk\\.(\\d+)\\.(\\w+)\\.weight");
@@ -43,7 +49,18 @@ final class Planner {
         this.options = options;
     }
 
+    /**
+     * The plan of all tensors of a model.
+     *
+     * @throws IllegalArgumentException if a rule of the user matches no tensor, or one that cannot take its format
+     */
     List<PlannedTensor> plan(List<InputTensor> tensors) {
+        for (KeepRule rule : options.keeps()) {
+            if (tensors.stream().noneMatch(tensor -> rule.matches(tensor.name()))) {
+                throw new IllegalArgumentException("keep = '" + rule + "' matches no tensor; the nearest names are "
+                        + String.join(", ", NearNames.of(rule.pattern(), tensors.stream().map(InputTensor::name).toList(), NEAR)));
+            }
+        }
         List<PlannedTensor> plan = tensors.stream().map(this::plan).toList();
         requireAffordable(plan);
         return plan;
@@ -73,28 +90,39 @@ final class Planner {
         Optional<KeepRule> rule = options.keeps().stream().filter(keep -> keep.matches(tensor.name())).findFirst();
         boolean matrix = isBlockMatrix(tensor);
         Optional<StoredRotation> rotation = matrix && options.incoherence() != null
-                && rule.filter(keep -> keep.format().bitsPerWeight() >= 16).isEmpty()
+                && rule.filter(keep -> keep.format().bitsPerWeight() >= WIDE).isEmpty()
                         ? Optional.of(new StoredRotation(options.incoherence().label(), seed(tensor.name())))
                         : Optional.empty();
         RoundingMethod rounding = matrix ? options.rounding() : RoundingMethod.NEAREST;
         if (rule.isPresent()) {
-            WeightFormat format = rule.get().format();
-            if (tensor.columns() % format.blockSize() != 0 || format.ggmlType().isEmpty() && tensor.shape().length != 2) {
-                throw new IllegalArgumentException("keep = '" + rule.get() + "' matches " + tensor.name() + ", whose rows of "
-                        + tensor.columns() + " values are not blocks of " + format.blockSize() + "; keep it in another type");
-            }
-            return planned(tensor, format, rotation, rounding, "kept by " + rule.get().pattern());
+            requireFit(rule.get(), tensor);
+            PlannedTensor kept = planned(tensor, rule.get().format(), rotation, rounding, "kept by " + rule.get().pattern());
+            return new PlannedTensor(kept.name(), kept.shape(), kept.format(), kept.rotation(), kept.rounding(), true, kept.copied(),
+                    kept.note());
         }
         if (tensor.shape().length == 1 || tensor.name().endsWith("ffn_gate_inp.weight")) {
             return planned(tensor, WeightFormats.parse("f32"), Optional.empty(), RoundingMethod.NEAREST, "");
         }
         if (tensor.shape().length > 2) {
-            WeightFormat format = tensor.type().flatMap(Planner::format).orElseGet(() -> WeightFormats.parse("f16"));
+            WeightFormat format = tensor.type().map(Planner::format).orElseGet(() -> WeightFormats.parse("f16"));
             return planned(tensor, format, Optional.empty(), RoundingMethod.NEAREST, tensor.shape().length + " dimensions");
         }
         return matrix
                 ? fitting(tensor, options.format(), rotation, rounding)
                 : fitting(tensor, tables(), Optional.empty(), RoundingMethod.NEAREST);
+    }
+
+    private static void requireFit(KeepRule rule, InputTensor tensor) {
+        WeightFormat format = rule.format();
+        if (format.ggmlType().isEmpty() && tensor.shape().length != 2) {
+            throw new IllegalArgumentException("keep = '" + rule + "' matches " + tensor.name() + ", which has " + tensor.shape().length
+                    + " dimension" + (tensor.shape().length == 1 ? "" : "s") + "; " + format.name()
+                    + " stores matrices, which have 2: keep it in a type of GGUF's own, such as f32");
+        }
+        if (tensor.columns() % format.blockSize() != 0) {
+            throw new IllegalArgumentException("keep = '" + rule + "' matches " + tensor.name() + ", whose rows of " + tensor.columns()
+                    + " values are not blocks of " + format.blockSize() + "; keep it in a type of smaller blocks, such as q8_0 or f16");
+        }
     }
 
     private static boolean isBlockMatrix(InputTensor tensor) {
@@ -116,15 +144,15 @@ final class Planner {
                 .filter(format -> format.bitsPerWeight() > asked.bitsPerWeight() && tensor.columns() % format.blockSize() == 0)
                 .findFirst().orElseGet(() -> WeightFormats.parse("f16"));
         String note = "rows of " + tensor.columns() + " values are not blocks of " + asked.blockSize() + " (" + asked.name() + ")";
-        boolean plain = next.bitsPerWeight() >= 16;
-        return planned(tensor, next, plain ? Optional.empty() : rotation, plain ? RoundingMethod.NEAREST : rounding, note);
+        return planned(tensor, next, next.bitsPerWeight() >= WIDE ? Optional.empty() : rotation, rounding, note);
     }
 
     private static PlannedTensor planned(InputTensor tensor, WeightFormat format, Optional<StoredRotation> rotation,
-            RoundingMethod rounding,
-            String note) {
+            RoundingMethod rounding, String note) {
         boolean copied = rotation.isEmpty() && tensor.type().isPresent() && format.ggmlType().equals(tensor.type());
-        return new PlannedTensor(tensor.name(), tensor.shape(), format, rotation, copied ? RoundingMethod.NEAREST : rounding, copied, note);
+        boolean nearest = copied || format.bitsPerWeight() >= WIDE; // there is nothing to gain from the errors of so fine a grid
+        return new PlannedTensor(tensor.name(), tensor.shape(), format, rotation, nearest ? RoundingMethod.NEAREST : rounding, false,
+                copied, note);
     }
 
     private long seed(String name) {
@@ -148,9 +176,10 @@ final class Planner {
         }
     }
 
-    private static Optional<WeightFormat> format(GgmlType type) {
+    /** The format of a type, be it one that only takes over bytes. */
+    private static WeightFormat format(GgmlType type) {
         return WeightFormats.names().stream().map(WeightFormats::parse).filter(format -> format.ggmlType().equals(Optional.of(type)))
-                .findFirst();
+                .findFirst().orElseGet(() -> new StoredFormat(type));
     }
 
     private static Optional<WeightFormat> known(String name) {

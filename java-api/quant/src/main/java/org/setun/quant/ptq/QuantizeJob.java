@@ -9,15 +9,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.PartialFile;
 import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.Backend;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.incoherence.IncoherenceEffect;
 import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
@@ -25,9 +28,10 @@ import org.setun.quant.ptq.input.ModelInput;
 /**
  * Quantizes a model from file to file, tensor by tensor and a stretch of rows at a time, so that the model need not fit into memory
  * (matrices that
- * are made incoherent are held one at a time, as fp32). The bytes depend on the input and the options alone, not on the number of threads
- * and not on
- * how often the job was interrupted: a run goes on where the last one stopped. One caller at a time.
+ * are made incoherent are held one at a time, as fp32). The bytes depend on the input (its {@code config.json} and tokenizer files included) and the options alone,
+ * not on the number of threads and not on how often the job was interrupted: a run goes on where the last one stopped. With adaptive rounding
+ * or orthogonal incoherence that holds on one tier with one BLAS, since products of fp32 matrices have other last bits on another: a run
+ * there starts anew. One caller at a time.
  *
  * <pre>{@code
  * try (QuantizeJob job = QuantizeJob.open(input, null, QuantizeOptions.of(WeightFormats.parse("q4_k")), backend)) {
@@ -37,7 +41,8 @@ import org.setun.quant.ptq.input.ModelInput;
  */
 public final class QuantizeJob implements AutoCloseable {
 
-    private static final String KIND = "setun quantize 1";
+    /** The number rises whenever an encoder, a transform or a rounding begins to give other bytes: what an older one has left is made anew. */
+    private static final String KIND = "setun quantize 2";
 
     private final ModelInput input;
     private final QuantizeOptions options;
@@ -46,18 +51,22 @@ public final class QuantizeJob implements AutoCloseable {
     private final OutputLayout layout;
     private final QuantizePlan plan;
 
-    private QuantizeJob(ModelInput input, QuantizeOptions options, MatrixSources sources) throws IOException {
+    private QuantizeJob(ModelInput input, QuantizeOptions options, MatrixSources sources, Backend backend) throws IOException {
         this.input = input;
         this.options = options;
         this.sources = sources;
-        this.configuration = options.normalized(hash(options.imatrix()), hash(options.calibration()));
+        this.configuration = configuration(input, options, backend);
         List<PlannedTensor> planned = new Planner(options).plan(input.tensors());
         if (options.budget() > 0) {
             long bytes = new OutputLayout(input, options.format(), planned).plan(configuration).bytes();
             planned = new BudgetPlanner(input, options, sources).within(planned, bytes);
         }
+        sources.requireUse(planned, options.budget() > 0);
         this.layout = new OutputLayout(input, options.format(), planned);
         this.plan = layout.plan(configuration);
+        if (options.budget() > 0 && plan.bytes() > options.budget()) {
+            throw new IllegalStateException("budget = " + options.budget() + " bytes, but the plan takes " + plan.bytes());
+        }
     }
 
     /**
@@ -74,7 +83,7 @@ public final class QuantizeJob implements AutoCloseable {
         MatrixSources sources = null;
         try {
             sources = MatrixSources.open(model, options, backend);
-            return new QuantizeJob(model, options, sources);
+            return new QuantizeJob(model, options, sources, backend);
         } catch (IOException | RuntimeException e) {
             if (sources != null) {
                 sources.close();
@@ -82,6 +91,25 @@ public final class QuantizeJob implements AutoCloseable {
             model.close();
             throw e;
         }
+    }
+
+    /** All that decides the bytes beside the tensors of the input, in a normal form. */
+    private static String configuration(ModelInput input, QuantizeOptions options, Backend backend) throws IOException {
+        StringBuilder text = new StringBuilder(options.normalized(hash(options.imatrix()), hash(options.calibration())));
+        for (Map.Entry<String, Path> file : input.sideFiles().entrySet()) {
+            text.append(file.getKey()).append(" = ").append(hash(file.getValue())).append('\n');
+        }
+        if (options.rounding() != RoundingMethod.NEAREST || options.incoherence() == Incoherence.Method.ORTHOGONAL) {
+            text.append("arithmetic = ").append(backend.name()).append(' ').append(backend.isa().label()).append(' ').append(backend.blas())
+                    .append('\n');
+        }
+        return text.toString();
+    }
+
+    /** Everything that is read, none of which may be overwritten. */
+    private List<Path> read() {
+        return Stream.of(input.files().stream(), input.sideFiles().values().stream(),
+                Stream.of(options.imatrix(), options.calibration()).filter(Objects::nonNull)).flatMap(files -> files).toList();
     }
 
     private static String hash(@Nullable Path file) throws IOException {
@@ -105,7 +133,7 @@ public final class QuantizeJob implements AutoCloseable {
      *
      * @param threads at least 1
      * @throws org.setun.formats.FormatException naming the tensor and the place of the first weight that is NaN or infinite
-     * @throws IllegalArgumentException if the output is the input
+     * @throws IllegalArgumentException if the output is one of the files that are read, or the calibration is of another model
      * @throws IllegalStateException if another run is writing the same file
      * @throws IOException if the device fails or has no room
      */
@@ -114,24 +142,25 @@ public final class QuantizeJob implements AutoCloseable {
             throw new IllegalArgumentException("threads = " + threads + " must be at least 1");
         }
         long started = System.nanoTime();
-        PartialFile.requireOther(output, input.files());
+        PartialFile.requireOther(output, read());
         long size = 0;
         for (Path file : input.files()) {
             size += Files.size(file);
         }
         long total = size;
         String inputHash = Sha256.of(input.files(), done -> progress.at("hash input", done, total));
+        List<String> notes = sources.requireSameModel(inputHash).stream().toList();
         ExecutorService pool = Executors.newFixedThreadPool(threads,
                 task -> Thread.ofPlatform().daemon().name("setun-quantize").unstarted(task));
         try (PartialFile file = PartialFile.open(output, KIND, job(inputHash), plan.bytes())) {
             Result result = encode(file, pool, threads, progress);
             Integrity integrity = new Integrity(inputHash, configuration, result.entries());
-            byte[] head = layout.writer(result.fitted(), integrity).head();
+            byte[] head = layout.head(result.fitted(), integrity);
             if (head.length != plan.headBytes()) {
                 throw new IllegalStateException("the head has " + head.length + " bytes, planned were " + plan.headBytes());
             }
             file.finish(head, plan.bytes());
-            return report(output, result, (System.nanoTime() - started) * 1e-9);
+            return report(output, result, (System.nanoTime() - started) * 1e-9, notes);
         } finally {
             sources.forget();
             pool.shutdown();
@@ -159,8 +188,8 @@ public final class QuantizeJob implements AutoCloseable {
             return new Outcome(piece.notes().get(1), piece.notes().get(2), new Integrity.Entry(piece.sha256(), error));
         }
 
-        PartialFile.Piece piece() {
-            return new PartialFile.Piece(entry.sha256(),
+        PartialFile.Piece piece(long bytes) {
+            return new PartialFile.Piece(entry.sha256(), bytes,
                     List.of(Integer.toHexString(Float.floatToRawIntBits(entry.relativeError())), format, rotation));
         }
     }
@@ -170,7 +199,7 @@ public final class QuantizeJob implements AutoCloseable {
     }
 
     private Result encode(PartialFile file, ExecutorService pool, int threads, QuantizeProgress progress) throws IOException {
-        GgufWriter places = layout.writer(plan.tensors(), layout.placeholder(configuration));
+        GgufWriter places = layout.places();
         List<PlannedTensor> fitted = new ArrayList<>();
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
         Map<String, IncoherenceEffect> effects = new LinkedHashMap<>();
@@ -184,7 +213,7 @@ public final class QuantizeJob implements AutoCloseable {
             if (written.isPresent()) {
                 resumed++;
                 Outcome known = Outcome.of(written.get());
-                fitted.add(tensor.with(WeightFormats.parse(known.format()),
+                fitted.add(tensor.with(tensor.copied() ? tensor.format() : WeightFormats.parse(known.format()),
                         tensor.rotation().map(rotation -> new StoredRotation(known.rotation(), rotation.seed()))));
                 entries.put(tensor.name(), known.entry());
             } else {
@@ -194,7 +223,7 @@ public final class QuantizeJob implements AutoCloseable {
                     Integrity.Entry entry = new TensorEncoder(input.files().getFirst().toString(), known, source).write(file.channel(),
                             position, pool, threads, done -> progress.at(tensor.name(), base + done, plan.elements()));
                     file.note(tensor.name(), new Outcome(source.format().name(),
-                            source.rotation().map(StoredRotation::method).orElse(""), entry).piece());
+                            source.rotation().map(StoredRotation::method).orElse(""), entry).piece(tensor.bytes()));
                     fitted.add(known);
                     if (source.effect() != null) {
                         effects.put(tensor.name(), source.effect());
@@ -208,7 +237,7 @@ public final class QuantizeJob implements AutoCloseable {
         return new Result(fitted, entries, effects, resumed);
     }
 
-    private QuantizeReport report(Path output, Result result, double seconds) {
+    private QuantizeReport report(Path output, Result result, double seconds, List<String> notes) {
         List<QuantizeReport.Tensor> tensors = result.fitted().stream()
                 .map(tensor -> new QuantizeReport.Tensor(tensor.name(), Arrays.stream(tensor.shape()).boxed().toList(),
                         tensor.format().name(),
@@ -217,7 +246,7 @@ public final class QuantizeJob implements AutoCloseable {
                         result.entries().get(tensor.name()).relativeError(), result.effects().get(tensor.name()),
                         tensor.note()))
                 .toList();
-        return new QuantizeReport(output, plan.architecture(), plan.bytes(), tensors, result.resumed(), seconds);
+        return new QuantizeReport(output, plan.architecture(), plan.bytes(), tensors, result.resumed(), seconds, notes);
     }
 
     @Override

@@ -14,10 +14,13 @@ import org.setun.quant.incoherence.IncoherenceEffect;
  * @param bytes        its size
  * @param resumed      tensors that an earlier run had written already
  * @param seconds      this run took
+ * @param notes        what the user should know; mostly none
  */
-public record QuantizeReport(Path file, String architecture, long bytes, List<Tensor> tensors, int resumed, double seconds) {
+public record QuantizeReport(Path file, String architecture, long bytes, List<Tensor> tensors, int resumed, double seconds,
+        List<String> notes) {
 
     public QuantizeReport {
+        notes = List.copyOf(notes);
         tensors = List.copyOf(tensors);
     }
 

@@ -46,6 +46,7 @@ public final class SetunGguf {
     /** Spaces that keep the head's size while the parameters of formats are still being chosen. */
     static final String RESERVED = "setun.reserved";
 
+    private static final String REMEDY = "the file is damaged: fetch it again, or quantize the model again";
     private static final Set<String> KEYS = Set.of(NAMES, FORMATS, COLUMNS, ROTATED_NAMES, ROTATED_SEEDS, ROTATED_METHODS);
 
     /**
@@ -130,11 +131,12 @@ public final class SetunGguf {
             if (own) {
                 long version = metadata.integer(VERSION_KEY);
                 if (version != VERSION) {
-                    throw metadata.error(VERSION_KEY, "is " + version + ", version " + VERSION + " is read; a newer Setun may know it");
+                    throw metadata.error(VERSION_KEY, "is " + version + ", version " + VERSION + " is read",
+                            "a newer Setun may know it");
                 }
             } else {
                 KEYS.stream().filter(metadata::has).findAny().ifPresent(key -> {
-                    throw metadata.error(key, "belongs to the architectures setun-*, the file's is '" + name + "'");
+                    throw metadata.error(key, "belongs to the architectures setun-*, the file's is '" + name + "'", REMEDY);
                 });
             }
             Map<String, StoredRotation> rotations = own ? rotations() : Map.of();
@@ -168,7 +170,7 @@ public final class SetunGguf {
             for (int i = 0; i < seeds.length; i++) {
                 file.info(names.get(i));
                 if (rotations.put(names.get(i), rotation(methods.get(i), seeds[i])) != null) {
-                    throw metadata.error(ROTATED_NAMES, "has '" + names.get(i) + "' twice");
+                    throw metadata.error(ROTATED_NAMES, "has '" + names.get(i) + "' twice", REMEDY);
                 }
             }
             return rotations;
@@ -179,7 +181,7 @@ public final class SetunGguf {
             try {
                 rotation.kind();
             } catch (IllegalArgumentException e) {
-                throw metadata.error(ROTATED_METHODS, String.valueOf(e.getMessage()));
+                throw metadata.error(ROTATED_METHODS, String.valueOf(e.getMessage()), REMEDY);
             }
             return rotation;
         }
@@ -196,18 +198,24 @@ public final class SetunGguf {
                 WeightFormat format = parsed.computeIfAbsent(formats.get(i), this::format);
                 Tensor tensor = tensor(file.info(names.get(i)), format, columns[i], rotations);
                 if (tensors.put(tensor.name(), tensor) != null) {
-                    throw metadata.error(NAMES, "has '" + tensor.name() + "' twice");
+                    throw metadata.error(NAMES, "has '" + tensor.name() + "' twice", REMEDY);
                 }
             }
             return tensors;
         }
 
         private WeightFormat format(String name) {
+            WeightFormat format;
             try {
-                return WeightFormats.parse(name);
+                format = WeightFormats.parse(name);
             } catch (IllegalArgumentException e) {
-                throw metadata.error(FORMATS, e.getMessage());
+                throw metadata.error(FORMATS, String.valueOf(e.getMessage()), REMEDY);
             }
+            if (!format.isFitted()) {
+                throw metadata.error(FORMATS, "has '" + name + "', which leaves out the parameters that were chosen for the matrix",
+                        REMEDY);
+            }
+            return format;
         }
 
         private Tensor tensor(GgufTensor info, WeightFormat format, long columns, Map<String, StoredRotation> rotations) {
@@ -227,12 +235,12 @@ public final class SetunGguf {
 
         private void requireSameLength(String key, int length, String other, int otherLength) {
             if (length != otherLength) {
-                throw metadata.error(other, "has " + otherLength + " values, " + key + " has " + length);
+                throw metadata.error(other, "has " + otherLength + " values, " + key + " has " + length, REMEDY);
             }
         }
 
         private FormatException error(GgufTensor tensor, String problem) {
-            return new FormatException(file.name(), tensor.offset(), "tensor '" + tensor.name() + "'", problem, "the file is damaged");
+            return new FormatException(file.name(), tensor.offset(), "tensor '" + tensor.name() + "'", problem, REMEDY);
         }
     }
 

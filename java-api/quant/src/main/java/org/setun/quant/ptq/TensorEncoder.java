@@ -108,7 +108,7 @@ final class TensorEncoder {
                     source.rows().read(first + i, slot.row, 0);
                     requireFinite(file, tensor.name(), first + i, slot.row);
                 }
-                source.adaptive().encode(source.rows(), first, count, null, slot.blocks, 0);
+                source.adaptive().encode(source.rows(), first, count, source.importance(), slot.blocks, 0);
             }
             for (int i = 0; i < count; i++) {
                 source.rows().read(first + i, slot.row, 0);
@@ -121,7 +121,7 @@ final class TensorEncoder {
             }
         } catch (IllegalArgumentException e) {
             throw new FormatException(file, FormatException.NO_OFFSET, "tensor '" + tensor.name() + "', rows from " + first,
-                    String.valueOf(e.getMessage()), "", e);
+                    String.valueOf(e.getMessage()), "keep the tensor in a wider type, such as --keep '" + tensor.name() + "=f32'", e);
         }
         return new Piece(slot, count * tensor.rowBytes(), (long) count * columns, error);
     }

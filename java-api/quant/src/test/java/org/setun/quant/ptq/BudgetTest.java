@@ -19,18 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.setun.formats.safetensors.SafetensorsFile;
 import org.setun.formats.safetensors.SafetensorsTensor;
 import org.setun.formats.safetensors.SafetensorsWriter;
-import org.setun.kernels.MemoryPool;
 import org.setun.kernels.reference.ReferenceBackend;
-import org.setun.quant.calibration.CalibrationConfig;
-import org.setun.quant.calibration.CalibrationDomain;
-import org.setun.quant.calibration.CalibrationJob;
-import org.setun.quant.calibration.Calibrator;
-import org.setun.quant.calibration.FisherLabels;
 import org.setun.quant.calibration.Imatrix;
-import org.setun.quant.calibration.Provenance;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.incoherence.Incoherence;
-import org.setun.quant.model.ModelFile;
 import org.setun.quant.rounding.Hessian;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -40,7 +32,6 @@ import static org.assertj.core.api.Assertions.within;
 /** Which matrices get the bits of a budget, by what is known of their inputs. All have weights of one size unless a test says otherwise. */
 class BudgetTest {
 
-    private static final String HASH = "0123456789abcdef".repeat(4);
     private static final List<String> READS_GATE = List.of("blk.0.ffn_gate.weight", "blk.0.ffn_up.weight");
     private static final List<String> READS_DOWN = List.of("blk.0.ffn_down.weight");
     private static final List<String> MATRICES = List.of("blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight",
@@ -69,8 +60,9 @@ class BudgetTest {
 
     /** Formats by matrix with a budget halfway between all in two bits and all in six. */
     private Map<String, String> formats(QuantizeOptions options) throws IOException {
-        long least = bytes(options.withFormat(WeightFormats.parse("q2_k")).withBudget(0));
-        long most = bytes(options.withBudget(0));
+        QuantizeOptions plain = options.withImatrix(null).withRounding(RoundingMethod.NEAREST, null).withBudget(0);
+        long least = bytes(plain.withFormat(WeightFormats.parse("q2_k")));
+        long most = bytes(plain);
         try (QuantizeJob job = QuantizeJob.open(model, null, options.withBudget((least + most) / 2), backend)) {
             assertThat(job.plan().bytes()).isLessThanOrEqualTo((least + most) / 2);
             return job.plan().tensors().stream().filter(tensor -> MATRICES.contains(tensor.name()))
@@ -156,20 +148,7 @@ class BudgetTest {
 
     /** A calibration of the model by a few random tokens; the Hessian of {@code loud} a million times as large. */
     private Path calibration(String loud) throws IOException {
-        Path file = folder.resolve("calibration.safetensors");
-        SplittableRandom random = new SplittableRandom(1);
-        CalibrationConfig config = new CalibrationConfig(Map.of(CalibrationDomain.MATH, 1), 8, 0, FisherLabels.NONE, true, 1L << 30);
-        try (ModelFile opened = ModelFile.open(model, null);
-                MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 22).build();
-                Calibrator calibrator = new Calibrator(backend, opened.decoder(pool), List.of(random.ints(8, 0, Models.VOCAB).toArray()),
-                        config, (done, total) -> {
-                        });
-                CalibrationJob job = CalibrationJob.open(file,
-                        new Provenance(new Provenance.Source("", "model", HASH), List.of(new Provenance.Source("math", "text", HASH)),
-                                List.of(new Provenance.Domain("math", 1, 1, 8)), 0, 8, FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"),
-                        calibrator)) {
-            job.run();
-        }
+        Path file = Models.calibrate(folder.resolve("calibration.safetensors"), model, "model.gguf", backend);
         Path changed = folder.resolve("loud.safetensors");
         try (SafetensorsFile all = SafetensorsFile.open(file)) {
             SafetensorsWriter writer = new SafetensorsWriter();

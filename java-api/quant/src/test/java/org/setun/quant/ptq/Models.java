@@ -4,11 +4,22 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import org.setun.formats.Sha256;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.gguf.GgufTensor;
 import org.setun.formats.gguf.GgufWriter;
+import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
+import org.setun.quant.calibration.CalibrationConfig;
+import org.setun.quant.calibration.CalibrationDomain;
+import org.setun.quant.calibration.CalibrationJob;
+import org.setun.quant.calibration.Calibrator;
+import org.setun.quant.calibration.FisherLabels;
+import org.setun.quant.calibration.Provenance;
+import org.setun.quant.model.ModelFile;
 
 /** Small llama models of random weights, as GGUF files. */
 final class Models {
@@ -65,6 +76,30 @@ final class Models {
                 writer.tensor(tensor.name(), tensor.type(), tensor.shape(), MemorySegment.ofArray(values));
             }
             writer.write(file);
+        }
+        return file;
+    }
+
+    /**
+     * A calibration by a few random tokens, Hessians included.
+     *
+     * @param name of the model's file, as the calibration is to say
+     */
+    static Path calibrate(Path file, Path model, String name, Backend backend) throws IOException {
+        SplittableRandom random = new SplittableRandom(1);
+        CalibrationConfig config = new CalibrationConfig(Map.of(CalibrationDomain.MATH, 1), 8, 0, FisherLabels.NONE, true, 1L << 30);
+        try (ModelFile opened = ModelFile.open(model, null);
+                MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 22).build();
+                Calibrator calibrator = new Calibrator(backend, opened.decoder(pool), List.of(random.ints(8, 0, VOCAB).toArray()), config,
+                        (done, total) -> {
+                        });
+                CalibrationJob job = CalibrationJob.open(file,
+                        new Provenance(new Provenance.Source("", name, Sha256.of(model)),
+                                List.of(new Provenance.Source("math", "text", "0".repeat(64))),
+                                List.of(new Provenance.Domain("math", 1, 1, 8)),
+                                0, 8, FisherLabels.NONE, "2bit", "2026-01-02T03:04:05Z"),
+                        calibrator)) {
+            job.run();
         }
         return file;
     }

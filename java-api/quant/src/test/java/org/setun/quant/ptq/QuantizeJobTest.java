@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -25,6 +26,7 @@ import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.reference.ReferenceBackend;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
+import org.setun.quant.incoherence.Incoherence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -248,6 +250,18 @@ class QuantizeJobTest {
         assertThat(Files.mismatch(fresh, output)).isEqualTo(-1);
     }
 
+    /** Encoders change: what an older one has left must not be mixed with what a newer one makes. */
+    @Test
+    void theRestOfAnOlderEncoderIsThrownAway() throws IOException {
+        Path input = Models.write(folder.resolve("model.gguf"), 3, 8);
+        Path output = folder.resolve("out.gguf");
+        interrupt(input, output, QuantizeOptions.of(WeightFormats.parse("f16")));
+        Path journal = folder.resolve("out.gguf.partial.journal");
+        assertThat(Files.readString(journal)).startsWith("setun quantize 2 ");
+        edit(journal, "setun quantize 2 ", "setun quantize 1 ");
+        assertThat(quantize(input, output, QuantizeOptions.of(WeightFormats.parse("f16")), 1).resumed()).isZero();
+    }
+
     /** Stops a job in the middle. */
     private void interrupt(Path input, Path output, QuantizeOptions options) throws IOException {
         try (QuantizeJob job = QuantizeJob.open(input, null, options, backend)) {
@@ -323,6 +337,88 @@ class QuantizeJobTest {
         bad[config + 9] = 'F';
         assertThatThrownBy(() -> Integrity.verify(GgufFile.of(MemorySegment.ofArray(bad), "bad.gguf"))).isInstanceOf(FormatException.class)
                 .hasMessageContaining("setun.quantize.config");
+    }
+
+    /** Sizes and seeds count as much as weights: any byte of the head that changes is noticed, whatever it means. */
+    @Test
+    void aChangedHeadIsNoticed() throws IOException {
+        Path input = Models.write(folder.resolve("model.gguf"), 1, 1);
+        Path output = folder.resolve("out.gguf");
+        quantize(input, output, QuantizeOptions.of(WeightFormats.parse("pi-q2")).withIncoherence(Incoherence.Method.HADAMARD, 77), 1);
+        byte[] good = Files.readAllBytes(output);
+        for (String key : List.of("llama.attention.head_count", "general.name", "setun.incoherence.seeds", "test.long")) {
+            byte[] bad = good.clone();
+            int value = indexOf(good, key) + key.length() + 4;
+            bad[value + (key.equals("general.name") ? 8 : key.endsWith("seeds") ? 12 : 0)] ^= 6;
+            assertThatThrownBy(() -> Integrity.verify(GgufFile.of(MemorySegment.ofArray(bad), "bad.gguf"))).as(key)
+                    .isInstanceOf(FormatException.class).hasMessageContaining("setun.integrity.head").hasMessageContaining("quantize");
+        }
+        byte[] other = good.clone();
+        other[indexOf(good, Integrity.HEAD) + Integrity.HEAD.length() + 4 + 8] ^= 1;
+        assertThatThrownBy(() -> Integrity.verify(GgufFile.of(MemorySegment.ofArray(other), "bad.gguf")))
+                .isInstanceOf(FormatException.class).hasMessageContaining(Integrity.HEAD);
+        assertThat(Integrity.verify(GgufFile.of(MemorySegment.ofArray(good), "good.gguf"))).isPresent();
+    }
+
+    @Test
+    void aPartOfAModelIsRefused() throws IOException {
+        Path split = folder.resolve("split.gguf");
+        new GgufWriter("llama").uint32("split.count", 2).uint32("split.no", 0).uint32("llama.block_count", 0)
+                .tensor("token_embd.weight", GgmlType.F32, new long[]{1, 4}, MemorySegment.ofArray(new float[4])).write(split);
+        assertRefused(split, "split.count", "one of 2 parts", "--merge");
+        Path missing = Models.write(folder.resolve("missing.gguf"), 3, 1);
+        edit(missing, "blk.1.ffn_up.weight", "blk.1.ffn_xy.weight");
+        assertRefused(missing, "'blk.1.ffn_up.weight'", "is missing", "whole model");
+        Path norm = Models.write(folder.resolve("norm.gguf"), 1, 1);
+        edit(norm, "output_norm.weight", "output_norn.weight");
+        assertRefused(norm, "'output_norm.weight'", "is missing");
+        for (int layers : List.of(1, 3, -1)) {
+            Path other = folder.resolve("other.gguf");
+            new GgufWriter("exotic").int32("exotic.block_count", layers)
+                    .tensor("blk.0.x.weight", GgmlType.F32, new long[]{1, 4}, MemorySegment.ofArray(new float[4]))
+                    .tensor("blk.1.x.weight", GgmlType.F32, new long[]{1, 4}, MemorySegment.ofArray(new float[4])).write(other);
+            assertRefused(other, "exotic.block_count = " + layers, layers == 3 ? "block 2" : "is of block");
+        }
+    }
+
+    private void assertRefused(Path input, String... parts) {
+        assertThatThrownBy(() -> quantize(input, folder.resolve("out.gguf"), QuantizeOptions.of(WeightFormats.parse("f16")), 1))
+                .isInstanceOf(FormatException.class).hasMessageContainingAll(parts);
+        assertThat(folder.resolve("out.gguf")).doesNotExist();
+    }
+
+    /** Puts a text of the same length in the place of another. */
+    private static void edit(Path file, String from, String to) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        System.arraycopy(to.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1), 0, bytes, indexOf(bytes, from), from.length());
+        Files.write(file, bytes);
+    }
+
+    /** Types that nothing here can make are copied, in one run and in two. */
+    @Test
+    void expertsInTypesWithoutAnEncoderStayAsTheyAre() throws IOException {
+        Path input = folder.resolve("experts.gguf");
+        byte[] blocks = new byte[2 * 3 * 18];
+        new Random(3).nextBytes(blocks);
+        for (int i = 0; i < blocks.length; i += 18) {
+            blocks[i + 1] = 0x2c; // a scale that is finite
+        }
+        float[] matrix = new float[32 * 256];
+        Arrays.fill(matrix, 0.5f);
+        new GgufWriter("exotic").tensor("blk.0.ffn_up_exps.weight", GgmlType.IQ4_NL, new long[]{2, 3, 32}, MemorySegment.ofArray(blocks))
+                .tensor("blk.0.ffn_up.weight", GgmlType.F32, new long[]{32, 256}, MemorySegment.ofArray(matrix)).write(input);
+        Path output = folder.resolve("out.gguf");
+        QuantizeOptions options = QuantizeOptions.of(WeightFormats.parse("q8_0"));
+        interrupt(input, output, options);
+        QuantizeReport report = quantize(input, output, options, 1);
+        assertThat(report.resumed()).isOne();
+        assertThat(report.tensors().getFirst().relativeError()).isZero();
+        try (GgufFile file = GgufFile.open(output)) {
+            assertThat(file.info("blk.0.ffn_up_exps.weight").type()).isEqualTo(GgmlType.IQ4_NL);
+            assertThat(file.info("blk.0.ffn_up_exps.weight").shape()).containsExactly(2, 3, 32);
+            assertThat(file.tensor("blk.0.ffn_up_exps.weight").mismatch(MemorySegment.ofArray(blocks))).isEqualTo(-1);
+            assertThat(Integrity.verify(file)).isPresent();
+        }
     }
 
     @Test

@@ -127,7 +127,10 @@ class SafetensorsInputTest {
         config("bitnet", ", \"quantization_config\": {\"quant_method\": \"bitnet\", \"linear_class\": \"autobitlinear\"}");
         String name = "model.layers.0.mlp.up_proj.weight";
         SafetensorsWriter writer = new SafetensorsWriter();
-        shapes().forEach((tensor, shape) -> {
+        Map<String, long[]> shapes = shapes();
+        shapes.put("model.layers.0.self_attn.attn_sub_norm.weight", new long[]{16});
+        shapes.put("model.layers.0.mlp.ffn_sub_norm.weight", new long[]{24});
+        shapes.forEach((tensor, shape) -> {
             if (!tensor.equals(name)) {
                 writer.tensor(tensor, DType.F32, shape, MemorySegment.ofArray(values(tensor, shape)));
             }
@@ -182,6 +185,10 @@ class SafetensorsInputTest {
         write(folder.resolve("part-1.safetensors"), second);
         Path index = Files.writeString(folder.resolve("model.safetensors.index.json"), "{\"metadata\": {}, \"weight_map\": {" + map + "}}");
         assertThat(quantize(index).tensors()).hasSize(11);
+        for (String part : List.of("part-0.safetensors", "part-1.safetensors")) {
+            assertThatThrownBy(() -> quantize(folder.resolve(part))).as(part).isInstanceOf(FormatException.class)
+                    .hasMessageContaining("is missing").hasMessageContaining("index");
+        }
         assertThatThrownBy(() -> SafetensorsIndex.parse("{\"weight_map\": {\"a\": \"../x.safetensors\"}}", "i"))
                 .isInstanceOf(FormatException.class).hasMessageContaining("../x");
         assertThatThrownBy(() -> SafetensorsIndex.parse("{}", "i")).isInstanceOf(FormatException.class).hasMessageContaining("weight_map");
@@ -228,16 +235,69 @@ class SafetensorsInputTest {
         config("llama", "");
         Map<String, long[]> shapes = shapes();
         shapes.put("model.layers.0.mlp.up_proj.weight", new long[]{23, 16});
-        shapes.remove("model.layers.0.mlp.down_proj.weight");
         write(folder.resolve("model.safetensors"), shapes);
         try (ReferenceBackend backend = new ReferenceBackend();
                 MemoryPool pool = MemoryPool.builder(backend).slabBytes(1 << 20).build();
                 ModelFile file = ModelFile.open(folder, null)) {
-            assertThatThrownBy(() -> file.decoder(pool)).isInstanceOf(FormatException.class).hasMessageMatching(".*blk.0.ffn_(up|down).*");
+            assertThatThrownBy(() -> file.decoder(pool)).isInstanceOf(FormatException.class).hasMessageContaining("blk.0.ffn_up");
         }
+        shapes.remove("model.layers.0.mlp.down_proj.weight");
+        write(folder.resolve("model.safetensors"), shapes);
+        assertThatThrownBy(() -> ModelFile.open(folder, null)).isInstanceOf(FormatException.class).hasMessageContaining("blk.0.ffn_down");
+        shapes.put("model.layers.0.mlp.down_proj.weight", new long[]{16, 24});
         shapes.remove("model.embed_tokens.weight");
         write(folder.resolve("model.safetensors"), shapes);
         assertThatThrownBy(() -> ModelFile.open(folder, null)).isInstanceOf(FormatException.class).hasMessageContaining("token_embd");
+    }
+
+    @Test
+    void aCheckpointWithoutAllItsLayersIsRefused() throws IOException {
+        Files.writeString(folder.resolve("config.json"), CONFIG.formatted("llama", "").replace("layers\": 1", "layers\": 2"));
+        write(folder.resolve("model.safetensors"), shapes());
+        assertThatThrownBy(() -> quantize(folder.resolve("model.safetensors"))).isInstanceOf(FormatException.class)
+                .hasMessageContaining("block 1").hasMessageContaining("num_hidden_layers = 2").hasMessageContaining("index");
+        Files.writeString(folder.resolve("config.json"),
+                CONFIG.formatted("llama", "").replace("embeddings\": true", "embeddings\": false"));
+        assertThatThrownBy(() -> quantize(folder.resolve("model.safetensors"))).isInstanceOf(FormatException.class)
+                .hasMessageContaining("lm_head.weight").hasMessageContaining("tie_word_embeddings");
+    }
+
+    /** Other heads mean other rows of queries and keys, and packed weights another scale, in tensors of the same bytes. */
+    @Test
+    void aConfigurationThatChangedStartsAnew() throws IOException {
+        config("llama", "");
+        write(folder.resolve("model.safetensors"), shapes());
+        Path output = folder.resolve("out.gguf");
+        try (ReferenceBackend backend = new ReferenceBackend();
+                QuantizeJob job = QuantizeJob.open(folder, null, QuantizeOptions.of(WeightFormats.parse("f32")), backend)) {
+            assertThatThrownBy(() -> job.run(output, 1, (step, done, total) -> {
+                if (step.equals("output_norm.weight")) {
+                    throw new IllegalStateException("stop");
+                }
+            })).hasMessage("stop");
+            assertThat(job.configuration()).contains("config.json = ");
+        }
+        Files.writeString(folder.resolve("config.json"),
+                CONFIG.formatted("llama", "").replace("attention_heads\": 2", "attention_heads\": 4")
+                        .replace("value_heads\": 1", "value_heads\": 2"));
+        float[] resumed = quantize(folder).floats("blk.0.attn_q.weight");
+        Files.delete(output);
+        assertThat(quantize(folder).floats("blk.0.attn_q.weight")).isEqualTo(resumed);
+    }
+
+    @Test
+    void noFileOfTheCheckpointIsOverwritten() throws IOException {
+        config("llama", "");
+        write(folder.resolve("model.safetensors"), shapes());
+        String before = Files.readString(folder.resolve("config.json"));
+        try (ReferenceBackend backend = new ReferenceBackend();
+                QuantizeJob job = QuantizeJob.open(folder, null, QuantizeOptions.of(WeightFormats.parse("f32")), backend)) {
+            for (String name : List.of("config.json", "model.safetensors")) {
+                assertThatThrownBy(() -> job.run(folder.resolve(name), 1, (step, done, total) -> {
+                })).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("would overwrite").hasMessageContaining(name);
+            }
+        }
+        assertThat(folder.resolve("config.json")).hasContent(before);
     }
 
     @Test

@@ -73,6 +73,7 @@ class SetunGgufTest {
                 new long[]{8}), "'b'", "does not have it");
         assertRefused(w -> w.strings(SetunGguf.FORMATS, List.of("f16", "q99")), "q99");
         assertRefused(w -> w.strings(SetunGguf.FORMATS, List.of("f16:k=1", "f16")), "no parameter k");
+        assertRefused(w -> w.strings(SetunGguf.FORMATS, List.of("pi-tan3", "bf16")), "'pi-tan3'", "leaves out", "quantize the model again");
         for (long columns : new long[]{0, -8, 7, 16, Long.MAX_VALUE, Long.MIN_VALUE, 1L << 32}) {
             assertRefused(w -> w.int64s(SetunGguf.COLUMNS, new long[]{columns, 4}), "'a'", String.valueOf(columns));
         }

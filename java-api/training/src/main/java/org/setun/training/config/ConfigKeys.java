@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.setun.formats.NearNames;
 
 /** The names of sections and keys, and which name was probably meant. */
 final class ConfigKeys {
@@ -42,31 +43,6 @@ final class ConfigKeys {
 
     /** The candidate with the smallest edit distance; the first of several. */
     static String nearest(String name, List<String> candidates) {
-        String best = candidates.getFirst();
-        int least = Integer.MAX_VALUE;
-        for (String candidate : candidates) {
-            int distance = editDistance(name, candidate);
-            if (distance < least) {
-                least = distance;
-                best = candidate;
-            }
-        }
-        return best;
-    }
-
-    /** Levenshtein distance. */
-    static int editDistance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        Arrays.setAll(row, j -> j);
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(substituted, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.length()];
+        return NearNames.of(name, candidates, 1).getFirst();
     }
 }

@@ -156,11 +156,4 @@ class ConfigReaderTest {
         Files.write(file, new byte[(1 << 20) + 1]);
         assertThatThrownBy(() -> ConfigReader.read(file, List.of())).hasMessageContaining("1048577 bytes");
     }
-
-    @ParameterizedTest
-    @CsvSource({"kitten, sitting, 3", "abc, abc, 0", "'', abc, 3", "max_stpes, max_steps, 2"})
-    void editDistanceIsLevenshteins(String a, String b, int distance) {
-        assertThat(ConfigKeys.editDistance(a, b)).isEqualTo(distance);
-        assertThat(ConfigKeys.editDistance(b, a)).isEqualTo(distance);
-    }
 }

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.setun.formats.FormatException;
@@ -22,6 +23,8 @@ final class GgufInput implements ModelInput {
     private static final Set<String> REPLACED = Set.of("general.architecture", "general.alignment", "general.file_type",
             "general.quantization_version");
 
+    private static final String SPLIT = "split.count";
+
     private final Path path;
     private final GgufFile file;
     private final List<InputTensor> tensors = new ArrayList<>();
@@ -33,6 +36,12 @@ final class GgufInput implements ModelInput {
             throw file.metadata().error("general.architecture",
                     "is '" + file.metadata().architecture() + "': the weights are already quantized; start from the original model");
         }
+        long parts = file.metadata().integer(SPLIT, 1);
+        if (parts > 1) {
+            throw new FormatException(file.name(), FormatException.NO_OFFSET, "metadata key '" + SPLIT + "'",
+                    "is " + parts + ": this file is one of " + parts + " parts of a model",
+                    "join them first with llama.cpp's llama-gguf-split --merge, or start from the safetensors files");
+        }
         for (GgufTensor tensor : file.tensors()) {
             if (!Dequantizer.supports(tensor.type()) || tensor.dims().getFirst() > Integer.MAX_VALUE - 8) {
                 throw new FormatException(file.name(), tensor.offset(), "tensor '" + tensor.name() + "'",
@@ -41,6 +50,11 @@ final class GgufInput implements ModelInput {
             }
             boolean takenOver = tensor.type() != GgmlType.I2_S;
             tensors.add(new InputTensor(tensor.name(), tensor.shape(), takenOver ? Optional.of(tensor.type()) : Optional.empty()));
+        }
+        String layers = architecture() + ".block_count";
+        if (file.metadata().has(layers)) { // a projector of images has none
+            LayerCheck.require(file.name(), architecture(), layers, file.metadata().integer(layers),
+                    file.metadata().integer(architecture() + ".expert_count", 0) > 0, tensors);
         }
     }
 
@@ -62,6 +76,11 @@ final class GgufInput implements ModelInput {
     @Override
     public List<Path> files() {
         return List.of(path);
+    }
+
+    @Override
+    public Map<String, Path> sideFiles() {
+        return Map.of();
     }
 
     @Override

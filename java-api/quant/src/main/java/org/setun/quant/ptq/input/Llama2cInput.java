@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.FormatException;
@@ -22,11 +23,13 @@ final class Llama2cInput implements ModelInput {
 
     private final Path path;
     private final Llama2cModel file;
+    private final @Nullable Path tokenizerFile;
     private final @Nullable SpmTokenizer tokenizer;
 
-    private Llama2cInput(Path path, Llama2cModel file, @Nullable SpmTokenizer tokenizer) {
+    private Llama2cInput(Path path, Llama2cModel file, @Nullable Path tokenizerFile, @Nullable SpmTokenizer tokenizer) {
         this.path = path;
         this.file = file;
+        this.tokenizerFile = tokenizerFile;
         this.tokenizer = tokenizer;
     }
 
@@ -36,9 +39,10 @@ final class Llama2cInput implements ModelInput {
         if (tokenizer != null && tokenizer.vocabSize() != file.config().vocab()) {
             file.close();
             throw new FormatException(String.valueOf(tokenizerFile), FormatException.NO_OFFSET, "tokenizer",
-                    "has " + tokenizer.vocabSize() + " tokens, the model's embedding " + file.config().vocab(), "");
+                    "has " + tokenizer.vocabSize() + " tokens, the model's embedding " + file.config().vocab(),
+                    "name the tokenizer that belongs to the checkpoint");
         }
-        return new Llama2cInput(path, file, tokenizer);
+        return new Llama2cInput(path, file, tokenizerFile, tokenizer);
     }
 
     @Override
@@ -49,6 +53,11 @@ final class Llama2cInput implements ModelInput {
     @Override
     public List<Path> files() {
         return List.of(path);
+    }
+
+    @Override
+    public Map<String, Path> sideFiles() {
+        return tokenizerFile == null ? Map.of() : Map.of("tokenizer", tokenizerFile);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,9 @@ public interface ModelInput extends AutoCloseable {
 
     /** The files that the tensors come from, in a fixed order. */
     List<Path> files();
+
+    /** The other files that the output depends on, by what they are: sizes, tokenizer, the list of the parts. In a fixed order. */
+    Map<String, Path> sideFiles();
 
     /** All tensors, in the order in which they are to be written. */
     List<InputTensor> tensors();

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,7 @@ final class SafetensorsInput implements ModelInput {
 
     private final List<Path> files;
     private final List<SafetensorsFile> open = new ArrayList<>();
+    private final Map<String, Path> sideFiles = new LinkedHashMap<>();
     private final HuggingFaceConfig config;
     private final @Nullable HuggingFaceBitnet bitnet;
     private @Nullable BpeTokenizer tokenizer;
@@ -67,11 +69,19 @@ final class SafetensorsInput implements ModelInput {
         SafetensorsInput input = new SafetensorsInput(String.valueOf(folder == null ? path.getFileName() : folder.getFileName()), files,
                 config, config.packed() ? HuggingFaceBitnet.read(configFile) : null,
                 Files.exists(tokenizer) ? TokenizerJson.read(tokenizer) : null);
+        if (path.toString().endsWith(".json")) {
+            input.sideFiles.put("index", path);
+        }
+        input.sideFiles.put("config.json", configFile);
+        if (input.tokenizer != null) {
+            input.sideFiles.put("tokenizer.json", tokenizer);
+        }
         try {
             for (Path file : input.files) {
                 input.open.add(SafetensorsFile.open(file));
             }
             input.collect();
+            input.requireWhole();
             input.pad();
             return input;
         } catch (IOException | RuntimeException e) {
@@ -80,7 +90,7 @@ final class SafetensorsInput implements ModelInput {
         }
     }
 
-    /** A checkpoint in memory, without a tokenizer: the text of its {@code config.json} and its one file. */
+    /** A checkpoint in memory, or part of one, without a tokenizer: the text of its {@code config.json} and its one file. */
     static SafetensorsInput of(String config, SafetensorsFile file) {
         HuggingFaceConfig parsed = HuggingFaceConfig.parse(config, "config.json");
         SafetensorsInput input = new SafetensorsInput(file.name(), List.of(), parsed,
@@ -101,6 +111,16 @@ final class SafetensorsInput implements ModelInput {
         tensors.sort((a, b) -> Integer.compare(position(a.name()), position(b.name())));
     }
 
+    private void requireWhole() {
+        String file = files.getFirst().toString();
+        LayerCheck.require(file, architecture(), "num_hidden_layers", config.layers(), false, tensors);
+        if (!config.tiedHead() && !config.family().equals("bitnet") && !sources.containsKey("output.weight")) {
+            throw new FormatException(file, FormatException.NO_OFFSET, "tensor 'lm_head.weight'",
+                    "is missing, but config.json does not say tie_word_embeddings",
+                    "name the index of all files, or fetch the checkpoint again");
+        }
+    }
+
     /** Embeddings are often padded to a round number of rows; the tokenizer follows, as engines want one token per row. */
     private void pad() {
         Source embedding = sources.get("token_embd.weight");
@@ -109,40 +129,47 @@ final class SafetensorsInput implements ModelInput {
         }
         long rows = embedding.info().shape().getFirst();
         if (tokenizer.vocabSize() > rows || rows > Integer.MAX_VALUE) {
-            throw error(embedding.file(), embedding.info(), "has " + rows + " rows, tokenizer.json " + tokenizer.vocabSize() + " tokens");
+            throw error(embedding.file(), embedding.info(), "has " + rows + " rows, tokenizer.json " + tokenizer.vocabSize() + " tokens",
+                    "fetch the tokenizer.json that belongs to these weights");
         }
         tokenizer = tokenizer.padded((int) rows);
     }
 
     private void collect(SafetensorsFile file, SafetensorsTensor info) {
         String gguf = HuggingFaceNames.gguf(info.name())
-                .orElseThrow(() -> error(file, info, "has no place in a model of family " + config.family()));
+                .orElseThrow(() -> error(file, info, "has no place in a model of family " + config.family(),
+                        "text models of the families llama, qwen2, qwen3 and bitnet are read"));
         if (gguf.equals("output.weight") && config.tiedHead()) {
             return; // the embedding is the head; some checkpoints store it twice
         }
         boolean packed = info.type() == DType.U8;
         if (packed && bitnet == null) {
-            throw error(file, info, "is packed, but config.json has no quantization_config of BitNet");
+            throw error(file, info, "is packed, but config.json has no quantization_config of BitNet",
+                    "fetch the config.json that belongs to these weights");
         }
         int dims = info.shape().size();
         if (dims < 1 || dims > 2 || info.elements() == 0 || info.shape().getLast() > Integer.MAX_VALUE - 8) {
-            throw error(file, info, "has the shape " + info.shape() + ", one or two dimensions are read");
+            throw error(file, info, "has the shape " + info.shape() + ", one or two dimensions are read",
+                    "the checkpoint is damaged or of another family");
         }
         long[] shape = info.shape().stream().mapToLong(Long::longValue).toArray();
         float gamma = 1;
         if (packed && bitnet != null) {
             shape[0] = rows(file, info, gguf, shape[0]);
             SafetensorsFile home = open.stream().filter(each -> each.find(info.name() + SCALE).isPresent()).findFirst()
-                    .orElseThrow(() -> error(file, info, "is packed and has no " + info.name() + SCALE + " beside it"));
+                    .orElseThrow(() -> error(file, info, "is packed and has no " + info.name() + SCALE + " beside it",
+                            "name the index of all files, or fetch the checkpoint again"));
             gamma = bitnet.gamma(info.name(), file.tensor(info.name()), shape[0], shape[1], scale(home, info.name() + SCALE));
         } else if (info.type() != DType.F32 && info.type() != DType.F16 && info.type() != DType.BF16) {
-            throw error(file, info, "has the type " + info.type() + "; F32, F16 and BF16 are read, and U8 of BitNet");
+            throw error(file, info, "has the type " + info.type() + "; F32, F16 and BF16 are read, and U8 of BitNet",
+                    "store the checkpoint in bfloat16 first");
         }
         if (permuted(gguf) && shape[0] % config.headDim() != 0) {
-            throw error(file, info, "has " + shape[0] + " rows, which heads of " + config.headDim() + " do not divide");
+            throw error(file, info, "has " + shape[0] + " rows, which heads of " + config.headDim() + " do not divide",
+                    "fetch the config.json that belongs to these weights");
         }
         if (sources.put(gguf, new Source(file, info, gamma)) != null) {
-            throw error(file, info, "appears in two files");
+            throw error(file, info, "appears in two files", "keep the files of one checkpoint in the folder");
         }
         Optional<GgmlType> type = packed || permuted(gguf)
                 ? Optional.empty()
@@ -169,7 +196,8 @@ final class SafetensorsInput implements ModelInput {
             default -> config.hidden();
         };
         if (info.shape().size() != 2 || packedRows != Math.ceilDiv(rows, 4)) {
-            throw error(file, info, "has the shape " + info.shape() + ", config.json asks for " + Math.ceilDiv(rows, 4) + " packed rows");
+            throw error(file, info, "has the shape " + info.shape() + ", config.json asks for " + Math.ceilDiv(rows, 4) + " packed rows",
+                    "fetch the config.json that belongs to these weights");
         }
         return rows;
     }
@@ -194,6 +222,11 @@ final class SafetensorsInput implements ModelInput {
     @Override
     public List<Path> files() {
         return files;
+    }
+
+    @Override
+    public Map<String, Path> sideFiles() {
+        return Collections.unmodifiableMap(sideFiles);
     }
 
     @Override
@@ -262,7 +295,7 @@ final class SafetensorsInput implements ModelInput {
         open.forEach(SafetensorsFile::close);
     }
 
-    private static FormatException error(SafetensorsFile file, SafetensorsTensor info, String problem) {
-        return new FormatException(file.name(), info.offset(), "tensor '" + info.name() + "'", problem, "");
+    private static FormatException error(SafetensorsFile file, SafetensorsTensor info, String problem, String remedy) {
+        return new FormatException(file.name(), info.offset(), "tensor '" + info.name() + "'", problem, remedy);
     }
 }
