@@ -43,6 +43,9 @@ final class CalibrationState {
 
     /** Replaces the file by the sums as they are now, between two sequences. */
     void save(Calibrator calibrator) throws IOException {
+        if (Files.isSymbolicLink(path)) {
+            throw new IOException(path + " is a link, which is not followed: remove it, or name another output");
+        }
         Map<String, MemorySegment> parts = parts(calibrator);
         MessageDigest digest = Sha256.digest();
         parts.values().forEach(part -> Sha256.update(digest, part));

@@ -173,6 +173,15 @@ class CalibrationJobTest extends CalibrationTest {
     }
 
     @Test
+    void aLinkInThePlaceOfTheStateIsNotFollowed() throws IOException {
+        Path victim = Files.writeString(folder.resolve("victim"), "precious");
+        Files.createSymbolicLink(folder.resolve("calibration.safetensors.partial.state"), victim);
+        assertThatThrownBy(() -> run(config(2), text, "2026-01-02T03:04:05Z", 20, false)).isInstanceOf(IOException.class)
+                .hasMessageContaining("is a link").hasMessageContaining("another output");
+        assertThat(victim).hasContent("precious");
+    }
+
+    @Test
     void twoRunsDoNotWriteOneFile() throws IOException {
         try (Calibrator one = new Calibrator(backend, decoder, text, config(2), (done, total) -> {
         }); CalibrationJob job = CalibrationJob.open(target(), provenance("2026-01-02T03:04:05Z"), one)) {

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,11 @@ class FileSizeTest {
         @Override
         public List<Path> files() {
             return List.of();
+        }
+
+        @Override
+        public Map<String, Path> sideFiles() {
+            return Map.of();
         }
 
         @Override
