@@ -144,7 +144,8 @@ public final class Calibrator implements AutoCloseable {
 
     /** The model's shape, what is collected of it, and what computes it: the same text for the same sums. */
     String description() {
-        return String.join("\n", decoder.config().toString(), config.toString(), backend.name() + " " + backend.isa());
+        return String.join("\n", decoder.config().toString(), config.toString(),
+                backend.name() + " " + backend.isa() + " " + backend.blas());
     }
 
     /** How often the sequences are read for all Hessians; after {@link #run}, or when a {@link CalibrationJob} has opened. */
