@@ -6,7 +6,7 @@
 #include "harness.h"
 #include "replay.h"
 
-static const replay_op *const FAMILIES[] = {REPLAY_TERNARY_OPS, REPLAY_BLOCK_OPS, REPLAY_DENSE_OPS, REPLAY_NN_OPS, REPLAY_HADAMARD_OPS, REPLAY_PI_OPS};
+static const replay_op *const FAMILIES[] = {REPLAY_TERNARY_OPS, REPLAY_BLOCK_OPS, REPLAY_DENSE_OPS, REPLAY_NN_OPS, REPLAY_HADAMARD_OPS, REPLAY_PI_OPS, REPLAY_FAKEQUANT_OPS};
 
 static const replay_op *find_op(const char *name) {
     for (size_t i = 0; i < sizeof FAMILIES / sizeof *FAMILIES; i++) {

@@ -7,7 +7,7 @@
 
 #include "setun/setun.h"
 
-enum { REPLAY_OPERANDS = 16, REPLAY_SCALARS = 16 };
+enum { REPLAY_OPERANDS = 16, REPLAY_SCALARS = 24 };
 enum { REPLAY_F32 = 0, REPLAY_F64 = 1, REPLAY_I32 = 2, REPLAY_I8 = 3, REPLAY_BF16 = 4 };
 enum { REPLAY_IN = 0, REPLAY_OUT = 1, REPLAY_INOUT = 2 };
 
@@ -58,7 +58,8 @@ typedef struct replay_op {
 } replay_op;
 
 /* Each ends with a name of NULL. */
-extern const replay_op REPLAY_TERNARY_OPS[], REPLAY_BLOCK_OPS[], REPLAY_DENSE_OPS[], REPLAY_NN_OPS[], REPLAY_HADAMARD_OPS[], REPLAY_PI_OPS[];
+extern const replay_op REPLAY_TERNARY_OPS[], REPLAY_BLOCK_OPS[], REPLAY_DENSE_OPS[], REPLAY_NN_OPS[], REPLAY_HADAMARD_OPS[], REPLAY_PI_OPS[],
+    REPLAY_FAKEQUANT_OPS[];
 
 #define P(name) replay_pointer(c, #name)
 #define I(name) ((int64_t)replay_value(c, #name))

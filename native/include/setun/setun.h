@@ -6,6 +6,7 @@
 #include "setun/blockquant.h"
 #include "setun/context.h"
 #include "setun/cpu.h"
+#include "setun/fakequant.h"
 #include "setun/gemm.h"
 #include "setun/hadamard.h"
 #include "setun/measure.h"

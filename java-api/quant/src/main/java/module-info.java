@@ -17,6 +17,7 @@ module org.setun.quant {
     exports org.setun.quant.pi;
     exports org.setun.quant.ptq;
     exports org.setun.quant.ptq.input;
+    exports org.setun.quant.qat;
     exports org.setun.quant.rounding;
 
     opens org.setun.quant.calibration to com.fasterxml.jackson.databind;

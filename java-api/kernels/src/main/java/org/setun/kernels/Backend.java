@@ -25,6 +25,7 @@ public interface Backend
             HadamardOps,
             OptimOps,
             PiOps,
+            FakeQuantOps,
             SlabSource,
             AutoCloseable {
 

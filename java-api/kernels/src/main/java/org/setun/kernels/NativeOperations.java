@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.internal.NativeActivation;
 import org.setun.kernels.internal.NativeBlock;
 import org.setun.kernels.internal.NativeContext;
+import org.setun.kernels.internal.NativeFakeQuant;
 import org.setun.kernels.internal.NativeGemm;
 import org.setun.kernels.internal.NativeHadamard;
 import org.setun.kernels.internal.NativeNn;
@@ -23,6 +24,7 @@ abstract class NativeOperations implements Backend {
     private final HadamardOps hadamard;
     private final OptimOps optim;
     private final PiOps pi;
+    private final FakeQuantOps fakeQuant;
 
     NativeOperations(NativeContext context) {
         ternary = new NativeTernary(context);
@@ -33,6 +35,7 @@ abstract class NativeOperations implements Backend {
         hadamard = new NativeHadamard(context);
         optim = new NativeOptim(context);
         pi = new NativePi(context);
+        fakeQuant = new NativeFakeQuant(context);
     }
 
     /** The ternary family, which can measure itself, too. */
@@ -303,5 +306,18 @@ abstract class NativeOperations implements Backend {
     @Override
     public void piDequantize(PiGrid grid, MemorySegment blocks, long n, long k, MemorySegment y, long ldy) {
         pi.piDequantize(grid, blocks, n, k, y, ldy);
+    }
+
+    @Override
+    public void fakeQuantForward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale,
+            @Nullable MemorySegment offset, @Nullable MemorySegment value, @Nullable MemorySegment codes, @Nullable MemorySegment sums) {
+        fakeQuant.fakeQuantForward(rule, groups, group, v, scale, offset, value, codes, sums);
+    }
+
+    @Override
+    public void fakeQuantBackward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale,
+            @Nullable MemorySegment offset, MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale,
+            @Nullable MemorySegment doffset, float scaleFactor) {
+        fakeQuant.fakeQuantBackward(rule, groups, group, v, scale, offset, g, dv, dscale, doffset, scaleFactor);
     }
 }

@@ -1,9 +1,10 @@
 package org.setun.quant;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
+import org.setun.kernels.QuantLevels;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
@@ -46,12 +47,8 @@ public record ClippedGradient(WeightQuantizer quantizer, float threshold) implem
     @Override
     public void backward(Backend backend, Tensor latent, QuantizedWeight weight, Tensor gradient) {
         quantizer.backward(backend, latent, weight, gradient);
-        MemorySegment w = latent.segment();
-        MemorySegment g = gradient.segment();
-        for (long i = 0; i < latent.size(); i++) {
-            if (!(Math.abs(w.getAtIndex(ValueLayout.JAVA_FLOAT, i)) <= threshold)) {
-                g.setAtIndex(ValueLayout.JAVA_FLOAT, i, 0);
-            }
-        }
+        FakeQuantRule rule = new FakeQuantRule(QuantLevels.ternary(), new Estimator.ClippedValue(threshold)); // of which only the bound counts
+        backend.fakeQuantBackward(rule, 1, latent.size(), latent.segment(), weight.scales().segment(), null, gradient.segment(),
+                gradient.segment(), null, null, 0);
     }
 }

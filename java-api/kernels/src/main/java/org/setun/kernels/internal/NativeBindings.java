@@ -10,7 +10,7 @@ public final class NativeBindings {
 
     private static final List<Class<?>> FAMILIES = List.of(NativeCpu.class, NativeContext.class, NativeTernary.class, NativeBlock.class,
             NativeGemm.class,
-            NativeNn.class, NativeActivation.class, NativeHadamard.class, NativeOptim.class, NativePi.class);
+            NativeNn.class, NativeActivation.class, NativeHadamard.class, NativeOptim.class, NativePi.class, NativeFakeQuant.class);
 
     private NativeBindings() {
     }

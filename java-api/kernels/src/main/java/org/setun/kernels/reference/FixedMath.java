@@ -40,6 +40,27 @@ final class FixedMath {
         return x >= 0 ? large : e * large;
     }
 
+    /** 1 - sigmoid(x), without cancellation. */
+    static float sigmoidRest(float x) {
+        float e = exp(-Math.abs(x));
+        float large = 1f / (1f + e);
+        return x >= 0 ? e * large : large;
+    }
+
+    /** ln x within 3 ulp for positive normal x: x = 2^n m with m in [sqrt(1/2), sqrt(2)), ln m by the series of 2 artanh to t^9. */
+    static float log(float x) {
+        int bits = Float.floatToRawIntBits(x);
+        int n = bits - 0x3f3504f3 >> 23;
+        float m = Float.intBitsToFloat(bits - (n << 23));
+        float t = (m - 1f) / (m + 1f);
+        float s = t * t;
+        float p = s * (2f / 9) + 2f / 7;
+        p = p * s + 2f / 5;
+        p = p * s + 2f / 3;
+        p = p * s * t + (t + t);
+        return n * 0x1.7f7d1cp-20f + p + n * 0x1.62e4p-1f;
+    }
+
     /** act(gate) * up. */
     static float glu(Glu kind, float gate, float up) {
         float positive = Math.max(0f, gate);

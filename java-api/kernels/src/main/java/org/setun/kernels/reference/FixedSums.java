@@ -53,6 +53,40 @@ final class FixedSums {
         return squares(MemorySegment.ofArray(x), x.length);
     }
 
+    /** Sum of a[i] * b[i], fp64 lanes. */
+    static double products(float[] a, float[] b) {
+        return chunked(a.length, (first, count) -> {
+            double[] lanes = new double[LANES];
+            for (int i = 0; i < count; i++) {
+                lanes[i % LANES] += (double) a[first + i] * b[first + i];
+            }
+            return halve(lanes);
+        });
+    }
+
+    /** Sum of x[i], fp64 lanes. */
+    static double wide(float[] x) {
+        return chunked(x.length, (first, count) -> {
+            double[] lanes = new double[LANES];
+            for (int i = 0; i < count; i++) {
+                lanes[i % LANES] += x[first + i];
+            }
+            return halve(lanes);
+        });
+    }
+
+    private interface RangeSum {
+        double of(int first, int count);
+    }
+
+    private static double chunked(int count, RangeSum sum) {
+        double[] sums = new double[Math.ceilDiv(count, CHUNK)];
+        for (int c = 0; c < sums.length; c++) {
+            sums[c] = sum.of(c * CHUNK, Math.min(CHUNK, count - c * CHUNK));
+        }
+        return tree(sums);
+    }
+
     private interface ChunkSum {
         double of(float[] chunk);
     }

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Activation;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockFormat;
+import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.Isa;
 import org.setun.kernels.PackedLayout;
 import org.setun.kernels.PiGrid;
@@ -15,6 +16,7 @@ import org.setun.kernels.internal.ActivationChecks;
 import org.setun.kernels.internal.ArenaSlabs;
 import org.setun.kernels.internal.BlockChecks;
 import org.setun.kernels.internal.Checks;
+import org.setun.kernels.internal.FakeQuantChecks;
 import org.setun.kernels.internal.HadamardChecks;
 import org.setun.kernels.internal.PiChecks;
 import org.setun.kernels.internal.TernaryChecks;
@@ -374,5 +376,20 @@ public final class ReferenceBackend implements Backend {
     public void piDequantize(PiGrid grid, MemorySegment blocks, long n, long k, MemorySegment y, long ldy) {
         PiChecks.dequantize(grid, blocks, n, k, y, ldy);
         ReferencePi.dequantize(grid, blocks, n, k, y, ldy);
+    }
+
+    @Override
+    public void fakeQuantForward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale,
+            @Nullable MemorySegment offset, @Nullable MemorySegment value, @Nullable MemorySegment codes, @Nullable MemorySegment sums) {
+        FakeQuantChecks.forward(groups, group, v, scale, offset, value, codes, sums);
+        ReferenceFakeQuant.forward(rule, groups, group, v, scale, offset, value, codes, sums);
+    }
+
+    @Override
+    public void fakeQuantBackward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale,
+            @Nullable MemorySegment offset, MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale,
+            @Nullable MemorySegment doffset, float scaleFactor) {
+        FakeQuantChecks.backward(groups, group, v, scale, offset, g, dv, dscale, doffset);
+        ReferenceFakeQuant.backward(rule, groups, group, v, scale, offset, g, dv, dscale, doffset, scaleFactor);
     }
 }

@@ -1,9 +1,13 @@
 package org.setun.quant.pi;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
+import org.setun.kernels.QuantLevels;
 import org.setun.nn.LearnedScaleQuantizer;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Shape;
@@ -11,7 +15,6 @@ import org.setun.nn.Tensor;
 import org.setun.quant.Granularity;
 import org.setun.quant.UniformWeight;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 /**
@@ -100,61 +103,38 @@ public record PiWeightQuantizer(int lowest, int highest, int k, Granularity gran
     @Override
     public void quantize(Backend backend, Tensor latent, Tensor scales, QuantizedWeight into) {
         UniformWeight weight = (UniformWeight) into;
-        long group = granularity.group(latent.rows(), latent.columns());
-        for (long s = 0; s < scales.size(); s++) {
-            float step = step(scales, s);
-            weight.scales().segment().setAtIndex(JAVA_FLOAT, s, step);
-            float inverse = 1 / step;
-            for (long i = s * group; i < (s + 1) * group; i++) {
-                float code = code(latent.segment().getAtIndex(JAVA_FLOAT, i) * inverse);
-                weight.codes().segment().set(JAVA_BYTE, i, (byte) code);
-                weight.values().segment().setAtIndex(JAVA_FLOAT, i, code * step);
-            }
-        }
+        setSteps(scales, weight.scales().segment());
+        backend.fakeQuantForward(rule(), scales.size(), granularity.group(latent.rows(), latent.columns()), latent.segment(),
+                weight.scales().segment(), null, weight.values().segment(), weight.codes().segment(), null);
     }
 
     @Override
     public void backward(Backend backend, Tensor latent, Tensor scales, Tensor gradient, Tensor scaleGradient) {
         long group = granularity.group(latent.rows(), latent.columns());
         double factor = Math.PI / k / Math.sqrt((double) group * highest);
-        MemorySegment g = gradient.segment();
-        for (long s = 0; s < scales.size(); s++) {
-            float inverse = 1 / step(scales, s);
-            double sum = 0;
-            for (long i = s * group; i < (s + 1) * group; i++) {
-                float z = latent.segment().getAtIndex(JAVA_FLOAT, i) * inverse;
-                float q = code(z);
-                boolean inside = z > lowest && z < highest;
-                boolean outside = z <= lowest || z >= highest;
-                sum += g.getAtIndex(JAVA_FLOAT, i) * (double) (outside ? q : q - z); // a NaN of z reaches α
-                if (!inside) {
-                    g.setAtIndex(JAVA_FLOAT, i, 0);
-                }
-            }
-            float before = scaleGradient.segment().getAtIndex(JAVA_FLOAT, s);
-            scaleGradient.segment().setAtIndex(JAVA_FLOAT, s, before + (float) (sum * factor));
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment steps = arena.allocate(JAVA_FLOAT, Math.max(1, scales.size()));
+            setSteps(scales, steps);
+            backend.fakeQuantBackward(rule(), scales.size(), group, latent.segment(), steps, null, gradient.segment(), gradient.segment(),
+                    scaleGradient.segment(), null, (float) factor);
         }
     }
 
     /** Without scales to learn: the gradient of the weight alone. */
     @Override
     public void backward(Backend backend, Tensor latent, QuantizedWeight weight, Tensor gradient) {
-        long group = granularity.group(latent.rows(), latent.columns());
-        for (long i = 0; i < latent.size(); i++) {
-            float z = latent.segment().getAtIndex(JAVA_FLOAT, i) / weight.scales().segment().getAtIndex(JAVA_FLOAT, i / group);
-            if (!(z > lowest && z < highest)) {
-                gradient.segment().setAtIndex(JAVA_FLOAT, i, 0);
-            }
+        backend.fakeQuantBackward(rule(), weight.scales().size(), granularity.group(latent.rows(), latent.columns()), latent.segment(),
+                weight.scales().segment(), null, gradient.segment(), gradient.segment(), null, null, 0);
+    }
+
+    private FakeQuantRule rule() {
+        return new FakeQuantRule(new QuantLevels(lowest, highest, 0, 1), new Estimator.Lsq(0));
+    }
+
+    /** The step of each α; NaN if α is NaN. */
+    private void setSteps(Tensor scales, MemorySegment steps) {
+        for (long s = 0; s < scales.size(); s++) {
+            steps.setAtIndex(JAVA_FLOAT, s, Math.max(scales.segment().getAtIndex(JAVA_FLOAT, s), LEAST_ALPHA) * (float) (Math.PI / k));
         }
-    }
-
-    /** NaN if α is NaN. */
-    private float step(Tensor scales, long index) {
-        return Math.max(scales.segment().getAtIndex(JAVA_FLOAT, index), LEAST_ALPHA) * (float) (Math.PI / k);
-    }
-
-    /** The nearest code, ties to even; NaN stays NaN. */
-    private float code(float z) {
-        return (float) Math.rint(Math.max(lowest, Math.min(highest, z)));
     }
 }

@@ -13,7 +13,7 @@ public final class Ops {
                 .of(TernaryCases.ops(), BlockCases.ops(), GemmCases.ops(), NnCases.ops(), ElementwiseCases.ops(), ActivationCases.ops(),
                         HadamardCases.ops(),
                         AttentionCases.ops(),
-                        OptimCases.ops(), PiCases.ops())
+                        OptimCases.ops(), PiCases.ops(), FakeQuantCases.ops())
                 .flatMap(ops -> ops);
     }
 }

@@ -1,0 +1,68 @@
+package org.setun.quant.qat;
+
+import java.util.Locale;
+import org.setun.kernels.Allocator;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
+import org.setun.kernels.QuantLevels;
+import org.setun.nn.QuantizedWeight;
+import org.setun.nn.Tensor;
+import org.setun.nn.WeightQuantizer;
+import org.setun.quant.Granularity;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+/**
+ * Quantizes a weight to levels at equal distances with any estimator; scales follow from the weight by a rule, at each step anew. Where the rule
+ * gives ternary codes with one scale, and nothing but them, products run on packed codes; else in floating point.
+ *
+ * @param rule        levels, estimator, mix, noise
+ * @param scale       how scales follow from values
+ * @param granularity what shares a scale
+ */
+public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity granularity) implements WeightQuantizer {
+
+    @Override
+    public String name() {
+        return name("", rule, scale, granularity);
+    }
+
+    static String name(String kind, FakeQuantRule rule, ScaleRule scale, Granularity granularity) {
+        QuantLevels levels = rule.levels();
+        return String.format(Locale.ROOT, "%s%s[%d..%d]-%s-%s", kind, rule.estimator().getClass().getSimpleName().toLowerCase(Locale.ROOT),
+                levels.lowest(), levels.highest(), scale.name().toLowerCase(Locale.ROOT), granularity.name().toLowerCase(Locale.ROOT));
+    }
+
+    @Override
+    public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
+        return LevelWeight.allocate(allocator, outputs, inputs, rule, granularity);
+    }
+
+    @Override
+    public void quantize(Backend backend, Tensor latent, QuantizedWeight into) {
+        LevelWeight weight = (LevelWeight) into;
+        setScales(rule.levels(), scale, granularity, latent, weight.scales());
+        weight.fill(backend, rule, latent, weight.scales());
+    }
+
+    /** Sets each scale from its group of values. */
+    static void setScales(QuantLevels levels, ScaleRule rule, Granularity granularity, Tensor latent, Tensor scales) {
+        long group = granularity.group(latent.rows(), latent.columns());
+        for (long s = 0; s < scales.size(); s++) {
+            scales.segment().setAtIndex(JAVA_FLOAT, s, rule.of(levels, latent.segment(), s * group, group));
+        }
+    }
+
+    @Override
+    public boolean isStraightThrough() {
+        return rule.estimator() instanceof Estimator.Identity;
+    }
+
+    @Override
+    public void backward(Backend backend, Tensor latent, QuantizedWeight weight, Tensor gradient) {
+        long group = granularity.group(latent.rows(), latent.columns());
+        backend.fakeQuantBackward(rule, weight.scales().size(), group, latent.segment(), weight.scales().segment(), null, gradient.segment(),
+                gradient.segment(), null, null, 0);
+    }
+}

@@ -1,0 +1,2 @@
+#define FAKEQUANT_KERNELS setun_fakequant_avx512
+#include "simd/fakequant/fakequant_body.h"
