@@ -244,7 +244,6 @@ public sealed interface Estimator {
         return !isSmooth();
     }
 
-
     private static void require(boolean condition, String name, float value, String allowed) {
         if (!condition || Float.isInfinite(value)) {
             throw new IllegalArgumentException(name + " = " + value + " must be " + allowed + " and finite");

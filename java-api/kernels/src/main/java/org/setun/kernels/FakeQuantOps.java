@@ -28,6 +28,8 @@ public interface FakeQuantOps {
      * @param dscale  f32[groups], to which {@code scaleFactor} times the scale's gradient is added; or null
      * @param doffset f32[groups], the same of the offset; or null
      */
-    void fakeQuantBackward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale, @Nullable MemorySegment offset,
-            MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale, @Nullable MemorySegment doffset, float scaleFactor);
+    void fakeQuantBackward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale,
+            @Nullable MemorySegment offset,
+            MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale, @Nullable MemorySegment doffset,
+            float scaleFactor);
 }

@@ -22,10 +22,12 @@ public record FakeQuantRule(QuantLevels levels, Estimator estimator, float mix, 
 
     public FakeQuantRule {
         if (estimator.isSmooth() && levels.count() > Estimator.MOST_SMOOTH_LEVELS) {
-            throw new IllegalArgumentException(estimator + " takes at most " + Estimator.MOST_SMOOTH_LEVELS + " levels, not " + levels.count());
+            throw new IllegalArgumentException(
+                    estimator + " takes at most " + Estimator.MOST_SMOOTH_LEVELS + " levels, not " + levels.count());
         }
         if (estimator instanceof LevelFactors factors && factors.values().size() != levels.count()) {
-            throw new IllegalArgumentException(factors.values().size() + " factors for " + levels.count() + " levels, must be one for each");
+            throw new IllegalArgumentException(
+                    factors.values().size() + " factors for " + levels.count() + " levels, must be one for each");
         }
         if (!(mix >= 0 && mix <= 1) || !(fraction >= 0 && fraction <= 1) || !(noise >= 0) || Float.isInfinite(noise)) {
             throw new IllegalArgumentException("mix = " + mix + " and fraction = " + fraction + " must be in [0, 1], noise = " + noise

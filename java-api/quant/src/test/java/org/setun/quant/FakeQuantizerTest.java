@@ -47,7 +47,8 @@ class FakeQuantizerTest extends QuantTest {
     @Test
     void ternaryAbsmeanIsThatOfBitNetAndRunsOnPackedCodes() {
         Tensor w = normal(0.7, 24, 40);
-        FakeQuantizer quantizer = new FakeQuantizer(rule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN, Granularity.TENSOR);
+        FakeQuantizer quantizer = new FakeQuantizer(rule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN,
+                Granularity.TENSOR);
         assertThat(rounded(quantizer, w)).containsExactly(rounded(new TernaryAbsmean(), w), within(1e-6f));
         assertThat(quantizer.allocate(pool, 24, 40).hasIntegerProduct()).isTrue();
         Tensor x = normal(1, 5, 40);

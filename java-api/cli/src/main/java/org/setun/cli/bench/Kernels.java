@@ -15,7 +15,8 @@ public final class Kernels {
                     new QuantizePack(), new QuantizeRows(),
                     new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
                     new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(),
-                    new AttentionStep(), new HadamardRows(), new PiQuantize(false), new PiQuantize(true), new PiDequantize()),
+                    new AttentionStep(), new HadamardRows(), new PiQuantize(false), new PiQuantize(true), new PiDequantize(),
+                    new FakeQuant(false), new FakeQuant(true)),
             Arrays.stream(BlockFormat.values()).map(BlockGemm::new)).toList();
 
     private Kernels() {

@@ -47,6 +47,15 @@ final class Operands {
         return arena.allocate(count * Float.BYTES, 64);
     }
 
+    /** Positive floats around 1. */
+    MemorySegment scales(long count) {
+        MemorySegment scales = floats(count);
+        for (long i = 0; i < count; i++) {
+            scales.setAtIndex(ValueLayout.JAVA_FLOAT, i, 0.5f + (i % 17) / 16f);
+        }
+        return scales;
+    }
+
     MemorySegment ints(long count) {
         return arena.allocate(count * Integer.BYTES, 64);
     }

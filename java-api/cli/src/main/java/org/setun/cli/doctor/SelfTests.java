@@ -18,7 +18,7 @@ public final class SelfTests {
     public static List<SelfTest> all() {
         return Stream
                 .of(TernaryTests.all(), BlockTests.all(), GemmTests.all(), NetworkTests.all(), ActivationTests.all(), OptimizerTests.all(),
-                        PiTests.all(), HadamardTests.all())
+                        PiTests.all(), HadamardTests.all(), FakeQuantTests.all())
                 .flatMap(List::stream).toList();
     }
 }

@@ -68,7 +68,8 @@ final class ReferenceFakeQuant {
     }
 
     static void backward(FakeQuantRule rule, long groups, long group, MemorySegment v, MemorySegment scale, @Nullable MemorySegment offset,
-            MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale, @Nullable MemorySegment doffset, float scaleFactor) {
+            MemorySegment g, @Nullable MemorySegment dv, @Nullable MemorySegment dscale, @Nullable MemorySegment doffset,
+            float scaleFactor) {
         for (long row = 0; row < groups; row++) {
             ReferenceFakeQuant quant = new ReferenceFakeQuant(rule, row, scale, offset);
             float[] latents = Segments.floats(v, row * group, group);
@@ -129,8 +130,9 @@ final class ReferenceFakeQuant {
     }
 
     private boolean isQuantized(int index) {
-        return rule.fraction() >= 1 || SmoothQuant.uniform(SmoothQuant.key(rule.seed(), group, STREAM_FRACTION), index / rule.block()) < rule
-                .fraction();
+        return rule.fraction() >= 1
+                || SmoothQuant.uniform(SmoothQuant.key(rule.seed(), group, STREAM_FRACTION), index / rule.block()) < rule
+                        .fraction();
     }
 
     private float chosenCode(float v, int index) {

@@ -90,7 +90,8 @@ class FakeQuantTest {
         FakeQuantRule rule = signed3(new Estimator.Ewgs(0.2f));
         assertThat(run(rule, 1, 0, new float[]{1.3f, 1.3f}, 1, -1).gradients).containsExactly(new float[]{1.06f, -0.94f}, within(1e-6f));
         FakeQuantRule absolute = signed3(new Estimator.EwgsAbsolute(0.2f));
-        assertThat(run(absolute, 1, 0, new float[]{1.3f, 1.3f}, 1, -1).gradients).containsExactly(new float[]{1.06f, -1.06f}, within(1e-6f));
+        assertThat(run(absolute, 1, 0, new float[]{1.3f, 1.3f}, 1, -1).gradients).containsExactly(new float[]{1.06f, -1.06f},
+                within(1e-6f));
     }
 
     @Test
@@ -147,7 +148,8 @@ class FakeQuantTest {
         float chord = (float) (power.applyAsDouble(0.1) / 0.1);
         assertThat(run(rule, 1, 0, new float[]{0, 0.05f, 0.1f, 1.51f, NAN}).gradients).containsExactly(
                 new float[]{chord, chord, chord, 0, 0}, within(1e-5f));
-        assertThat(run(new FakeQuantRule(QuantLevels.binary(), new Estimator.ReSte(1, 0.1f, 1.5f)), 1, 0, new float[]{0.01f, 0.8f}).gradients)
+        assertThat(
+                run(new FakeQuantRule(QuantLevels.binary(), new Estimator.ReSte(1, 0.1f, 1.5f)), 1, 0, new float[]{0.01f, 0.8f}).gradients)
                 .as("order 1 is straight through").containsExactly(new float[]{1, 1}, within(1e-6f));
     }
 
@@ -195,7 +197,8 @@ class FakeQuantTest {
             double s = 0.7;
             double b = 0.2;
             double u = (v - b) / s * levels.divisions() - levels.shift();
-            if (rule.estimator() instanceof Estimator.Dsq && (Math.abs(u - levels.lowest()) < 1e-3 || Math.abs(u - levels.highest()) < 1e-3)) {
+            if (rule.estimator() instanceof Estimator.Dsq
+                    && (Math.abs(u - levels.lowest()) < 1e-3 || Math.abs(u - levels.highest()) < 1e-3)) {
                 continue; // its ends are kinks
             }
             Result result = run(rule, (float) s, (float) b, new float[]{(float) v});
@@ -331,11 +334,15 @@ class FakeQuantTest {
 
     @Test
     void wrongRulesAreNamed() {
-        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.signed(5), new Estimator.Dsq(0.2f, false))).hasMessageContaining("at most 16");
-        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), Estimator.LevelFactors.of(1, 2))).hasMessageContaining("2 factors");
-        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity(), 1, 0, 0.5f, 10, 0)).hasMessageContaining(
-                "block = 10");
-        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()).withMix(NAN)).hasMessageContaining("mix");
+        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.signed(5), new Estimator.Dsq(0.2f, false)))
+                .hasMessageContaining("at most 16");
+        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), Estimator.LevelFactors.of(1, 2)))
+                .hasMessageContaining("2 factors");
+        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity(), 1, 0, 0.5f, 10, 0))
+                .hasMessageContaining(
+                        "block = 10");
+        assertThatThrownBy(() -> new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()).withMix(NAN))
+                .hasMessageContaining("mix");
         assertThatThrownBy(() -> new Estimator.ReSte(0.5f, 0.1f, 1)).hasMessageContaining("order = 0.5");
         assertThatThrownBy(() -> QuantLevels.signed(9)).hasMessageContaining("bits = 9");
         assertThatThrownBy(() -> new QuantLevels(1, 1, 0, 1)).hasMessageContaining("codes [1, 1]");

@@ -62,7 +62,8 @@ public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity gra
     @Override
     public void backward(Backend backend, Tensor latent, QuantizedWeight weight, Tensor gradient) {
         long group = granularity.group(latent.rows(), latent.columns());
-        backend.fakeQuantBackward(rule, weight.scales().size(), group, latent.segment(), weight.scales().segment(), null, gradient.segment(),
+        backend.fakeQuantBackward(rule, weight.scales().size(), group, latent.segment(), weight.scales().segment(), null,
+                gradient.segment(),
                 gradient.segment(), null, null, 0);
     }
 }

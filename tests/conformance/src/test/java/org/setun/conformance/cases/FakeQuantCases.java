@@ -37,7 +37,8 @@ final class FakeQuantCases {
     }
 
     static Stream<Op> ops() {
-        return Stream.of(new Op("fakequant_forward", new int[]{3, 20, 0, 0}, new int[]{33, 9000, RULES.size() - 1, 7}, FakeQuantCases::forward),
+        return Stream.of(
+                new Op("fakequant_forward", new int[]{3, 20, 0, 0}, new int[]{33, 9000, RULES.size() - 1, 7}, FakeQuantCases::forward),
                 new Op("fakequant_backward", new int[]{3, 20, 0, 0}, new int[]{33, 9000, RULES.size() - 1, 7}, FakeQuantCases::backward));
     }
 
@@ -51,7 +52,8 @@ final class FakeQuantCases {
         Case made = new Case(op).scalar("groups", (long) e[0]).scalar("group", (long) e[1]).scalar("estimator", rule.estimator().code())
                 .scalar("hard", rule.estimator().hard() ? 1 : 0).scalar("lowest", rule.levels().lowest())
                 .scalar("highest", rule.levels().highest()).scalar("shift", rule.levels().shift())
-                .scalar("divisions", rule.levels().divisions()).scalar("limit", rule.estimator().limit()).scalar("p0", rule.estimator().p0())
+                .scalar("divisions", rule.levels().divisions()).scalar("limit", rule.estimator().limit())
+                .scalar("p0", rule.estimator().p0())
                 .scalar("p1", rule.estimator().p1()).scalar("mix", rule.mix()).scalar("noise", rule.noise())
                 .scalar("fraction", rule.fraction()).scalar("block", rule.block()).scalar("seed", rule.seed())
                 .in("v", Type.F32, filler.floats((long) e[0] * e[1])).in("scale", Type.F32, filler.positive(e[0]));
