@@ -5,8 +5,8 @@
 
 #include "simd/common/check.h"
 
-/* Sum chunks of one task, values of one AdamW task. */
-enum { SUM_TASK = 8, ADAMW_TASK = 1 << 14 };
+/* Sum chunks of one task, values of one update task. */
+enum { SUM_TASK = 8, UPDATE_TASK = 1 << 14 };
 
 typedef struct sum_job {
     double (*kernel)(const float *x, int64_t count);
@@ -83,18 +83,33 @@ setun_status setun_clip_factor(setun_context *context, const double *sums, int64
     SETUN_CALL(context, clip_factor(context, sums, count, max_norm, out));
 }
 
-typedef struct adamw_job {
-    const setun_adamw_args *args;
+typedef struct update_job {
+    const void *args;
     const setun_optim_kernels *kernels;
+    int64_t count;
     float factor;
-} adamw_job;
+} update_job;
 
-static void adamw_task(void *arg, int64_t task, int32_t worker) {
-    (void)worker;
-    const adamw_job *job = arg;
-    int64_t first = task * ADAMW_TASK;
-    job->kernels->adamw(job->args, job->factor, first, setun_min_i64(job->args->count, first + ADAMW_TASK));
+/* The update by `task`, unless the factor of the gradient is 0: a step whose gradient is not finite is skipped, not absorbed. */
+static setun_status update(setun_context *context, const void *args, int64_t count, const float *grad_factor, setun_task task) {
+    update_job job = {args, setun_optim_select(setun_context_isa(context)), count, grad_factor == NULL ? 1.0f : *grad_factor};
+    if (job.factor != 0.0f) {
+        setun_parallel(context, setun_ceil_div(count, UPDATE_TASK), task, &job);
+    }
+    return SETUN_OK;
 }
+
+#define UPDATE_TASK_OF(kernel)                                                                                                     \
+    static void kernel##_task(void *arg, int64_t task, int32_t worker) {                                                           \
+        (void)worker;                                                                                                              \
+        const update_job *job = arg;                                                                                               \
+        int64_t first = task * UPDATE_TASK;                                                                                        \
+        job->kernels->kernel(job->args, job->factor, first, setun_min_i64(job->count, first + UPDATE_TASK));                       \
+    }
+
+UPDATE_TASK_OF(adamw)
+UPDATE_TASK_OF(sgd)
+UPDATE_TASK_OF(lion)
 
 static setun_status adamw(setun_context *context, const setun_adamw_args *args) {
     int64_t values;
@@ -107,15 +122,33 @@ static setun_status adamw(setun_context *context, const setun_adamw_args *args) 
     SETUN_REQUIRE_DATA(context, args->v, values);
     SETUN_REQUIRE(context, args->bias1 > 0, "bias1 = %g must be > 0", (double)args->bias1);
     SETUN_REQUIRE(context, args->bias2 > 0, "bias2 = %g must be > 0", (double)args->bias2);
-    adamw_job job = {args, setun_optim_select(setun_context_isa(context)), 1.0f};
-    if (args->grad_factor != NULL) {
-        job.factor = *args->grad_factor;
-        if (job.factor == 0.0f) {
-            return SETUN_OK;
-        }
-    }
-    setun_parallel(context, setun_ceil_div(args->count, ADAMW_TASK), adamw_task, &job);
-    return SETUN_OK;
+    return update(context, args, values, args->grad_factor, adamw_task);
+}
+
+static setun_status sgd(setun_context *context, const setun_sgd_args *args) {
+    int64_t values;
+    SETUN_REQUIRE_ARGS(context, args);
+    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
+    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
+    SETUN_REQUIRE_DATA(context, args->w, values);
+    SETUN_REQUIRE_DATA(context, args->g, values);
+    SETUN_REQUIRE(context, !args->nesterov || args->m != NULL, "nesterov = %d needs m", args->nesterov);
+    return update(context, args, values, args->grad_factor, sgd_task);
+}
+
+static setun_status lion(setun_context *context, const setun_lion_args *args) {
+    int64_t values;
+    SETUN_REQUIRE_ARGS(context, args);
+    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
+    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
+    SETUN_REQUIRE_DATA(context, args->w, values);
+    SETUN_REQUIRE_DATA(context, args->g, values);
+    SETUN_REQUIRE_DATA(context, args->m, values);
+    return update(context, args, values, args->grad_factor, lion_task);
 }
 
 setun_status setun_adamw(setun_context *context, const setun_adamw_args *args) { SETUN_CALL(context, adamw(context, args)); }
+
+setun_status setun_sgd(setun_context *context, const setun_sgd_args *args) { SETUN_CALL(context, sgd(context, args)); }
+
+setun_status setun_lion(setun_context *context, const setun_lion_args *args) { SETUN_CALL(context, lion(context, args)); }

@@ -65,10 +65,42 @@ static setun_status adamw(setun_context *context, replay_case *c) {
                              .weight_decay = F(weight_decay),
                              .bias1 = F(bias1),
                              .bias2 = F(bias2),
-                             .grad_factor = P(grad_factor)};
+                             .coupled = (int32_t)I(coupled),
+                             .grad_factor = P(grad_factor),
+                             .direction = P(direction)};
     return setun_adamw(context, &args);
+}
+
+static setun_status sgd(setun_context *context, replay_case *c) {
+    setun_sgd_args args = {.size = sizeof args,
+                           .count = I(count),
+                           .w = P(w),
+                           .g = P(g),
+                           .m = P(m),
+                           .lr = F(lr),
+                           .momentum = F(momentum),
+                           .weight_decay = F(weight_decay),
+                           .nesterov = (int32_t)I(nesterov),
+                           .grad_factor = P(grad_factor)};
+    return setun_sgd(context, &args);
+}
+
+static setun_status lion(setun_context *context, replay_case *c) {
+    setun_lion_args args = {.size = sizeof args,
+                            .count = I(count),
+                            .w = P(w),
+                            .g = P(g),
+                            .m = P(m),
+                            .lr = F(lr),
+                            .beta1 = F(beta1),
+                            .beta2 = F(beta2),
+                            .weight_decay = F(weight_decay),
+                            .grad_factor = P(grad_factor)};
+    return setun_lion(context, &args);
 }
 
 const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"gemm_bf16", gemm_bf16},
                                       {"sum", sum},     {"sum_squares", sum_squares},
-                                      {"clip_factor", clip_factor}, {"adamw", adamw}, {NULL, NULL}};
+                                      {"clip_factor", clip_factor}, {"adamw", adamw},
+                                      {"sgd", sgd},                 {"lion", lion},
+                                      {NULL, NULL}};

@@ -25,15 +25,49 @@ typedef struct setun_adamw_args {
     float *m, *v;
     float lr, beta1, beta2, eps, weight_decay;
     float bias1, bias2;       /* 1 - beta1^t, 1 - beta2^t; > 0 */
-    int32_t reserved;
+    int32_t coupled;          /* 0: AdamW; 1: Adam, where the decay is part of the gradient */
     const float *grad_factor; /* one value that multiplies g (the clip factor), or NULL for 1; a factor of 0 skips the update */
+    float *direction;         /* NULL, or [count]: r goes there and w stays, for methods that scale r by its norm (LAMB) */
 } setun_adamw_args;
-/* AdamW (arXiv 1711.05101). Each operation is one IEEE single operation, in exactly this order:
- *     g' = g * factor
+/* AdamW (arXiv 1711.05101), or Adam (arXiv 1412.6980) with an L2 penalty. Each operation is one IEEE single operation, in exactly this order:
+ *     g' = g * factor                                   coupled: g' = g * factor + weight_decay*w
  *     m  = beta1*m + (1 - beta1)*g'
  *     v  = beta2*v + ((1 - beta2)*g')*g'
- *     w  = w - lr * ((m/bias1) / (sqrt(v/bias2) + eps) + weight_decay*w)
- * w, g, m, v must not overlap. */
+ *     r  = (m/bias1) / (sqrt(v/bias2) + eps) + weight_decay*w      coupled: without the last term
+ *     w  = w - lr * r
+ * w, g, m, v and direction must not overlap, except that direction may be g. */
 SETUN_API setun_status setun_adamw(setun_context *context, const setun_adamw_args *args);
+
+typedef struct setun_sgd_args {
+    uint64_t size;
+    int64_t count;
+    float *w;
+    const float *g;
+    float *m; /* the velocity, or NULL without momentum */
+    float lr, momentum, weight_decay;
+    int32_t nesterov;
+    const float *grad_factor; /* as of AdamW */
+} setun_sgd_args;
+/* Stochastic gradient descent. Each operation is one IEEE single operation:
+ *     g' = g * factor + weight_decay*w
+ *     m  = momentum*m + g'
+ *     w  = w - lr * (nesterov ? g' + momentum*m : m)    without m: w - lr * g' */
+SETUN_API setun_status setun_sgd(setun_context *context, const setun_sgd_args *args);
+
+typedef struct setun_lion_args {
+    uint64_t size;
+    int64_t count;
+    float *w;
+    const float *g;
+    float *m;
+    float lr, beta1, beta2, weight_decay;
+    const float *grad_factor; /* as of AdamW */
+} setun_lion_args;
+/* Lion (arXiv 2302.06675). Each operation is one IEEE single operation:
+ *     g' = g * factor
+ *     c  = beta1*m + (1 - beta1)*g'
+ *     w  = w - lr * (sign(c) + weight_decay*w)          sign(0) = 0, sign(NaN) = NaN
+ *     m  = beta2*m + (1 - beta2)*g' */
+SETUN_API setun_status setun_lion(setun_context *context, const setun_lion_args *args);
 
 #endif

@@ -62,7 +62,7 @@ static void adamw_case(setun_context *context, const void *arg, float *out, bool
         v0[i] = fabsf(v0[i]);
     }
     float *w = test_copy(w0, count), *m = test_copy(m0, count), *v = test_copy(v0, count);
-    setun_adamw_args args = {sizeof args, count, w, g, m, v, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.271f, 0.003f, 0, &factor};
+    setun_adamw_args args = {sizeof args, count, w, g, m, v, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.271f, 0.003f, 0, &factor, NULL};
     OK(context, setun_adamw(context, &args));
     for (int64_t i = 0; check && i < count; i++) {
         volatile float gradient = g[i] * factor, m1 = 0.9f * m0[i], m2 = (1 - 0.9f) * gradient, v1 = 0.999f * v0[i];
@@ -105,7 +105,7 @@ static void test_clip(void) {
     EXPECT(setun_sum(context, NULL, 1, &sum) == SETUN_INVALID_ARGUMENT, "NULL");
     EXPECT(setun_sum(context, out, -1, &sum) == SETUN_INVALID_ARGUMENT, "count");
     float *one = test_random(1, 1, 1);
-    setun_adamw_args args = {sizeof args, 1, one, one, one, one, 1, 1, 1, 1, 1, 0, 1, 0, NULL};
+    setun_adamw_args args = {sizeof args, 1, one, one, one, one, 1, 1, 1, 1, 1, 0, 1, 0, NULL, NULL};
     EXPECT(setun_adamw(context, &args) == SETUN_INVALID_ARGUMENT && strstr(setun_context_message(context), "bias1"), "bias1 = 0");
     OK(NULL, setun_context_destroy(context));
 }

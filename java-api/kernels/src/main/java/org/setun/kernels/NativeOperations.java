@@ -298,6 +298,28 @@ abstract class NativeOperations implements Backend {
     }
 
     @Override
+    public void adamDirection(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor, MemorySegment direction) {
+        optim.adamDirection(step, count, w, g, m, v, gradFactor, direction);
+    }
+
+    @Override
+    public void adam(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        optim.adam(step, count, w, g, m, v, gradFactor);
+    }
+
+    @Override
+    public void sgd(Sgd step, long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment m, @Nullable MemorySegment gradFactor) {
+        optim.sgd(step, count, w, g, m, gradFactor);
+    }
+
+    @Override
+    public void lion(Lion step, long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor) {
+        optim.lion(step, count, w, g, m, gradFactor);
+    }
+
+    @Override
     public void piQuantize(PiGrid grid, PiScaling scaling, MemorySegment x, long n, long k, long ldx, @Nullable MemorySegment importance,
             long importanceStride, MemorySegment blocks) {
         pi.piQuantize(grid, scaling, x, n, k, ldx, importance, importanceStride, blocks);

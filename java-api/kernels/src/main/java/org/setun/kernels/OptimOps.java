@@ -22,4 +22,29 @@ public interface OptimOps {
     /** One AdamW step on {@code w, m, v} f32[count] with the gradient {@code g * gradFactor[0]}. */
     void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor);
+
+    /**
+     * As {@link #adamW}, but the step, without the rate, goes to {@code direction} f32[count] and {@code w} stays: for methods that scale it by
+     * its norm. {@code direction} may be {@code g}.
+     */
+    void adamDirection(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor, MemorySegment direction);
+
+    /** One step of Adam (arXiv 1412.6980), whose weight decay is part of the gradient. */
+    void adam(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor);
+
+    /** Hyper-parameters of one step of stochastic gradient descent; {@code nesterov} needs momentum. */
+    record Sgd(float lr, float momentum, float weightDecay, boolean nesterov) {
+    }
+
+    /** One step on {@code w} f32[count] with the velocity {@code m} f32[count], null without momentum. */
+    void sgd(Sgd step, long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment m, @Nullable MemorySegment gradFactor);
+
+    /** Hyper-parameters of one step of Lion (arXiv 2302.06675). */
+    record Lion(float lr, float beta1, float beta2, float weightDecay) {
+    }
+
+    /** One step on {@code w, m} f32[count]. */
+    void lion(Lion step, long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor);
 }

@@ -266,15 +266,38 @@ public final class Checks {
         writable("out", out);
     }
 
-    public static void adamW(OptimOps.AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+    public static void direction(long count, MemorySegment direction) {
+        fill("direction", direction, count);
+    }
+
+    public static void sgd(OptimOps.Sgd step, long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment m,
             @Nullable MemorySegment gradFactor) {
+        update(count, w, g, gradFactor);
+        if (m != null) {
+            fill("m", m, count);
+        } else if (step.nesterov()) {
+            throw new IllegalArgumentException("nesterov = true needs m");
+        }
+    }
+
+    public static void lion(long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor) {
+        update(count, w, g, gradFactor);
+        fill("m", m, count);
+    }
+
+    private static void update(long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment gradFactor) {
         fill("w", w, count);
         vector("g", g, Type.F32, "count", count);
-        fill("m", m, count);
-        fill("v", v, count);
         if (gradFactor != null) {
             vector("gradFactor", gradFactor, Type.F32, "values", 1);
         }
+    }
+
+    public static void adamW(OptimOps.AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        update(count, w, g, gradFactor);
+        fill("m", m, count);
+        fill("v", v, count);
         if (!(step.bias1() > 0) || !(step.bias2() > 0)) {
             throw new IllegalArgumentException("bias1 = " + step.bias1() + " and bias2 = " + step.bias2() + " must be above 0");
         }

@@ -16,12 +16,20 @@ public final class NativeOptim implements OptimOps {
     private static final Struct ADAMW_ARGS = Downcalls.struct("setun_adamw_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("count"), ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), ADDRESS.withName("v"),
             JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"), JAVA_FLOAT.withName("beta2"), JAVA_FLOAT.withName("eps"),
-            JAVA_FLOAT.withName("weight_decay"), JAVA_FLOAT.withName("bias1"), JAVA_FLOAT.withName("bias2"), JAVA_INT.withName("reserved"),
-            ADDRESS.withName("grad_factor"));
+            JAVA_FLOAT.withName("weight_decay"), JAVA_FLOAT.withName("bias1"), JAVA_FLOAT.withName("bias2"), JAVA_INT.withName("coupled"),
+            ADDRESS.withName("grad_factor"), ADDRESS.withName("direction"));
+    private static final Struct SGD_ARGS = Downcalls.struct("setun_sgd_args", JAVA_LONG.withName("size"), JAVA_LONG.withName("count"),
+            ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("momentum"),
+            JAVA_FLOAT.withName("weight_decay"), JAVA_INT.withName("nesterov"), ADDRESS.withName("grad_factor"));
+    private static final Struct LION_ARGS = Downcalls.struct("setun_lion_args", JAVA_LONG.withName("size"), JAVA_LONG.withName("count"),
+            ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"),
+            JAVA_FLOAT.withName("beta2"), JAVA_FLOAT.withName("weight_decay"), ADDRESS.withName("grad_factor"));
     private static final MethodHandle SUM = Downcalls.operation("setun_sum", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle SUM_SQUARES = Downcalls.operation("setun_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle CLIP_FACTOR = Downcalls.operation("setun_clip_factor", ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
     private static final Operation ADAMW = Downcalls.described("setun_adamw");
+    private static final Operation SGD = Downcalls.described("setun_sgd");
+    private static final Operation LION = Downcalls.described("setun_lion");
 
     private final NativeContext context;
 
@@ -71,10 +79,42 @@ public final class NativeOptim implements OptimOps {
     @Override
     public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor) {
+        adam(step, false, count, w, g, m, v, gradFactor, null);
+    }
+
+    @Override
+    public void adam(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        adam(step, true, count, w, g, m, v, gradFactor, null);
+    }
+
+    @Override
+    public void adamDirection(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor, MemorySegment direction) {
+        Checks.direction(count, direction);
+        adam(step, false, count, w, g, m, v, gradFactor, direction);
+    }
+
+    private void adam(AdamW step, boolean coupled, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor, @Nullable MemorySegment direction) {
         Checks.adamW(step, count, w, g, m, v, gradFactor);
         context.call(ADAMW,
                 Arguments.begin(ADAMW_ARGS).i64(count).pointer(w).pointer(g).pointer(m).pointer(v).f32(step.lr()).f32(step.beta1())
-                        .f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1()).f32(step.bias2()).i32(0)
-                        .pointer(gradFactor));
+                        .f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1()).f32(step.bias2()).flag(coupled)
+                        .pointer(gradFactor).pointer(direction));
+    }
+
+    @Override
+    public void sgd(Sgd step, long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment m, @Nullable MemorySegment gradFactor) {
+        Checks.sgd(step, count, w, g, m, gradFactor);
+        context.call(SGD, Arguments.begin(SGD_ARGS).i64(count).pointer(w).pointer(g).pointer(m).f32(step.lr()).f32(step.momentum())
+                .f32(step.weightDecay()).flag(step.nesterov()).pointer(gradFactor));
+    }
+
+    @Override
+    public void lion(Lion step, long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor) {
+        Checks.lion(count, w, g, m, gradFactor);
+        context.call(LION, Arguments.begin(LION_ARGS).i64(count).pointer(w).pointer(g).pointer(m).f32(step.lr()).f32(step.beta1())
+                .f32(step.beta2()).f32(step.weightDecay()).pointer(gradFactor));
     }
 }

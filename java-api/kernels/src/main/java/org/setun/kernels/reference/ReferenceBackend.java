@@ -362,7 +362,34 @@ public final class ReferenceBackend implements Backend {
     public void adamW(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
             @Nullable MemorySegment gradFactor) {
         Checks.adamW(step, count, w, g, m, v, gradFactor);
-        ReferenceOptim.adamW(step, count, w, g, m, v, gradFactor);
+        ReferenceOptim.adam(step, false, count, w, g, m, v, gradFactor, null);
+    }
+
+    @Override
+    public void adamDirection(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor, MemorySegment direction) {
+        Checks.adamW(step, count, w, g, m, v, gradFactor);
+        Checks.direction(count, direction);
+        ReferenceOptim.adam(step, false, count, w, g, m, v, gradFactor, direction);
+    }
+
+    @Override
+    public void adam(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            @Nullable MemorySegment gradFactor) {
+        Checks.adamW(step, count, w, g, m, v, gradFactor);
+        ReferenceOptim.adam(step, true, count, w, g, m, v, gradFactor, null);
+    }
+
+    @Override
+    public void sgd(Sgd step, long count, MemorySegment w, MemorySegment g, @Nullable MemorySegment m, @Nullable MemorySegment gradFactor) {
+        Checks.sgd(step, count, w, g, m, gradFactor);
+        ReferenceOptim.sgd(step, count, w, g, m, gradFactor);
+    }
+
+    @Override
+    public void lion(Lion step, long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor) {
+        Checks.lion(count, w, g, m, gradFactor);
+        ReferenceOptim.lion(step, count, w, g, m, gradFactor);
     }
 
     @Override

@@ -3,6 +3,8 @@ package org.setun.kernels.reference;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.OptimOps.AdamW;
+import org.setun.kernels.OptimOps.Lion;
+import org.setun.kernels.OptimOps.Sgd;
 import org.setun.testsupport.OffHeap;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -75,5 +77,67 @@ class OptimTest {
         assertThat(OffHeap.toDoubles(out)).containsExactly(-1.5);
         backend.sumSquares(OffHeap.of(1f, -3f, 0.5f), 3, out);
         assertThat(OffHeap.toDoubles(out)).containsExactly(10.25);
+    }
+
+    /** Ten steps of each rule, written anew in double from the papers. */
+    @Test
+    void tenStepsOfEachRuleFollowItsFormula() {
+        double[] gradients = {0.3, -0.1, 0.25, 0.4, -0.6, 0.05, 0.0, 0.7, -0.2, 0.1};
+        double decay = 0.02;
+        double rate = 0.03;
+        double sgd = 0.5;
+        double plain = 0.5;
+        double nesterov = 0.5;
+        double lion = 0.5;
+        double adam = 0.5;
+        double[] m = new double[5];
+        double v = 0;
+        MemorySegment[] w = new MemorySegment[5];
+        MemorySegment[] means = new MemorySegment[5];
+        for (int i = 0; i < 5; i++) {
+            w[i] = OffHeap.of(0.5f);
+            means[i] = OffHeap.of(0f);
+        }
+        MemorySegment variance = OffHeap.of(0f);
+        for (int t = 1; t <= 10; t++) {
+            double g = gradients[t - 1];
+            MemorySegment gradient = OffHeap.of((float) g);
+            plain -= rate * (g + decay * plain);
+            double g0 = g + decay * sgd;
+            m[0] = 0.9 * m[0] + g0;
+            sgd -= rate * m[0];
+            double g1 = g + decay * nesterov;
+            m[1] = 0.9 * m[1] + g1;
+            nesterov -= rate * (g1 + 0.9 * m[1]);
+            lion -= rate * (Math.signum(0.9 * m[2] + 0.1 * g) + decay * lion);
+            m[2] = 0.99 * m[2] + 0.01 * g;
+            double g3 = g + decay * adam;
+            m[3] = 0.9 * m[3] + 0.1 * g3;
+            v = 0.99 * v + 0.01 * g3 * g3;
+            double bias1 = 1 - Math.pow(0.9, t);
+            double bias2 = 1 - Math.pow(0.99, t);
+            adam -= rate * (m[3] / bias1) / (Math.sqrt(v / bias2) + 1e-8);
+            backend.sgd(new Sgd((float) rate, 0, (float) decay, false), 1, w[4], gradient, null, null);
+            backend.sgd(new Sgd((float) rate, 0.9f, (float) decay, false), 1, w[0], gradient, means[0], null);
+            backend.sgd(new Sgd((float) rate, 0.9f, (float) decay, true), 1, w[1], gradient, means[1], null);
+            backend.lion(new Lion((float) rate, 0.9f, 0.99f, (float) decay), 1, w[2], gradient, means[2], null);
+            backend.adam(new AdamW((float) rate, 0.9f, 0.99f, 1e-8f, (float) decay, (float) bias1, (float) bias2), 1, w[3], gradient, means[3],
+                    variance, null);
+        }
+        double[] expected = {sgd, nesterov, lion, adam, plain};
+        for (int i = 0; i < 5; i++) {
+            assertThat(OffHeap.toFloats(w[i])[0]).as("rule %d", i).isCloseTo((float) expected[i], within(1e-6f));
+        }
+    }
+
+    @Test
+    void theDirectionIsTheStepWithoutTheRate() {
+        AdamW step = new AdamW(0.25f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f);
+        MemorySegment[] w = {OffHeap.of(0.5f), OffHeap.of(0.5f)};
+        MemorySegment direction = OffHeap.of(0f);
+        backend.adamW(step, 1, w[0], OffHeap.of(0.3f), OffHeap.of(0.1f), OffHeap.of(0.2f), null);
+        backend.adamDirection(step, 1, w[1], OffHeap.of(0.3f), OffHeap.of(0.1f), OffHeap.of(0.2f), null, direction);
+        assertThat(OffHeap.toFloats(w[1])).as("stays").containsExactly(0.5f);
+        assertThat(0.5f - 0.25f * OffHeap.toFloats(direction)[0]).isEqualTo(OffHeap.toFloats(w[0])[0]);
     }
 }

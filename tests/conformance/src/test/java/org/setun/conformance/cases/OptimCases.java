@@ -3,6 +3,8 @@ package org.setun.conformance.cases;
 import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
 import org.setun.kernels.OptimOps.AdamW;
+import org.setun.kernels.OptimOps.Lion;
+import org.setun.kernels.OptimOps.Sgd;
 import org.setun.testsupport.OffHeap;
 
 /** Cases of {@code setun/optim.h}: all of them promise bits. */
@@ -17,7 +19,9 @@ final class OptimCases {
         return Stream.of(new Op("sum", new int[]{20}, new int[]{70_000}, OptimCases::sum),
                 new Op("sum_squares", new int[]{20}, new int[]{70_000}, OptimCases::sumSquares),
                 new Op("clip_factor", new int[]{3, 1}, new int[]{100, 3}, OptimCases::clipFactor),
-                new Op("adamw", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::adamW));
+                new Op("adamw", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::adamW),
+                new Op("sgd", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::sgd),
+                new Op("lion", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::lion));
     }
 
     private static Case sum(int[] e, Filler filler) {
@@ -41,16 +45,48 @@ final class OptimCases {
                 .out("out", Type.F32, 2).call((b, s) -> b.clipFactor(s.get("sums"), e[0], maxNorm, s.get("out")));
     }
 
-    /** The second extent: no factor, factor 1, factor 0.3, factor 0. */
+    /** The second extent: no factor, factor 1, factor 0.3, factor 0; the third: AdamW, Adam, the direction alone. */
     private static Case adamW(int[] e, Filler filler) {
         Case made = new Case("adamw").scalar("count", (long) e[0]).scalar("lr", STEP.lr()).scalar("beta1", STEP.beta1())
                 .scalar("beta2", STEP.beta2()).scalar("eps", STEP.eps()).scalar("weight_decay", STEP.weightDecay())
-                .scalar("bias1", STEP.bias1()).scalar("bias2", STEP.bias2()).inout("w", Type.F32, filler.floats(e[0]))
-                .in("g", Type.F32, filler.floats(e[0])).inout("m", Type.F32, filler.plain(e[0]))
+                .scalar("bias1", STEP.bias1()).scalar("bias2", STEP.bias2()).scalar("coupled", e[2] == 1 ? 1 : 0)
+                .inout("w", Type.F32, filler.floats(e[0])).in("g", Type.F32, filler.floats(e[0])).inout("m", Type.F32, filler.plain(e[0]))
                 .inout("v", Type.F32, filler.positive(e[0]));
-        if (e[1] > 0) {
-            made.in("grad_factor", Type.F32, OffHeap.of(new float[]{1, 0.3f, 0}[e[1] - 1]));
+        factor(made, e[1]);
+        if (e[2] == 2) {
+            return made.out("direction", Type.F32, e[0]).call((b, s) -> b.adamDirection(STEP, e[0], s.get("w"), s.get("g"), s.get("m"),
+                    s.get("v"), s.get("grad_factor"), s.get("direction")));
         }
-        return made.call((b, s) -> b.adamW(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("grad_factor")));
+        return e[2] == 1
+                ? made.call((b, s) -> b.adam(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("grad_factor")))
+                : made.call((b, s) -> b.adamW(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("grad_factor")));
+    }
+
+    private static void factor(Case made, int choice) {
+        if (choice > 0) {
+            made.in("grad_factor", Type.F32, OffHeap.of(new float[]{1, 0.3f, 0}[choice - 1]));
+        }
+    }
+
+    /** The second extent as of AdamW; the third: plain, with momentum, Nesterov. */
+    private static Case sgd(int[] e, Filler filler) {
+        Sgd step = new Sgd(0.02f, 0.9f, 0.01f, e[2] == 2);
+        Case made = new Case("sgd").scalar("count", (long) e[0]).scalar("lr", step.lr()).scalar("momentum", step.momentum())
+                .scalar("weight_decay", step.weightDecay()).scalar("nesterov", e[2] == 2 ? 1 : 0).inout("w", Type.F32, filler.floats(e[0]))
+                .in("g", Type.F32, filler.floats(e[0]));
+        if (e[2] > 0) {
+            made.inout("m", Type.F32, filler.plain(e[0]));
+        }
+        factor(made, e[1]);
+        return made.call((b, s) -> b.sgd(step, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("grad_factor")));
+    }
+
+    private static Case lion(int[] e, Filler filler) {
+        Lion step = new Lion(1e-3f, 0.9f, 0.99f, 0.1f);
+        Case made = new Case("lion").scalar("count", (long) e[0]).scalar("lr", step.lr()).scalar("beta1", step.beta1())
+                .scalar("beta2", step.beta2()).scalar("weight_decay", step.weightDecay()).inout("w", Type.F32, filler.floats(e[0]))
+                .in("g", Type.F32, filler.floats(e[0])).inout("m", Type.F32, filler.floats(e[0]));
+        factor(made, e[1]);
+        return made.call((b, s) -> b.lion(step, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("grad_factor")));
     }
 }
