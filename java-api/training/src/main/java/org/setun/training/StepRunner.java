@@ -7,6 +7,7 @@ import org.setun.kernels.Workspace;
 import org.setun.nn.Precision;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.training.optimizer.Optimizer;
 
 /**
  * One step: the samples of an update run forward and backward in micro-batches, whose gradients add up, then clip and update. A micro-batch
@@ -19,13 +20,13 @@ final class StepRunner {
     }
 
     private final TrainingTask task;
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
     private final Workspace workspace;
     private final Backend backend;
     private final Precision precision;
     private int microBatch;
 
-    StepRunner(TrainingTask task, AdamWOptimizer optimizer, Backend backend, Workspace workspace, Precision precision,
+    StepRunner(TrainingTask task, Optimizer optimizer, Backend backend, Workspace workspace, Precision precision,
             int microBatch) {
         this.task = task;
         this.optimizer = optimizer;

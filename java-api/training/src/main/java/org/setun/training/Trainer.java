@@ -23,6 +23,7 @@ import org.setun.training.config.TrainingConfig.Training;
 import org.setun.training.event.EarlyStopping;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
+import org.setun.training.optimizer.Optimizer;
 import org.setun.training.schedule.Schedule;
 
 /**
@@ -41,7 +42,7 @@ public final class Trainer {
     private final TrainingTask task;
     private final Training settings;
     private final Schedule schedule;
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
     private final Workspace workspace;
     private final StepRunner runner;
     private final List<TrainingListener> listeners;
@@ -65,7 +66,7 @@ public final class Trainer {
         task = options.task;
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
-        optimizer = new AdamWOptimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
+        optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
                 settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
@@ -206,7 +207,7 @@ public final class Trainer {
                 .map(p -> new TrainingState.Evaluation(p.step(), p.loss(), p.value())).toList();
         TrainingState state = new TrainingState(options.run, step, optimizer.updates(), samples, skipped, runner.microBatch(),
                 secondsBefore + meter.totalSeconds(), lastLoss, points, ConfigWriter.toMap(options.config));
-        lastCheckpoint = store.save(state, weights(), moments(), options.files);
+        lastCheckpoint = store.save(state, weights(), optimizer.state(), options.files);
         savedStep = step;
         emit(new TrainingEvent.Saved(options.run, step, lastCheckpoint, (System.nanoTime() - start) / 1e9));
     }
@@ -215,7 +216,7 @@ public final class Trainer {
         TrainingState state = checkpoint.state();
         checkpoint.loadWeights(weights());
         task.model().parameters().forEach(Parameter::markChanged);
-        checkpoint.loadMoments(moments());
+        checkpoint.loadMoments(optimizer.state());
         optimizer.updates(state.updates());
         step = state.step();
         samples = state.samples();
@@ -234,16 +235,6 @@ public final class Trainer {
 
     private List<NamedTensor> weights() {
         return task.model().parameters().stream().map(p -> named(p.name(), p.value())).toList();
-    }
-
-    private List<NamedTensor> moments() {
-        List<NamedTensor> tensors = new ArrayList<>();
-        List<Parameter> parameters = optimizer.parameters();
-        for (int i = 0; i < parameters.size(); i++) {
-            tensors.add(named(parameters.get(i).name() + ".m", optimizer.first(i)));
-            tensors.add(named(parameters.get(i).name() + ".v", optimizer.second(i)));
-        }
-        return tensors;
     }
 
     private static NamedTensor named(String name, Tensor tensor) {

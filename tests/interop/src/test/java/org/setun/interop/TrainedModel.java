@@ -19,7 +19,7 @@ import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.testsupport.TestData;
-import org.setun.training.AdamWOptimizer;
+import org.setun.training.optimizer.Optimizer;
 import org.setun.training.config.TrainingConfig;
 
 /**
@@ -45,8 +45,8 @@ record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, String heldOut, dou
         BpeTokenizer tokenizer = new BpeTrainer(VOCAB, PreTokenizer.GPT_2, List.of("<|endoftext|>")).add(text.substring(0, split)).train();
         int[] ids = tokenizer.encode(text.substring(0, split), false);
         Decoder decoder = new Decoder(config, quantization, memory, DecoderInit.seeded(1));
-        AdamWOptimizer optimizer = new AdamWOptimizer(backend, memory, decoder.parameters(),
-                new TrainingConfig.Optimizer(0.9, 0.95, 1e-8, 0.1, 1, false, false));
+        Optimizer optimizer = new Optimizer(backend, memory, decoder.parameters(),
+                TrainingConfig.defaults().optimizer());
         SplittableRandom random = new SplittableRandom(3);
         double loss = 0;
         try (Workspace workspace = new Workspace(backend)) {

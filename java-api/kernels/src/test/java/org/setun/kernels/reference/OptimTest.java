@@ -121,7 +121,8 @@ class OptimTest {
             backend.sgd(new Sgd((float) rate, 0.9f, (float) decay, false), 1, w[0], gradient, means[0], null);
             backend.sgd(new Sgd((float) rate, 0.9f, (float) decay, true), 1, w[1], gradient, means[1], null);
             backend.lion(new Lion((float) rate, 0.9f, 0.99f, (float) decay), 1, w[2], gradient, means[2], null);
-            backend.adam(new AdamW((float) rate, 0.9f, 0.99f, 1e-8f, (float) decay, (float) bias1, (float) bias2), 1, w[3], gradient, means[3],
+            backend.adam(new AdamW((float) rate, 0.9f, 0.99f, 1e-8f, (float) decay, (float) bias1, (float) bias2), 1, w[3], gradient,
+                    means[3],
                     variance, null);
         }
         double[] expected = {sgd, nesterov, lion, adam, plain};

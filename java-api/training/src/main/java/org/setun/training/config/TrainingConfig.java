@@ -81,12 +81,31 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "tokens of that completion", min = 1) int sampleTokens) {
     }
 
-    /** AdamW (arXiv 1711.05101). */
+    /** Which optimizer. */
+    public enum OptimizerKind {
+        /** arXiv 1711.05101. */
+        ADAMW,
+        /** arXiv 1412.6980, with weight decay as part of the gradient. */
+        ADAM,
+        /** arXiv 1904.00962: AdamW's step scaled to the norm of each tensor. */
+        LAMB,
+        /** Gradient descent with momentum. */
+        SGD,
+        /** arXiv 2302.06675. */
+        LION,
+        /** Orthogonalized momentum for matrices between layers, AdamW for all else. */
+        MUON
+    }
+
+    /** How gradients change parameters. */
     public record Optimizer(
+            @Setting("which optimizer") OptimizerKind kind,
+            @Setting(value = "sgd, muon: decay of the velocity", min = 0, max = 0.999999) double momentum,
+            @Setting("sgd: Nesterov's momentum") boolean nesterov,
             @Setting(value = "decay of the first moment", min = 0, max = 0.999999) double beta1,
             @Setting(value = "decay of the second moment", min = 0, max = 0.9999999) double beta2,
             @Setting(value = "added to the root of the second moment", min = 0, max = 1) double eps,
-            @Setting(value = "decoupled weight decay", min = 0, max = 10) double weightDecay,
+            @Setting(value = "weight decay: decoupled, except of sgd and adam", min = 0, max = 10) double weightDecay,
             @Setting(value = "largest global norm of the gradient; 0 = no clipping", min = 0) double clipNorm,
             @Setting("decay norm weights and biases too") boolean decayNorms,
             @Setting("decay the embedding and the head too") boolean decayEmbeddings) {
@@ -156,7 +175,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
                 new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
-                new Optimizer(0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
+                new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY),
                 new Checkpoint("", 1000, 5, false),
@@ -178,6 +197,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "must not exceed the schedule's " + scheduleSteps() + " steps");
         require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2, "schedule.warmup_steps",
                 schedule.warmupSteps, "must end in the first half of the schedule's " + scheduleSteps() + " steps");
+        require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
+                "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
         return this;

@@ -1,0 +1,130 @@
+package org.setun.training.optimizer;
+
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.setun.kernels.Allocator;
+import org.setun.kernels.Backend;
+import org.setun.nn.DType;
+import org.setun.nn.Parameter;
+import org.setun.nn.Shape;
+import org.setun.nn.Tensor;
+import org.setun.training.checkpoint.NamedTensor;
+import org.setun.training.config.TrainingConfig;
+
+/**
+ * Changes the parameters of a model by their gradients, with clipping of the global gradient norm; which way is {@code optimizer.kind}. Matrices
+ * decay; norms, biases, the embedding and the head do not unless asked to. State lives in the allocator that the optimizer is given. One thread.
+ */
+public final class Optimizer {
+
+    private static final List<String> EMBEDDINGS = List.of("token_embd.weight", "output.weight");
+
+    /** A parameter, the rule that changes it, and what the rule keeps for it. */
+    private record Slot(Parameter parameter, UpdateRule rule, List<String> names, List<Tensor> state) {
+    }
+
+    private final Backend backend;
+    private final TrainingConfig.Optimizer settings;
+    private final List<Slot> slots = new ArrayList<>();
+    private final Tensor sums;
+    private final Tensor clip;
+    private long updates;
+
+    /** State of 0 for {@code parameters}. */
+    public Optimizer(Backend backend, Allocator allocator, List<Parameter> parameters, TrainingConfig.Optimizer settings) {
+        this.backend = backend;
+        this.settings = settings;
+        Norm norm = new Norm(backend, allocator);
+        UpdateRule main = switch (settings.kind()) {
+            case ADAMW -> new AdamRule(AdamRule.Kind.ADAMW, settings, norm);
+            case ADAM -> new AdamRule(AdamRule.Kind.ADAM, settings, norm);
+            case LAMB -> new AdamRule(AdamRule.Kind.LAMB, settings, norm);
+            case SGD -> new SgdRule(settings);
+            case LION -> new LionRule(settings);
+            case MUON -> new MuonRule(settings, allocator, norm);
+        };
+        UpdateRule others = main instanceof MuonRule ? new AdamRule(AdamRule.Kind.ADAMW, settings, norm) : main;
+        for (Parameter parameter : parameters) {
+            slots.add(slot(parameter, isHiddenMatrix(parameter) ? main : others, allocator));
+        }
+        sums = Tensor.allocate(allocator, DType.F64, Math.max(1, slots.size()));
+        clip = Tensor.allocate(allocator, DType.F32, 2);
+    }
+
+    /** A matrix between layers: what Muon is for. */
+    private static boolean isHiddenMatrix(Parameter parameter) {
+        return parameter.shape().rank() == 2 && !EMBEDDINGS.contains(parameter.name());
+    }
+
+    private static Slot slot(Parameter parameter, UpdateRule rule, Allocator allocator) {
+        List<String> names = new ArrayList<>();
+        List<Tensor> state = new ArrayList<>();
+        for (Map.Entry<String, Shape> entry : rule.state(parameter).entrySet()) {
+            Tensor tensor = Tensor.allocate(allocator, DType.F32, entry.getValue());
+            tensor.clear();
+            names.add(parameter.name() + "." + entry.getKey());
+            state.add(tensor);
+        }
+        return new Slot(parameter, rule, List.copyOf(names), List.copyOf(state));
+    }
+
+    /**
+     * Computes the global norm of the gradients and the factor that clips it; both stay in tensors. Returns the norm, which is not finite if
+     * any gradient is not.
+     */
+    public double measure() {
+        for (int i = 0; i < slots.size(); i++) {
+            Tensor gradient = slots.get(i).parameter.gradient();
+            backend.sumSquares(gradient.segment(), gradient.size(), sums.segment().asSlice((long) i * Double.BYTES, Double.BYTES));
+        }
+        backend.clipFactor(sums.segment(), slots.size(), (float) settings.clipNorm(), clip.segment());
+        return clip.segment().get(ValueLayout.JAVA_FLOAT, 0);
+    }
+
+    /** One update with the gradients that {@link #measure} has seen, which it may overwrite. */
+    public void update(double learningRate, double decayFactor) {
+        updates++;
+        for (Slot slot : slots) {
+            float decay = (float) (decays(slot.parameter) ? settings.weightDecay() * decayFactor : 0);
+            slot.rule.update(
+                    new UpdateRule.Step(backend, (float) learningRate, decay, updates, clip.segment().asSlice(Float.BYTES, Float.BYTES)),
+                    slot.parameter, slot.state);
+            slot.parameter.markChanged();
+        }
+    }
+
+    /** Whether weight decay applies to {@code parameter}. */
+    boolean decays(Parameter parameter) {
+        if (EMBEDDINGS.contains(parameter.name())) {
+            return settings.decayEmbeddings();
+        }
+        return parameter.decay() || settings.decayNorms();
+    }
+
+    /** Updates made so far: the t of the bias correction. */
+    public long updates() {
+        return updates;
+    }
+
+    /** Sets t when a run is resumed. */
+    public void updates(long count) {
+        updates = count;
+    }
+
+    /** What lasts from step to step, for checkpoints: {@code PARAMETER.m} and so on, in a fixed order. */
+    public List<NamedTensor> state() {
+        List<NamedTensor> all = new ArrayList<>();
+        for (Slot slot : slots) {
+            for (int i = 0; i < slot.names.size(); i++) {
+                Tensor tensor = slot.state.get(i);
+                long[] shape = new long[tensor.shape().rank()];
+                Arrays.setAll(shape, tensor.shape()::dimension);
+                all.add(new NamedTensor(slot.names.get(i), shape, tensor.segment()));
+            }
+        }
+        return all;
+    }
+}
