@@ -61,14 +61,15 @@ VF_INLINE coded code_of(const setun_fakequant_args *args, const rule *r, vf v) {
 
 VF_INLINE int is_smooth(const setun_fakequant_args *args) { return args->estimator >= SETUN_ESTIMATOR_STAIRCASE; }
 
-VF_INLINE smooth smooth_of(const setun_fakequant_args *args, int64_t group, int64_t first, vf u, vf *likeliest) {
+/* A random choice also replaces *code. */
+VF_INLINE smooth smooth_of(const setun_fakequant_args *args, int64_t group, int64_t first, vf u, vf *code) {
     switch (args->estimator) {
     case SETUN_ESTIMATOR_STAIRCASE:
         return staircase_of(args, u);
     case SETUN_ESTIMATOR_DSQ:
         return dsq_of(args, u);
     default:
-        return gumbel_of(args, group, first, u, likeliest);
+        return gumbel_of(args, group, first, u, code);
     }
 }
 
@@ -202,9 +203,8 @@ VF_INLINE gradients gradients_of(const setun_fakequant_args *args, const rule *r
     vf zero = vf_set1(0);
     coded c = code_of(args, r, v);
     if (is_smooth(args)) {
-        vf likeliest;
-        smooth s = smooth_of(args, group, first, c.u, &likeliest);
-        vf level = level_of(r, args->hard ? (args->estimator == SETUN_ESTIMATOR_GUMBEL ? likeliest : c.code) : s.value);
+        smooth s = smooth_of(args, group, first, c.u, &c.code);
+        vf level = level_of(r, args->hard ? c.code : s.value);
         return (gradients){g * s.slope, g * (level - c.z * s.slope), g - g * s.slope};
     }
     gradients out;
