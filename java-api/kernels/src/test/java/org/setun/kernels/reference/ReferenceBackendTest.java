@@ -12,10 +12,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantOps;
+import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.Isa;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.OptimOps;
+import org.setun.kernels.QuantLevels;
 import org.setun.kernels.TernaryFormat;
 import org.setun.kernels.TernaryOps;
 import org.setun.testsupport.OffHeap;
@@ -82,7 +86,7 @@ class ReferenceBackendTest {
     }
 
     static Stream<Method> operations() {
-        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class)
+        return Stream.of(TernaryOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, FakeQuantOps.class)
                 .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class));
     }
@@ -150,6 +154,12 @@ class ReferenceBackendTest {
                 arguments[i] = GemmOps.Operand.f32(Arena.ofAuto().allocate(1 << 20, 64), 256);
             } else if (type == OptimOps.AdamW.class) {
                 arguments[i] = new OptimOps.AdamW(1, 1, 1, 1, 1, 1, 1);
+            } else if (type == OptimOps.Sgd.class) {
+                arguments[i] = new OptimOps.Sgd(1, 1, 1, true);
+            } else if (type == OptimOps.Lion.class) {
+                arguments[i] = new OptimOps.Lion(1, 1, 1, 1);
+            } else if (type == FakeQuantRule.class) {
+                arguments[i] = new FakeQuantRule(QuantLevels.ternary(), new Estimator.Lsq(0));
             } else {
                 arguments[i] = type.getEnumConstants()[0];
             }
