@@ -7,6 +7,8 @@ static setun_status check(setun_context *context, const setun_cross_entropy_args
     SETUN_REQUIRE_AT_LEAST(context, args->n, 0);
     SETUN_REQUIRE_AT_LEAST(context, args->vocab, 1);
     SETUN_REQUIRE_SHAPE(context, args->n, args->vocab, &values);
+    SETUN_REQUIRE(context, args->label_smoothing >= 0 && args->label_smoothing <= 1, "label_smoothing = %g must be in [0, 1]",
+                  (double)args->label_smoothing);
     SETUN_REQUIRE_DATA(context, args->logits, values);
     SETUN_REQUIRE_DATA(context, args->targets, args->n);
     SETUN_REQUIRE_DATA(context, args->loss, args->n);

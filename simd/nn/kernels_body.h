@@ -8,6 +8,8 @@
 #include "simd/nn/pointwise_body.h"
 #include "simd/nn/rows_body.h"
 
+#include "simd/nn/distill_body.h"
+
 #include "simd/nn/attention_forward_body.h"
 
 #include "simd/nn/attention_backward_body.h"
@@ -26,4 +28,5 @@ const setun_nn_kernels NN_KERNELS = {
     .axpby = axpby,
     .add_rows = add_rows,
     .cross_entropy = cross_entropy,
+    .distill = distill,
 };

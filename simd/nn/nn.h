@@ -63,6 +63,7 @@ typedef struct setun_nn_kernels {
     void (*add_rows)(const float *x, int64_t ldx, int64_t rows, int64_t d, float *sums);
 
     void (*cross_entropy)(const setun_cross_entropy_args *args, int64_t first, int64_t last);
+    void (*distill)(const setun_distill_args *args, int64_t first, int64_t last);
 } setun_nn_kernels;
 
 const setun_nn_kernels *setun_nn_select(setun_isa isa);

@@ -106,8 +106,18 @@ VF_INLINE float sum_exp(const float *x, int64_t count, float shift, float *terms
     return vf_sum(s0 + s1);
 }
 
+/* mean of x - shift */
+static float mean_above(const float *x, int64_t count, float shift) {
+    vf sum = vf_set1(0), low = vf_set1(shift);
+    VF_FOR(j, lanes, count) {
+        sum += vf_select(vi_first(lanes), vf_get(x + j, lanes) - low, vf_set1(0));
+    }
+    return vf_sum(sum) / (float)count;
+}
+
 static void cross_entropy(const setun_cross_entropy_args *args, int64_t first, int64_t last) {
     int64_t vocab = args->vocab;
+    float smoothing = args->label_smoothing;
     for (int64_t i = first; i < last; i++) {
         const float *logits = args->logits + i * vocab;
         float *gradient = args->dlogits == NULL ? NULL : args->dlogits + i * vocab;
@@ -120,14 +130,18 @@ static void cross_entropy(const setun_cross_entropy_args *args, int64_t first, i
             continue;
         }
         float high = highest(logits, vocab), own = logits[target]; /* before dlogits, which may lie on logits */
+        float mean = smoothing == 0 ? 0 : mean_above(logits, vocab, high);
         float sum = sum_exp(logits, vocab, high, gradient, i + 1 < args->n ? logits + vocab : NULL);
         args->loss[i] = (high - own) + logf(sum);
+        if (smoothing != 0) {
+            args->loss[i] += smoothing * ((own - high) - mean);
+        }
         if (gradient != NULL) {
-            vf scale = vf_set1(args->grad_scale / sum);
+            vf scale = vf_set1(args->grad_scale / sum), even = vf_set1(args->grad_scale * (smoothing / (float)vocab));
             VF_FOR(j, lanes, vocab) {
-                vf_put(gradient + j, lanes, vf_get(gradient + j, lanes) * scale);
+                vf_put(gradient + j, lanes, vf_get(gradient + j, lanes) * scale - even);
             }
-            gradient[target] -= args->grad_scale;
+            gradient[target] -= args->grad_scale * (1 - smoothing);
         }
     }
 }

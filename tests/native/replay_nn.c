@@ -165,8 +165,24 @@ static setun_status cross_entropy(setun_context *context, replay_case *c) {
                                      .targets = P(targets),
                                      .loss = P(loss),
                                      .dlogits = replay_flag(c, "dlogits_is_logits") ? P(logits) : P(dlogits),
-                                     .grad_scale = F(grad_scale)};
+                                     .grad_scale = F(grad_scale),
+                                     .label_smoothing = F(label_smoothing)};
     return setun_cross_entropy(context, &args);
+}
+
+static setun_status distill(setun_context *context, replay_case *c) {
+    setun_distill_args args = {.size = sizeof args,
+                               .n = I(n),
+                               .vocab = I(vocab),
+                               .divergence = (int32_t)I(divergence),
+                               .temperature = F(temperature),
+                               .student = P(student),
+                               .teacher = P(teacher),
+                               .weights = P(weights),
+                               .loss = P(loss),
+                               .dstudent = P(dstudent),
+                               .grad_scale = F(grad_scale)};
+    return setun_distill(context, &args);
 }
 
 const replay_op REPLAY_NN_OPS[] = {{"embedding_forward", embedding_forward},
@@ -187,4 +203,5 @@ const replay_op REPLAY_NN_OPS[] = {{"embedding_forward", embedding_forward},
                                    {"bias_forward", bias_forward},
                                    {"bias_backward", bias_backward},
                                    {"cross_entropy", cross_entropy},
+                                   {"distill", distill},
                                    {NULL, NULL}};

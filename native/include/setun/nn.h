@@ -110,18 +110,50 @@ SETUN_API setun_status setun_fill(setun_context *context, float *x, int64_t coun
 SETUN_API setun_status setun_bias_forward(setun_context *context, const float *bias, int64_t n, int64_t d, float *y);
 SETUN_API setun_status setun_bias_backward(setun_context *context, const float *dy, int64_t n, int64_t d, float *dbias);
 
-/* Error of a loss: (vocab/16 + 100) u + u * (highest logit - target's); of a gradient: (vocab/16 + 100) u * softmax * grad_scale, and
- * 2 u * grad_scale at the target. */
+/* Softmax cross-entropy against targets that are smoothed (Szegedy et al., arXiv 1512.00567): with s = label_smoothing the target
+ * distribution is q = (1 - s) onehot + s / vocab, and
+ *   loss    = logsumexp(row) - (1 - s) row[target] - s mean(row)
+ *   dlogits = (softmax - q) * grad_scale
+ * Error of a loss: (vocab/16 + 100) u (1 + s * mean(highest - row)) + 2 u * (highest logit - target's); of a gradient: (vocab/16 + 100) u *
+ * softmax * grad_scale, 2 u * grad_scale at the target, and 2 u * s / vocab * grad_scale. s = 0 has the bits of no smoothing. */
 typedef struct setun_cross_entropy_args {
     uint64_t size;
     int64_t n, vocab;
     const float *logits;    /* [n][vocab] */
     const int32_t *targets; /* [n] in [0, vocab), or -1: the row is ignored (loss 0, gradient 0) */
-    float *loss;            /* [n] = logsumexp(row) - row[target] */
-    float *dlogits;         /* [n][vocab] = (softmax - onehot) * grad_scale, or NULL; may be logits itself */
+    float *loss;            /* [n] */
+    float *dlogits;         /* [n][vocab], or NULL; may be logits itself */
     float grad_scale;
-    int32_t reserved;
+    float label_smoothing; /* in [0, 1] */
 } setun_cross_entropy_args;
 SETUN_API setun_status setun_cross_entropy(setun_context *context, const setun_cross_entropy_args *args);
+
+/* Distance of two softmax distributions at a temperature (Hinton et al., arXiv 1503.02531), and its gradient. Per row, with
+ * p = softmax(teacher / t) and q = softmax(student / t), and the distance D of natural logarithms,
+ *   SETUN_DIVERGENCE_FORWARD   D = sum p log(p / q)                           KL(teacher || student)
+ *   SETUN_DIVERGENCE_REVERSE   D = sum q log(q / p)                           KL(student || teacher)
+ *   SETUN_DIVERGENCE_JENSEN    D = (KL(p || m) + KL(q || m)) / 2, m = (p + q) / 2
+ *   loss     = weight * t^2 * D, exactly 0 for identical rows
+ *   dstudent = weight * grad_scale * t^2 * dD / dstudent; FORWARD: weight * grad_scale * t * (q - p)
+ * Terms with p = 0 (REVERSE: q = 0) count as 0. A row of weight 0 is not read: loss and gradient 0.
+ *
+ * Errors, with C = (vocab/16 + 100) u and M = sum P (|log p| + |log q|), P = p, q, (p + q) / 2: of a loss weight t^2 C (1 + M); of a gradient,
+ * as a multiple of weight * grad_scale * t: FORWARD C (q (1 + |log q|) + p (1 + |log p|)), the others
+ * C q ((1 + |log q|) (1 + |a| + |K|) + |log p| + M) with a = log(q / p) or log(q / m) / 2, and K = sum q a. */
+enum { SETUN_DIVERGENCE_FORWARD = 0, SETUN_DIVERGENCE_REVERSE = 1, SETUN_DIVERGENCE_JENSEN = 2 };
+typedef struct setun_distill_args {
+    uint64_t size;
+    int64_t n, vocab;
+    int32_t divergence;
+    float temperature;    /* t in [2^-20, 2^20] */
+    const float *student; /* [n][vocab] logits */
+    const float *teacher; /* [n][vocab] logits */
+    const float *weights; /* [n] finite, >= 0; NULL: 1 */
+    float *loss;          /* [n] */
+    float *dstudent;      /* [n][vocab], or NULL */
+    float grad_scale;
+    int32_t reserved;
+} setun_distill_args;
+SETUN_API setun_status setun_distill(setun_context *context, const setun_distill_args *args);
 
 #endif

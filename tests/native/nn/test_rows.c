@@ -165,12 +165,14 @@ static void cross_entropy_case(setun_context *context, const void *arg, float *o
     float *logits = test_random(n * vocab, 30, 1), *loss = test_values(n), *gradient = test_values(n * vocab);
     int32_t *targets = test_ids(n, (int32_t)vocab, 2);
     targets[n / 2] = -1;
-    setun_cross_entropy_args args = {sizeof args, n, vocab, logits, targets, loss, gradient, 0.25f, 0};
+    setun_cross_entropy_args args = {sizeof args, n, vocab, logits, targets, loss, gradient, 0.25f, s->kind % 2 == 0 ? 0 : 0.1f};
     OK(context, setun_cross_entropy(context, &args));
+    double smooth = args.label_smoothing;
     for (int64_t i = 0; check && i < n; i++) {
-        double high = -INFINITY, sum = 0;
+        double high = -INFINITY, sum = 0, mean = 0;
         for (int64_t j = 0; j < vocab; j++) {
             high = fmax(high, logits[i * vocab + j]);
+            mean += logits[i * vocab + j] / (double)vocab;
         }
         for (int64_t j = 0; j < vocab; j++) {
             sum += exp(logits[i * vocab + j] - high);
@@ -178,11 +180,12 @@ static void cross_entropy_case(setun_context *context, const void *arg, float *o
         double lse = high + log(sum), u = ((double)vocab / 16 + 100) * UNIT;
         bool ignored = targets[i] < 0;
         double own = ignored ? lse : logits[i * vocab + targets[i]];
-        test_near("loss", i, loss[i], lse - own, ignored ? 0 : u + UNIT * (high - own));
+        test_near("loss", i, loss[i], ignored ? 0 : lse - (1 - smooth) * own - smooth * mean,
+                  ignored ? 0 : u * (1 + smooth * (high - mean)) + 2 * UNIT * (high - own));
         for (int64_t j = 0; j < vocab; j++) {
             double p = exp(logits[i * vocab + j] - lse);
-            test_near("dlogits", j, gradient[i * vocab + j], ignored ? 0 : (p - (j == targets[i])) * 0.25,
-                      ignored ? 0 : 0.25 * (u * p + 2 * UNIT * (j == targets[i])));
+            test_near("dlogits", j, gradient[i * vocab + j], ignored ? 0 : (p - smooth / (double)vocab - (1 - smooth) * (j == targets[i])) * 0.25,
+                      ignored ? 0 : 0.25 * (u * p + 2 * UNIT * ((j == targets[i]) + smooth / (double)vocab)));
         }
     }
     memcpy(out, loss, (size_t)n * 4);
@@ -201,6 +204,72 @@ static void cross_entropy_case(setun_context *context, const void *arg, float *o
     EXPECT(isnan(loss[0]), "NaN logits give a NaN loss");
 }
 
+/* log softmax(x / t) in double */
+static void log_softmax(const float *x, int64_t count, double t, double *out) {
+    double high = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < count; j++) {
+        high = fmax(high, x[j]);
+    }
+    for (int64_t j = 0; j < count; j++) {
+        sum += exp((x[j] - high) / t);
+    }
+    for (int64_t j = 0; j < count; j++) {
+        out[j] = (x[j] - high) / t - log(sum);
+    }
+}
+
+static void distill_case(setun_context *context, const void *arg, float *out, bool check) {
+    const shape *s = arg;
+    int64_t n = s->n, vocab = s->d;
+    float *student = test_random(n * vocab, 20, 1), *teacher = test_random(n * vocab, 20, 2), *loss = test_values(n);
+    float *gradient = test_values(n * vocab), *weights = test_random(n, 1, 3);
+    for (int64_t i = 0; i < n; i++) {
+        weights[i] = i == n / 2 ? 0 : fabsf(weights[i]);
+    }
+    memcpy(student, teacher, (size_t)vocab * 4); /* identical rows */
+    setun_distill_args args = {sizeof args, n, vocab, s->kind % 3, 2.0f, student, teacher, weights, loss, gradient, 0.25f, 0};
+    OK(context, setun_distill(context, &args));
+    double *p = calloc((size_t)vocab, 8), *q = calloc((size_t)vocab, 8);
+    for (int64_t i = 0; check && i < n; i++) {
+        log_softmax(student + i * vocab, vocab, 2, q);
+        log_softmax(teacher + i * vocab, vocab, 2, p);
+        double sum = 0, size = 0;
+        for (int64_t j = 0; j < vocab; j++) {
+            double ep = exp(p[j]), eq = exp(q[j]), middle = log((ep + eq) / 2);
+            double forward = ep * (p[j] - q[j]), reverse = eq * (q[j] - p[j]);
+            sum += args.divergence == 0 ? forward : args.divergence == 1 ? reverse : (ep * (p[j] - middle) + eq * (q[j] - middle)) / 2;
+            size += (args.divergence == 0 ? ep : args.divergence == 1 ? eq : (ep + eq) / 2) * (fabs(p[j]) + fabs(q[j]));
+        }
+        double c = ((double)vocab / 16 + 100) * UNIT;
+        test_near("loss", i, loss[i], weights[i] * 4 * sum, weights[i] * 4 * c * (1 + size));
+        for (int64_t j = 0; args.divergence == 0 && j < vocab; j++) {
+            double ep = exp(p[j]), eq = exp(q[j]), outer = weights[i] * 0.25 * 2;
+            test_near("dstudent", j, gradient[i * vocab + j], outer * (eq - ep), outer * c * (eq * (1 - q[j]) + ep * (1 - p[j])));
+        }
+    }
+    for (int64_t j = 0; j < vocab; j++) {
+        EXPECT(gradient[j] == 0 && gradient[n / 2 * vocab + j] == 0, "identical rows and rows of weight 0 have no gradient");
+    }
+    EXPECT(loss[0] == 0 && loss[n / 2] == 0, "identical rows and rows of weight 0 have no loss");
+    memcpy(out, loss, (size_t)n * 4);
+    memcpy(out + n, gradient, (size_t)(n * vocab) * 4);
+    free(p);
+    free(q);
+    weights[0] = -1;
+    loss[0] = 77;
+    EXPECT(setun_distill(context, &args) == SETUN_INVALID_ARGUMENT && loss[0] == 77, "a negative weight writes nothing");
+    weights[0] = 1;
+    args.temperature = 0;
+    EXPECT(setun_distill(context, &args) == SETUN_INVALID_ARGUMENT && loss[0] == 77, "temperature 0");
+    args.temperature = 1;
+    args.divergence = 3;
+    EXPECT(setun_distill(context, &args) == SETUN_INVALID_ARGUMENT && loss[0] == 77, "no such divergence");
+    args.divergence = 0;
+    teacher[0] = NAN;
+    OK(context, setun_distill(context, &args));
+    EXPECT(isnan(loss[0]) && isnan(gradient[0]), "NaN logits give a NaN loss");
+}
+
 int main(void) {
     static const shape shapes[] = {{1, 1, 1, 0},   {2, 3, 2, 1},   {5, 16, 1, 2},   {7, 17, 3, 3},   {3, 31, 2, 0},  {9, 33, 1, 1},
                                    {70, 64, 4, 0}, {65, 100, 3, 1}, {600, 20, 2, 2}, {4, 515, 1, 3}, {33, 1025, 1, 0}};
@@ -210,6 +279,7 @@ int main(void) {
         test_everywhere("rope", rope_case, &s, s.n * (s.heads * s.d + 3));
         test_everywhere("bias", bias_case, &s, s.d);
         test_everywhere("cross-entropy", cross_entropy_case, &s, s.n + values);
+        test_everywhere("distill", distill_case, &s, s.n + values);
         test_everywhere("embedding", embedding_case, &s, 11 * s.d);
         s.kind %= 3;
         test_everywhere("rmsnorm", rmsnorm_case, &s, 2 * values + s.d);

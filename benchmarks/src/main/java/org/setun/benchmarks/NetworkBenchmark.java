@@ -34,6 +34,7 @@ public class NetworkBenchmark extends DecoderOperands {
     private MemorySegment wide;
     private MemorySegment weights;
     private MemorySegment logits;
+    private MemorySegment teacher;
     private MemorySegment dlogits;
     private MemorySegment targets;
     private MemorySegment loss;
@@ -48,6 +49,7 @@ public class NetworkBenchmark extends DecoderOperands {
         wide = o.floats(TOKENS * FFN);
         weights = o.gaussian(FFN * DIM);
         logits = o.gaussian(TOKENS * VOCAB);
+        teacher = o.gaussian(TOKENS * VOCAB);
         dlogits = o.floats(TOKENS * VOCAB);
         targets = o.integers(TOKENS, (int) VOCAB);
         loss = o.floats(TOKENS);
@@ -98,6 +100,11 @@ public class NetworkBenchmark extends DecoderOperands {
     @Benchmark
     public void crossEntropy() {
         backend.crossEntropy(logits, targets, TOKENS, VOCAB, loss, dlogits, 1f / TOKENS);
+    }
+
+    @Benchmark
+    public void distill() {
+        backend.distill(NnOps.Divergence.FORWARD, 4, logits, teacher, null, TOKENS, VOCAB, loss, dlogits, 1f / TOKENS);
     }
 
     @Benchmark

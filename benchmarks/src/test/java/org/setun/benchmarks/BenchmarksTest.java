@@ -31,6 +31,7 @@ class BenchmarksTest {
         benchmark.attentionBackward();
         benchmark.swiGlu();
         benchmark.crossEntropy();
+        benchmark.distill();
         benchmark.adamW();
         benchmark.tearDown();
     }

@@ -272,8 +272,14 @@ abstract class NativeOperations implements Backend {
 
     @Override
     public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
-            @Nullable MemorySegment dlogits, float gradScale) {
-        nn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale);
+            @Nullable MemorySegment dlogits, float gradScale, float labelSmoothing) {
+        nn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale, labelSmoothing);
+    }
+
+    @Override
+    public void distill(Divergence divergence, float temperature, MemorySegment student, MemorySegment teacher,
+            @Nullable MemorySegment weights, long n, long vocab, MemorySegment loss, @Nullable MemorySegment dstudent, float gradScale) {
+        nn.distill(divergence, temperature, student, teacher, weights, n, vocab, loss, dstudent, gradScale);
     }
 
     @Override

@@ -33,6 +33,16 @@ public interface NnOps {
         BF16
     }
 
+    /** How far two distributions are apart; p is the teacher's, q the student's. */
+    enum Divergence {
+        /** KL(p || q) = sum p log(p / q): the student covers all that the teacher holds possible. */
+        FORWARD,
+        /** KL(q || p) = sum q log(q / p): the student keeps to what the teacher holds likely. */
+        REVERSE,
+        /** (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2: Jensen and Shannon's, at most ln 2. */
+        JENSEN
+    }
+
     /** Shape of an attention call; see {@code setun_attention_args}. */
     record Attention(long batch, long queries, long keys, long heads, long kvHeads, long headDim, float scale, long ldq, long ldkv,
             long kvBatchStride, Precision precision) {
@@ -86,8 +96,23 @@ public interface NnOps {
     void biasBackward(MemorySegment dy, long n, long d, MemorySegment dbias);
 
     /**
-     * {@code loss} f32[n] and, if given, {@code dlogits} f32[n][vocab] = (softmax - onehot) * gradScale; {@code targets} i32[n], -1 = ignored.
+     * {@code loss} f32[n] and, if given, {@code dlogits} f32[n][vocab] = (softmax - q) * gradScale; {@code targets} i32[n], -1 = ignored.
+     * The target distribution q gives {@code 1 - labelSmoothing} to the target and the rest, in [0, 1], to all classes alike.
      */
     void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss, @Nullable MemorySegment dlogits,
-            float gradScale);
+            float gradScale, float labelSmoothing);
+
+    /** Without smoothing. */
+    default void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
+            @Nullable MemorySegment dlogits, float gradScale) {
+        crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale, 0);
+    }
+
+    /**
+     * The distance D of {@code softmax(teacher / temperature)} and {@code softmax(student / temperature)} per row: {@code loss} f32[n] = weight *
+     * temperature^2 * D and, if given, {@code dstudent} f32[n][vocab], its gradient times {@code gradScale}. Logits are f32[n][vocab],
+     * {@code weights} f32[n] or null for 1 each; rows of weight 0 are not read.
+     */
+    void distill(Divergence divergence, float temperature, MemorySegment student, MemorySegment teacher, @Nullable MemorySegment weights,
+            long n, long vocab, MemorySegment loss, @Nullable MemorySegment dstudent, float gradScale);
 }

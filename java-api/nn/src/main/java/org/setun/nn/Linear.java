@@ -107,8 +107,13 @@ public sealed class Linear permits BitLinear {
                 inputs.add(quantized.scale().value());
             }
         }
-        return tape.applyAll(new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null),
+        Tensor[] outputs = tape.applyAll(
+                new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null),
                 inputs.toArray(Tensor[]::new));
+        if (observer != null) {
+            observer.observeOutputs(layers, outputs);
+        }
+        return outputs;
     }
 
     /** The weight as the function takes it. */

@@ -72,7 +72,7 @@ public final class Tape {
         return precision;
     }
 
-    /** From now on {@code observer} sees the inputs of the linear layers on this tape; null for nobody. */
+    /** From now on {@code observer} sees the inputs and outputs of the linear layers on this tape; null for nobody. */
     public void observe(@Nullable LinearObserver newObserver) {
         observer = newObserver;
     }

@@ -71,9 +71,17 @@ final class NetworkTests {
         tests.add(SelfTest.close("softmax-cross-entropy", (b, o) -> {
             MemorySegment loss = o.floats(N);
             MemorySegment dlogits = o.floats((long) N * K);
-            b.crossEntropy(o.gaussian((long) N * K), o.integers(N, K), N, K, loss, dlogits, 0.5f);
+            b.crossEntropy(o.gaussian((long) N * K), o.integers(N, K), N, K, loss, dlogits, 0.5f, 0.1f);
             return values(loss, dlogits);
         }));
+        for (NnOps.Divergence divergence : NnOps.Divergence.values()) {
+            tests.add(SelfTest.close("distillation " + divergence.name().toLowerCase(Locale.ROOT), (b, o) -> {
+                MemorySegment loss = o.floats(N);
+                MemorySegment gradient = o.floats((long) N * K);
+                b.distill(divergence, 2, o.gaussian((long) N * K), o.gaussian((long) N * K), null, N, K, loss, gradient, 0.5f);
+                return values(loss, gradient);
+            }));
+        }
     }
 
     private static void pointwise(List<SelfTest> tests) {

@@ -241,7 +241,10 @@ public final class Checks {
     }
 
     public static void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
-            @Nullable MemorySegment dlogits) {
+            @Nullable MemorySegment dlogits, float labelSmoothing) {
+        if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+            throw new IllegalArgumentException("labelSmoothing = " + labelSmoothing + " must be in [0, 1]");
+        }
         atLeast(1, "vocab", vocab);
         matrix("logits", logits, Type.F32, "n", n, "vocab", vocab);
         vector("targets", targets, Type.I32, "n", n);
@@ -250,6 +253,25 @@ public final class Checks {
         if (dlogits != null) {
             matrix("dlogits", dlogits, Type.F32, "n", n, "vocab", vocab);
             writable("dlogits", dlogits);
+        }
+    }
+
+    public static void distill(float temperature, MemorySegment student, MemorySegment teacher, @Nullable MemorySegment weights, long n,
+            long vocab, MemorySegment loss, @Nullable MemorySegment dstudent) {
+        if (!(temperature >= 0x1p-20f && temperature <= 0x1p20f)) {
+            throw new IllegalArgumentException("temperature = " + temperature + " must be in [2^-20, 2^20]");
+        }
+        atLeast(1, "vocab", vocab);
+        matrix("student", student, Type.F32, "n", n, "vocab", vocab);
+        matrix("teacher", teacher, Type.F32, "n", n, "vocab", vocab);
+        if (weights != null) {
+            vector("weights", weights, Type.F32, "n", n);
+        }
+        vector("loss", loss, Type.F32, "n", n);
+        writable("loss", loss);
+        if (dstudent != null) {
+            matrix("dstudent", dstudent, Type.F32, "n", n, "vocab", vocab);
+            writable("dstudent", dstudent);
         }
     }
 

@@ -33,7 +33,12 @@ public final class NativeNn implements NnOps {
             ADDRESS.withName("dup"));
     private static final Struct CROSS_ENTROPY_ARGS = Downcalls.struct("setun_cross_entropy_args", JAVA_LONG.withName("size"),
             JAVA_LONG.withName("n"), JAVA_LONG.withName("vocab"), ADDRESS.withName("logits"), ADDRESS.withName("targets"),
-            ADDRESS.withName("loss"), ADDRESS.withName("dlogits"), JAVA_FLOAT.withName("grad_scale"), JAVA_INT.withName("reserved"));
+            ADDRESS.withName("loss"), ADDRESS.withName("dlogits"), JAVA_FLOAT.withName("grad_scale"),
+            JAVA_FLOAT.withName("label_smoothing"));
+    private static final Struct DISTILL_ARGS = Downcalls.struct("setun_distill_args", JAVA_LONG.withName("size"), JAVA_LONG.withName("n"),
+            JAVA_LONG.withName("vocab"), JAVA_INT.withName("divergence"), JAVA_FLOAT.withName("temperature"), ADDRESS.withName("student"),
+            ADDRESS.withName("teacher"), ADDRESS.withName("weights"), ADDRESS.withName("loss"), ADDRESS.withName("dstudent"),
+            JAVA_FLOAT.withName("grad_scale"), JAVA_INT.withName("reserved"));
     private static final MethodHandle EMBEDDING_FORWARD = Downcalls.operation("setun_embedding_forward", ADDRESS, JAVA_LONG, ADDRESS,
             JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle EMBEDDING_BACKWARD = Downcalls.operation("setun_embedding_backward", ADDRESS, JAVA_LONG, ADDRESS,
@@ -52,6 +57,7 @@ public final class NativeNn implements NnOps {
     private static final MethodHandle BIAS_FORWARD = Downcalls.operation("setun_bias_forward", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final MethodHandle BIAS_BACKWARD = Downcalls.operation("setun_bias_backward", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
     private static final Operation CROSS_ENTROPY = Downcalls.described("setun_cross_entropy");
+    private static final Operation DISTILL = Downcalls.described("setun_distill");
 
     private final NativeContext context;
 
@@ -229,9 +235,17 @@ public final class NativeNn implements NnOps {
 
     @Override
     public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
-            @Nullable MemorySegment dlogits, float gradScale) {
-        Checks.crossEntropy(logits, targets, n, vocab, loss, dlogits);
+            @Nullable MemorySegment dlogits, float gradScale, float labelSmoothing) {
+        Checks.crossEntropy(logits, targets, n, vocab, loss, dlogits, labelSmoothing);
         context.call(CROSS_ENTROPY, Arguments.begin(CROSS_ENTROPY_ARGS).i64(n).i64(vocab).pointer(logits).pointer(targets).pointer(loss)
-                .pointer(dlogits).f32(gradScale).i32(0));
+                .pointer(dlogits).f32(gradScale).f32(labelSmoothing));
+    }
+
+    @Override
+    public void distill(Divergence divergence, float temperature, MemorySegment student, MemorySegment teacher,
+            @Nullable MemorySegment weights, long n, long vocab, MemorySegment loss, @Nullable MemorySegment dstudent, float gradScale) {
+        Checks.distill(temperature, student, teacher, weights, n, vocab, loss, dstudent);
+        context.call(DISTILL, Arguments.begin(DISTILL_ARGS).i64(n).i64(vocab).i32(divergence.ordinal()).f32(temperature).pointer(student)
+                .pointer(teacher).pointer(weights).pointer(loss).pointer(dstudent).f32(gradScale).i32(0));
     }
 }

@@ -335,9 +335,16 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
-            @Nullable MemorySegment dlogits, float gradScale) {
-        Checks.crossEntropy(logits, targets, n, vocab, loss, dlogits);
-        ReferenceNn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale);
+            @Nullable MemorySegment dlogits, float gradScale, float labelSmoothing) {
+        Checks.crossEntropy(logits, targets, n, vocab, loss, dlogits, labelSmoothing);
+        ReferenceNn.crossEntropy(logits, targets, n, vocab, loss, dlogits, gradScale, labelSmoothing);
+    }
+
+    @Override
+    public void distill(Divergence divergence, float temperature, MemorySegment student, MemorySegment teacher,
+            @Nullable MemorySegment weights, long n, long vocab, MemorySegment loss, @Nullable MemorySegment dstudent, float gradScale) {
+        Checks.distill(temperature, student, teacher, weights, n, vocab, loss, dstudent);
+        ReferenceDistill.distill(divergence, temperature, student, teacher, weights, n, vocab, loss, dstudent, gradScale);
     }
 
     @Override

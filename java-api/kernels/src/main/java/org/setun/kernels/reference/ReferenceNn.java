@@ -163,18 +163,27 @@ final class ReferenceNn {
     }
 
     static void crossEntropy(MemorySegment logits, MemorySegment targets, long n, long vocab, MemorySegment loss,
-            @Nullable MemorySegment dlogits, float gradScale) {
+            @Nullable MemorySegment dlogits, float gradScale, float labelSmoothing) {
         Segments.requireRange("targets", targets, n, -1, vocab);
+        double smoothing = labelSmoothing;
         for (long i = 0; i < n; i++) {
             float[] row = Segments.floats(logits, i * vocab, vocab);
             int target = i32(targets, i);
             double lse = logSumExp(row);
-            f32(loss, i, target < 0 ? 0 : (float) (lse - row[target]));
+            f32(loss, i, target < 0 ? 0 : (float) (lse - (1 - smoothing) * row[target] - (smoothing == 0 ? 0 : smoothing * mean(row))));
             for (int j = 0; dlogits != null && j < row.length; j++) {
-                double gradient = Math.exp(row[j] - lse) - (j == target ? 1 : 0);
+                double gradient = Math.exp(row[j] - lse) - smoothing / vocab - (j == target ? 1 - smoothing : 0);
                 f32(dlogits, i * vocab + j, target < 0 ? 0 : (float) (gradient * gradScale));
             }
         }
+    }
+
+    private static double mean(float[] row) {
+        double sum = 0;
+        for (float value : row) {
+            sum += value;
+        }
+        return sum / row.length;
     }
 
     private static double logSumExp(float[] row) {

@@ -110,6 +110,9 @@ class BindingsMatchHeadersTest {
         for (NnOps.Precision precision : NnOps.Precision.values()) {
             java.put("SETUN_PRECISION_" + precision.name(), (long) precision.ordinal());
         }
+        for (NnOps.Divergence divergence : NnOps.Divergence.values()) {
+            java.put("SETUN_DIVERGENCE_" + divergence.name(), (long) divergence.ordinal());
+        }
         for (NnOps.Glu glu : NnOps.Glu.values()) {
             java.put("SETUN_GLU_" + glu.name(), (long) glu.ordinal());
         }

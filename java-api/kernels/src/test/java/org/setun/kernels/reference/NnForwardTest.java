@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.NnOps.Attention;
+import org.setun.kernels.NnOps.Divergence;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.testsupport.OffHeap;
@@ -126,6 +127,58 @@ class NnForwardTest {
         backend.crossEntropy(logits, OffHeap.of(1, 0, 0, -1), 4, 2, loss, logits, 2);
         assertThat(OffHeap.toFloats(loss)).containsExactly((float) Math.log(2), (float) Math.log(2), 0f, 0f);
         assertThat(OffHeap.toFloats(logits)).containsExactly(1f, -1f, -1f, 1f, 0f, 0f, 0f, 0f);
+    }
+
+    /** Smoothing 1/2 over four classes: the target distribution is 5/8 and three times 1/8. */
+    @Test
+    void smoothedCrossEntropyByHand() {
+        MemorySegment logits = OffHeap.of(0f, 0f, 0f, 0f, (float) Math.log(2), 0f, 0f, 0f);
+        MemorySegment loss = OffHeap.floats(2);
+        MemorySegment gradient = OffHeap.floats(8);
+        backend.crossEntropy(logits, OffHeap.of(1, 0), 2, 4, loss, gradient, 1, 0.5f);
+        float second = (float) (Math.log(5) - 0.625 * Math.log(2));
+        assertThat(OffHeap.toFloats(loss)).containsExactly(new float[]{(float) Math.log(4), second}, within(1e-6f));
+        assertThat(OffHeap.toFloats(gradient)).containsExactly(
+                new float[]{0.125f, -0.375f, 0.125f, 0.125f, 0.4f - 0.625f, 0.075f, 0.075f, 0.075f}, within(1e-6f));
+        assertThatThrownBy(() -> backend.crossEntropy(logits, OffHeap.of(1, 0), 2, 4, loss, gradient, 1, 1.5f))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("labelSmoothing = 1.5");
+    }
+
+    /** p = (1/4, 3/4) of the teacher, q = (1/2, 1/2) of the student. */
+    @Test
+    void distancesOfDistributionsByHand() {
+        MemorySegment teacher = OffHeap.of(0f, 2 * (float) Math.log(3));
+        MemorySegment student = OffHeap.of(7f, 7f);
+        double forward = 0.25 * Math.log(0.5) + 0.75 * Math.log(1.5);
+        double reverse = 0.5 * Math.log(2) + 0.5 * Math.log(2 / 3.0);
+        double jensen = (0.25 * Math.log(2 / 3.0) + 0.75 * Math.log(1.2) + 0.5 * Math.log(4 / 3.0) + 0.5 * Math.log(0.8)) / 2;
+        assertThat(distilled(Divergence.FORWARD, student, teacher)).containsExactly(new double[]{4 * forward, 0.5, -0.5}, within(1e-6));
+        double slope = 0.5 * 0.5 * Math.log(3); // q (log(q / p) - KL)
+        assertThat(distilled(Divergence.REVERSE, student, teacher)).containsExactly(new double[]{4 * reverse, 2 * slope, -2 * slope},
+                within(1e-6));
+        assertThat(distilled(Divergence.JENSEN, student, teacher)[0]).isCloseTo(4 * jensen, within(1e-6));
+        for (Divergence divergence : Divergence.values()) {
+            assertThat(distilled(divergence, teacher, teacher)).containsOnly(0);
+        }
+    }
+
+    /** Loss and gradient at temperature 2. */
+    private double[] distilled(Divergence divergence, MemorySegment student, MemorySegment teacher) {
+        MemorySegment loss = OffHeap.floats(1);
+        MemorySegment gradient = OffHeap.floats(2);
+        backend.distill(divergence, 2, student, teacher, null, 1, 2, loss, gradient, 1);
+        float[] slope = OffHeap.toFloats(gradient);
+        return new double[]{OffHeap.toFloats(loss)[0], slope[0], slope[1]};
+    }
+
+    @Test
+    void distillationRefusesBadArguments() {
+        MemorySegment x = OffHeap.floats(4);
+        MemorySegment loss = OffHeap.floats(2);
+        assertThatThrownBy(() -> backend.distill(Divergence.FORWARD, 0, x, x, null, 2, 2, loss, null, 1))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("temperature = 0.0 must be in");
+        assertThatThrownBy(() -> backend.distill(Divergence.FORWARD, 1, x, x, OffHeap.of(1f, -1f), 2, 2, loss, null, 1))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("weights[1] = -1.0 must be finite and not negative");
     }
 
     @Test

@@ -8,15 +8,22 @@ import org.setun.nn.FunctionContext;
 import org.setun.nn.Tensor;
 
 /**
- * Softmax and cross entropy: {@code scale * sum over rows of (logsumexp(logits) - logits[target])}, in nats. Inputs: {@code logits}
+ * Softmax and cross entropy: {@code scale * sum over rows of (logsumexp(logits) - sum of q * logits)}, in nats. The target distribution q gives
+ * {@code 1 - labelSmoothing} to the target and the rest to all classes alike (Szegedy et al., arXiv 1512.00567). Inputs: {@code logits}
  * F32[n][vocab], {@code targets} I32[n] in [0, vocab), or -1 for rows that do not count. Output: F64[1].
  *
  * <p>With {@code scale = 1 / (all counted rows of the step)} the losses and gradients of micro-batches add up to those of the whole batch,
  * whatever the sizes of the micro-batches.
  *
- * @param scale factor of every row
+ * @param scale          factor of every row
+ * @param labelSmoothing share of the target distribution that all classes have, in [0, 1]
  */
-public record CrossEntropy(float scale) implements Function {
+public record CrossEntropy(float scale, float labelSmoothing) implements Function {
+
+    /** Without smoothing. */
+    public CrossEntropy(float scale) {
+        this(scale, 0);
+    }
 
     @Override
     public Tensor[] forward(FunctionContext context, Tensor... inputs) {
@@ -26,7 +33,7 @@ public record CrossEntropy(float scale) implements Function {
         Tensor losses = context.borrow(DType.F32, rows);
         Tensor gradient = context.recording() ? context.borrow(DType.F32, logits.shape()) : null;
         context.backend().crossEntropy(logits.segment(), targets.segment(), rows, logits.columns(), losses.segment(),
-                gradient == null ? null : gradient.segment(), scale);
+                gradient == null ? null : gradient.segment(), scale, labelSmoothing);
         context.backend().axpby(scale, losses.segment(), 0, losses.segment(), rows);
         Tensor loss = context.allocate(DType.F64, 1);
         context.backend().sum(losses.segment(), rows, loss.segment());
@@ -39,11 +46,6 @@ public record CrossEntropy(float scale) implements Function {
 
     @Override
     public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
-        Tensor gradient = context.saved(0);
-        float factor = (float) Objects.requireNonNull(outputGradients[0]).item();
-        if (factor != 1) {
-            context.backend().axpby(factor, gradient.segment(), 0, gradient.segment(), gradient.size());
-        }
-        return new Tensor[]{gradient, null};
+        return new Tensor[]{Scalars.saved(context, Objects.requireNonNull(outputGradients[0])), null};
     }
 }

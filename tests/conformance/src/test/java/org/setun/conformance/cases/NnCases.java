@@ -24,7 +24,8 @@ final class NnCases {
                 new Op("rmsnorm_forward", e(3, 20), e(300, 9000), NnCases::rmsNormForward),
                 new Op("rmsnorm_backward", e(3, 20, 1), e(300, 4097, 3), NnCases::rmsNormBackward),
                 new Op("rope", e(3, 2, 5, 1), e(257, 9, 64, 7), NnCases::rope),
-                new Op("cross_entropy", e(3, 20, 1), e(129, 4097, 3), NnCases::crossEntropy));
+                new Op("cross_entropy", e(3, 20, 1), e(129, 4097, 3), NnCases::crossEntropy),
+                new Op("distill", e(3, 20, 1), e(129, 4097, 6), DistillCases::distill));
     }
 
     private static int[] e(int... extents) {
@@ -127,12 +128,13 @@ final class NnCases {
                 .call((b, s) -> b.rope(s.get("x"), n, heads, headDim, ldx, s.get("positions"), theta, convention, inverse));
     }
 
-    /** The last extent: 0 no gradient, 1 gradient, 2 gradient with large logits, 3 gradient into the logits. */
+    /** The last extent: 0 no gradient, 1 gradient, 2 gradient with large logits, 3 gradient into the logits; even rows of vocab: smoothed. */
     private static Case crossEntropy(int[] e, Filler filler) {
         long n = e[0];
         int vocab = e[1] + 1;
         int variant = e[2];
         float gradScale = 0.125f;
+        float smoothing = vocab % 2 == 0 ? 0.1f : 0;
         float[] x = OffHeap.toFloats(filler.floats(n * vocab));
         for (int i = 0; i < x.length && variant == 2; i++) {
             x[i] *= 100;
@@ -141,11 +143,15 @@ final class NnCases {
         MemorySegment targets = filler.ints(n, -1, vocab);
         int[] target = OffHeap.toInts(targets);
         MemorySegment losses = OffHeap.floats(n);
-        REFERENCE.crossEntropy(logits, targets, n, vocab, losses, null, 1);
+        REFERENCE.crossEntropy(logits, targets, n, vocab, losses, null, 1); // of the targets alone
         float[] loss = OffHeap.toFloats(losses);
         Bound lossBound = (i, expected) -> {
             double top = target[i] < 0 ? 0 : Math.abs(x[i * vocab + target[i]]);
-            return target[i] < 0 ? 0 : Bounds.sum(4, 2 * top + Math.abs(expected)) + Bounds.sum(vocab + Bounds.FUNCTION, 1);
+            double spread = smoothing * 2 * Bounds.absolute(x, (long) i * vocab, vocab);
+            return target[i] < 0
+                    ? 0
+                    : Bounds.sum(4, 2 * top + Math.abs(expected)) + Bounds.sum(vocab + Bounds.FUNCTION, 1 + spread / vocab)
+                            + Bounds.sum(8, smoothing * highest(x, i * vocab, vocab));
         };
         Bound gradient = (index, expected) -> {
             int row = index / vocab;
@@ -155,10 +161,11 @@ final class NnCases {
             double lse = loss[row] + (double) x[row * vocab + target[row]];
             double roundings = vocab + Bounds.FUNCTION + 2 * Math.abs(x[index] - lse) + 2 * Math.abs(lse);
             double onehot = index % vocab == target[row] ? 1 : 0;
-            return gradScale * (Bounds.sum(roundings, Math.exp(x[index] - lse)) + Bounds.sum(2, onehot));
+            return gradScale * (Bounds.sum(roundings, Math.exp(x[index] - lse)) + Bounds.sum(2, onehot + smoothing / vocab));
         };
         boolean inPlace = variant == 3;
-        Case made = new Case("cross_entropy").scalar("n", n).scalar("vocab", (long) vocab).scalar("grad_scale", gradScale);
+        Case made = new Case("cross_entropy").scalar("n", n).scalar("vocab", (long) vocab).scalar("grad_scale", gradScale)
+                .scalar("label_smoothing", smoothing);
         if (inPlace) {
             made.scalar("dlogits_is_logits", 1L).inout("logits", logits, gradient);
         } else {
@@ -169,6 +176,14 @@ final class NnCases {
             made.out("dlogits", n * vocab, gradient);
         }
         return made.call((b, s) -> b.crossEntropy(s.get("logits"), s.get("targets"), n, vocab, s.get("loss"),
-                inPlace ? s.get("logits") : s.get("dlogits"), gradScale));
+                inPlace ? s.get("logits") : s.get("dlogits"), gradScale, smoothing));
+    }
+
+    private static double highest(float[] values, int first, int count) {
+        double high = 0;
+        for (int i = first; i < first + count; i++) {
+            high = Math.max(high, Math.abs(values[i]));
+        }
+        return high;
     }
 }
