@@ -49,7 +49,7 @@ class LossGradientsTest extends NetTest {
     private void check(Function function, Tensor x, Tensor... constants) {
         GradCheck.Result result = GradCheck.run(backend, new Fixed(function, constants), H, x);
         assertThat(result.checked()).isPositive();
-        result.requireWithinOfLargest(1e-3); // the loss is a sum of fp32 numbers, whose rounding the smallest gradients do not stand out of
+        result.requireWithinOfLargest(2e-3); // the loss is a sum of fp32 numbers, whose rounding the smallest gradients do not stand out of
     }
 
     private double value(Function function, Tensor... inputs) {
