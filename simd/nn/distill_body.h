@@ -47,14 +47,14 @@ VF_INLINE vf divergence_terms(const int kind, const distribution *student, const
     vf xs = shifted(student, at, lanes), xt = shifted(teacher, at, lanes);
     vf p = vf_exp(xt) * vf_set1(teacher->scale);
     *q = vf_exp(xs) * vf_set1(student->scale);
-    vf ratio = (xt - vf_set1(teacher->log_sum)) - (xs - vf_set1(student->log_sum)); /* log(p / q) */
+    vf log_p = xt - vf_set1(teacher->log_sum), log_q = xs - vf_set1(student->log_sum), ratio = log_p - log_q;
     vi no_p = p == vf_set1(0), no_q = *q == vf_set1(0);
     if (kind == SETUN_DIVERGENCE_FORWARD) {
         *slope = *q - p;
         return zero_where(no_p, p * ratio);
     }
     if (kind == SETUN_DIVERGENCE_REVERSE) {
-        *slope = zero_where(no_q, -ratio);
+        *slope = zero_where(no_q, log_q - log_p);
         return *q * *slope;
     }
     vf soft = log_one_plus(vf_exp(-vf_abs(ratio)));
