@@ -169,8 +169,8 @@ public final class CalibrationFile implements AutoCloseable, ImportanceSource {
     private double[] doubles(String tensor, int count, boolean notNegative, Set<String> known) {
         double[] values = require(tensor, DType.F64, known, count).toArray(DOUBLE);
         for (int i = 0; i < count; i++) {
-            if (!Double.isFinite(values[i]) || notNegative && values[i] < 0) {
-                throw error("tensor '" + tensor + "'", "has " + values[i] + " at " + i + ", must be finite"
+            if (!Float.isFinite((float) values[i]) || notNegative && values[i] < 0) { // an importance matrix holds them as fp32
+                throw error("tensor '" + tensor + "'", "has " + values[i] + " at " + i + ", must be finite in fp32"
                         + (notNegative ? " and not negative" : ""), "the file is damaged");
             }
         }
