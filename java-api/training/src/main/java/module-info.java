@@ -14,6 +14,7 @@ module org.setun.training {
     exports org.setun.training.metric;
     exports org.setun.training.mnist;
     exports org.setun.training.optimizer;
+    exports org.setun.training.progressive;
     exports org.setun.training.schedule;
 
     opens org.setun.training.checkpoint to com.fasterxml.jackson.databind;

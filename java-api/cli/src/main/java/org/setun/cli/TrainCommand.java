@@ -115,7 +115,7 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private static String name(WeightQuantizer weights) {
-        return weights == WeightQuantizer.TERNARY ? LanguageModelTraining.TERNARY : LanguageModelTraining.FULL_PRECISION;
+        return LanguageModelTraining.name(weights);
     }
 
     private void report(WeightQuantizer weights, LanguageModelTraining.Outcome outcome) {

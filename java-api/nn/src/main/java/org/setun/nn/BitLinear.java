@@ -14,7 +14,7 @@ import org.setun.nn.function.LinearFunction;
  */
 public final class BitLinear extends Linear {
 
-    private final Quantization quantization;
+    private Quantization quantization;
     private @Nullable QuantizedWeight quantized;
     private long quantizedVersion = -1;
     private final @Nullable Parameter scale;
@@ -60,6 +60,24 @@ public final class BitLinear extends Linear {
     @Override
     public Quantization quantization() {
         return quantization;
+    }
+
+    /**
+     * Replaces the quantizer of the weight, as schedules do between steps: by one of the same storage, such as another rule for the same levels.
+     * Learned scales stay.
+     *
+     * @throws IllegalArgumentException if the weight is not quantized, or only one of the two quantizers learns scales
+     */
+    public void quantizeWeightsBy(WeightQuantizer next) {
+        WeightQuantizer present = quantization.weights();
+        if (present == null || present instanceof LearnedScaleQuantizer != next instanceof LearnedScaleQuantizer) {
+            throw new IllegalArgumentException(weight() + " has the quantizer " + (present == null ? "none" : present.name())
+                    + ", which " + next.name() + " cannot replace");
+        }
+        if (!next.equals(present)) {
+            quantization = new Quantization(next, quantization.activations());
+            quantizedVersion = -1;
+        }
     }
 
     /**

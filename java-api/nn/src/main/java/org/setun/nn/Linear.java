@@ -2,6 +2,7 @@ package org.setun.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.nn.function.LinearFunction;
@@ -70,8 +71,8 @@ public sealed class Linear permits BitLinear {
     }
 
     /**
-     * Layers that share one input, and with it one quantization of that input: all with the same {@link #quantization}, all with a bias or
-     * none. One output per layer.
+     * Layers that share one input, and with it one quantization of that input; their weights may be quantized in different ways. All have a bias, or
+     * none has. One output per layer.
      */
     public static Tensor[] forwardAll(Tape tape, Tensor x, List<? extends Linear> layers) {
         return project(tape, x, layers, null);
@@ -85,8 +86,10 @@ public sealed class Linear permits BitLinear {
         }
         List<LinearFunction.Weight> weights = new ArrayList<>();
         for (Linear layer : layers) {
-            if (!layer.quantization().equals(first.quantization()) || (layer.bias == null) != (first.bias == null)) {
-                throw new IllegalArgumentException(layer.weight + " and " + first.weight + " differ in quantization or bias");
+            if (!Objects.equals(layer.quantization().activations(), first.quantization().activations())
+                    || (layer.bias == null) != (first.bias == null)) {
+                throw new IllegalArgumentException(
+                        layer.weight + " and " + first.weight + " differ in the quantization of their input or in bias");
             }
             weights.add(layer.prepare(tape.backend()));
         }

@@ -209,7 +209,7 @@ class BitLinearTest extends QuantTest {
         assertThat(together[1].toArray()).containsExactly(k.forward(tape, x).toArray());
         assertThatThrownBy(() -> Linear.forwardAll(tape, x, List.of(q, new Linear(k.weight(), null))))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("differ in quantization");
+                .hasMessageContaining("differ in the quantization of their input");
     }
 
     private static final class Counting implements org.setun.nn.ActivationQuantizer {

@@ -24,6 +24,7 @@ import org.setun.training.event.EarlyStopping;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
 import org.setun.training.optimizer.Optimizer;
+import org.setun.training.progressive.ProgressiveQuantization;
 import org.setun.training.schedule.Schedule;
 
 /**
@@ -42,6 +43,7 @@ public final class Trainer {
     private final TrainingTask task;
     private final Training settings;
     private final Schedule schedule;
+    private final ProgressiveQuantization progressive;
     private final Optimizer optimizer;
     private final Workspace workspace;
     private final StepRunner runner;
@@ -66,6 +68,7 @@ public final class Trainer {
         task = options.task;
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
+        progressive = new ProgressiveQuantization(options.config.progressive(), settings.seed());
         optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
                 settings.memoryEfficient() ? 1 : settings.batchSize());
@@ -116,6 +119,7 @@ public final class Trainer {
         int count = Math.multiplyExact(settings.batchSize(), settings.accumulationSteps());
         double rate = schedule.learningRate(step + 1);
         meter.begin();
+        progressive.prepare(task.model(), step + 1);
         StepRunner.Outcome outcome = runner.run(samples, count, rate, schedule.weightDecayFactor(step + 1),
                 message -> emit(new TrainingEvent.Warning(options.run, step, message)));
         meter.end(count);
@@ -149,6 +153,7 @@ public final class Trainer {
 
     /** Evaluates and reports; returns whether the result is a number and no evaluation before was as good. */
     private boolean evaluate() {
+        progressive.prepareEvaluation(task.model(), step);
         TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()),
                 settings.evalSteps());
         Point point = new Point(step, result.loss(), result.value());
@@ -174,6 +179,7 @@ public final class Trainer {
 
     /** Evaluates the whole held-out data with the present weights, without a report. */
     public TrainingTask.Evaluation evaluateAll() {
+        progressive.prepareEvaluation(task.model(), step);
         return task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()), 0);
     }
 

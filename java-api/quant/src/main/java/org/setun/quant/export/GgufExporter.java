@@ -10,7 +10,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.formats.tokenizer.BpeTokenizer;
@@ -22,11 +25,15 @@ import org.setun.kernels.MemoryPool;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.Workspace;
 import org.setun.nn.BitLinear;
+import org.setun.nn.DType;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
+import org.setun.nn.QuantizedWeight;
+import org.setun.nn.Tensor;
 import org.setun.quant.TernaryWeight;
+import org.setun.quant.qat.LevelWeight;
 
 /**
  * Writes a trained {@link Decoder} as GGUF. The ternary codes are those of the training graph, bit for bit.
@@ -94,8 +101,16 @@ public final class GgufExporter {
                 Workspace scratch = new Workspace(memory, 4L << 20)) {
             Map<String, Linear> matrices = new HashMap<>();
             decoder.linears().forEach(linear -> matrices.put(linear.weight().name(), linear));
+            Set<String> learnedScales = decoder.linears().stream()
+                    .flatMap(linear -> linear instanceof BitLinear bits && bits.scale() != null
+                            ? Stream.of(bits.scale().name())
+                            : Stream.empty())
+                    .collect(Collectors.toSet());
             for (Parameter parameter : decoder.parameters()) {
                 Linear matrix = matrices.get(parameter.name());
+                if (learnedScales.contains(parameter.name())) {
+                    continue; // they are in the values of their matrix
+                }
                 if (matrix != null) {
                     putMatrix(writer, matrix, scratch);
                 } else if (parameter.shape().rank() == 1) {
@@ -170,9 +185,12 @@ public final class GgufExporter {
     }
 
     private TernaryWeight ternary(Linear matrix) {
-        if (matrix instanceof BitLinear bits && bits.quantization().weights() != null
-                && bits.quantizedWeight(backend) instanceof TernaryWeight weight) {
-            return weight;
+        if (matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
+            QuantizedWeight weight = bits.quantizedWeight(backend);
+            TernaryWeight ternary = weight instanceof LevelWeight levels ? levels.ternary() : weight instanceof TernaryWeight t ? t : null;
+            if (ternary != null) {
+                return ternary;
+            }
         }
         throw new IllegalArgumentException("matrices = " + options.matrices() + ", but " + matrix.weight().name()
                 + " was not trained ternary; export as F16 or F32");
@@ -233,9 +251,9 @@ public final class GgufExporter {
         Parameter weight = matrix.weight();
         MemorySegment values = weight.value().segment();
         if (matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
-            values = scratch.allocate(weight.value().byteSize()).segment();
-            TernaryWeight codes = ternary(matrix);
-            backend.ternaryExpand(codes.codes().segment(), matrix.outputs(), matrix.inputs(), codes.scales().segment(), values);
+            Tensor expanded = Tensor.allocate(scratch, DType.F32, weight.shape());
+            bits.quantizedWeight(backend).expand(backend, expanded);
+            values = expanded.segment();
         }
         return reordered(weight.name(), values, 4 * matrix.inputs(), scratch);
     }

@@ -8,7 +8,6 @@ import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.QuantLevels;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
-import org.setun.nn.WeightQuantizer;
 import org.setun.quant.Granularity;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
@@ -21,7 +20,12 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
  * @param scale       how scales follow from values
  * @param granularity what shares a scale
  */
-public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity granularity) implements WeightQuantizer {
+public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity granularity) implements LevelQuantizer {
+
+    @Override
+    public FakeQuantizer withRule(FakeQuantRule other) {
+        return new FakeQuantizer(other, scale, granularity);
+    }
 
     @Override
     public String name() {
@@ -36,14 +40,14 @@ public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity gra
 
     @Override
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
-        return LevelWeight.allocate(allocator, outputs, inputs, rule, granularity);
+        return LevelWeight.allocate(allocator, outputs, inputs, rule.levels(), granularity);
     }
 
     @Override
     public void quantize(Backend backend, Tensor latent, QuantizedWeight into) {
         LevelWeight weight = (LevelWeight) into;
         setScales(rule.levels(), scale, granularity, latent, weight.scales());
-        weight.fill(backend, rule, latent, weight.scales());
+        weight.fill(backend, rule, latent);
     }
 
     /** Sets each scale from its group of values. */
@@ -56,7 +60,7 @@ public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity gra
 
     @Override
     public boolean isStraightThrough() {
-        return rule.estimator() instanceof Estimator.Identity;
+        return rule.estimator() instanceof Estimator.Identity; // then mix, fraction and noise change no gradient either
     }
 
     @Override

@@ -15,29 +15,42 @@ import org.setun.quant.UniformWeight;
 
 /**
  * A weight as codes of equally distant levels, with the values that stand in its place: the levels, or what a smooth or mixed rule makes of them.
- *
- * @param uniform codes, scales and values
- * @param packed  the same codes for the ternary kernels, or null where products must use the values
+ * Ternary codes with one scale are packed, too; products use them while the rule gives codes and nothing but them. One thread at a time.
  */
-record LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed) implements QuantizedWeight {
+public final class LevelWeight implements QuantizedWeight {
 
-    /** Room for a weight of a rule. */
-    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, FakeQuantRule rule, Granularity granularity) {
+    private final UniformWeight uniform;
+    private final @Nullable TernaryWeight packed;
+    private boolean isCoded;
+
+    private LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed) {
+        this.uniform = uniform;
+        this.packed = packed;
+    }
+
+    /** Room for a weight; the contents are undefined. */
+    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, QuantLevels levels, Granularity granularity) {
         long group = granularity.group(outputs, inputs);
         UniformWeight uniform = UniformWeight.allocate(allocator, outputs, inputs, group == 0 ? 0 : outputs * inputs / group);
-        boolean ternary = rule.isHard() && rule.levels().equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR;
+        boolean ternary = levels.equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR;
         return new LevelWeight(uniform,
                 ternary ? new TernaryWeight(Tensor.allocate(allocator, DType.CODES, outputs, inputs), uniform.scales()) : null);
     }
 
-    /** Computes codes and values of {@code latent}. */
-    void fill(Backend backend, FakeQuantRule rule, Tensor latent, Tensor scales) {
-        long groups = scales.size();
-        backend.fakeQuantForward(rule, groups, groups == 0 ? 0 : latent.size() / groups, latent.segment(), scales.segment(), null,
+    /** Computes codes and values of {@code latent} with the {@linkplain #scales scales} of this weight. */
+    void fill(Backend backend, FakeQuantRule rule, Tensor latent) {
+        long groups = scales().size();
+        backend.fakeQuantForward(rule, groups, groups == 0 ? 0 : latent.size() / groups, latent.segment(), scales().segment(), null,
                 uniform.values().segment(), uniform.codes().segment(), null);
-        if (packed != null) {
+        isCoded = rule.isHard();
+        if (packed != null && isCoded) {
             backend.ternaryPack(uniform.codes().segment(), outputs(), inputs(), packed.codes().segment());
         }
+    }
+
+    /** The packed codes, null unless this weight is ternary with one scale and its rule gives codes alone. */
+    public @Nullable TernaryWeight ternary() {
+        return isCoded ? packed : null;
     }
 
     @Override
@@ -62,15 +75,16 @@ record LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed) implem
 
     @Override
     public boolean hasIntegerProduct() {
-        return packed != null;
+        return ternary() != null;
     }
 
     @Override
     public void multiply(Backend backend, QuantizedRows x, @Nullable Tensor bias, @Nullable Tensor residual, Tensor y) {
-        if (packed == null) {
+        TernaryWeight weight = ternary();
+        if (weight == null) {
             throw new UnsupportedOperationException("only ternary weights with one scale have an integer product");
         }
-        packed.multiply(backend, x, bias, residual, y);
+        weight.multiply(backend, x, bias, residual, y);
     }
 
     @Override
@@ -80,7 +94,8 @@ record LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed) implem
 
     @Override
     public boolean inputGradient(Backend backend, Tensor dy, float beta, Tensor dx) {
-        return packed != null && packed.inputGradient(backend, dy, beta, dx);
+        TernaryWeight weight = ternary();
+        return weight != null && weight.inputGradient(backend, dy, beta, dx);
     }
 
     @Override

@@ -4,13 +4,15 @@ import java.util.List;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.nn.Precision;
+import org.setun.quant.Granularity;
+import org.setun.quant.qat.ScaleRule;
 
 /**
  * Everything that a training run is told, one record per section of the TOML file. Every key has a default; {@link ConfigReader} reads,
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, Checkpoint checkpoint, Logging logging) {
+        Quantization quantization, Progressive progressive, Checkpoint checkpoint, Logging logging) {
 
     /** Shape of the decoder. */
     public record Model(
@@ -131,14 +133,81 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
 
     /** How linear layers hold their weights. */
     public enum WeightQuantizer {
-        /** Absmean ternary weights and 8-bit activations: BitNet b1.58. */
+        /** Absmean ternary weights: BitNet b1.58. */
         TERNARY,
+        /** Levels at equal distances, with the estimator and the scales of the other keys. */
+        UNIFORM,
         /** Full precision. */
         NONE
     }
 
-    /** Which weights are quantized, and how. */
-    public record Quantization(@Setting("quantizer of q, k, v, output, gate, up and down") WeightQuantizer weights) {
+    /** How linear layers round their inputs. */
+    public enum ActivationQuantizer {
+        /** 8 bits, scaled to the largest magnitude of each token. */
+        INT8,
+        /** The same after a Hadamard transform (BitNet v2). */
+        HADAMARD_INT8,
+        /** Full precision. */
+        NONE
+    }
+
+    /** Which levels {@code bits} gives: see {@link org.setun.kernels.QuantLevels}. */
+    public enum LevelKind {
+        SIGNED, SYMMETRIC, MID_RISE, STRETCHED
+    }
+
+    /** Gradients of rounding: see {@link org.setun.kernels.Estimator}. */
+    public enum EstimatorKind {
+        IDENTITY, CLIPPED, LSQ, EWGS, EWGS_ABS, RESTE, SOFT, DSQ, GUMBEL
+    }
+
+    /** What is quantized, and how. */
+    public record Quantization(
+            @Setting("quantizer of q, k, v, output, gate, up and down: ternary (BitNet b1.58), uniform (as the keys below say), none") WeightQuantizer weights,
+            @Setting("how the inputs of these layers are rounded; not with weights = none") ActivationQuantizer activations,
+            @Setting(value = "uniform: 1, 1.58 (ternary), 2 to 8", min = 1, max = 8) double bits,
+            @Setting("uniform: which levels; stretched = SEQ of ParetoQ, 1.58 or 2 bits") LevelKind levels,
+            @Setting("uniform: gradient of rounding") EstimatorKind estimator,
+            @Setting(value = "uniform: delta of ewgs, order of reste, temperature of soft and gumbel, alpha of dsq; 0 = the usual one", min = 0, max = 100) double estimatorParameter,
+            @Setting(value = "uniform: clipped, lsq, reste: gradient ends at this many scales; 0 = at the outermost levels", min = 0, max = 100) double estimatorLimit,
+            @Setting("uniform: how a scale follows from its weights, or starts if it is learned") ScaleRule scale,
+            @Setting("uniform: train the scales (LSQ)") boolean learnedScale,
+            @Setting("uniform: what shares a scale") Granularity granularity) {
+    }
+
+    /** How weights become quantized in the course of training. */
+    public enum ProgressiveKind {
+        /** They are from the first step on. */
+        NONE,
+        /** {@code w + mix (quantized w - w)}, mix from 0 to 1. */
+        MIX,
+        /** Smooth estimators sharpen: their temperature falls. */
+        SOFT_TO_HARD,
+        /** One layer after another, from the first. */
+        LAYER_WISE
+    }
+
+    /** The way from start to end. */
+    public enum ProgressiveShape {
+        LINEAR, COSINE
+    }
+
+    /** A schedule of quantization; a function of the step alone. */
+    public record Progressive(
+            @Setting("how weights become quantized") ProgressiveKind kind,
+            @Setting(value = "last step before it begins", min = 0, max = 1e9) long startStep,
+            @Setting(value = "step from which all is quantized", min = 0, max = 1e9) long endStep,
+            @Setting("the way from start to end") ProgressiveShape shape,
+            @Setting(value = "soft_to_hard: temperature at the start", min = 1e-5, max = 100) double startTemperature,
+            @Setting(value = "soft_to_hard: temperature at the end", min = 1e-5, max = 100) double endTemperature,
+            @Setting(value = "uniform noise on weights in training, in steps of the levels", min = 0, max = 10) double noise,
+            @Setting(value = "share of the blocks of weights that a step quantizes (Quant-Noise)", min = 0, max = 1) double fraction,
+            @Setting(value = "weights of such a block, a multiple of 16", min = 16, max = 1048576) int block) {
+
+        /** True if a step quantizes all weights and adds no noise. */
+        public boolean isExact() {
+            return noise == 0 && fraction == 1;
+        }
     }
 
     /** What is kept on disk. */
@@ -177,7 +246,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
                 new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
-                new Quantization(WeightQuantizer.TERNARY),
+                new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
+                        ScaleRule.LSQ, true,
+                        Granularity.CHANNEL),
+                new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Checkpoint("", 1000, 5, false),
                 new Logging(LogLevel.INFO, true, "events.jsonl"));
     }
@@ -197,6 +269,16 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "must not exceed the schedule's " + scheduleSteps() + " steps");
         require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2, "schedule.warmup_steps",
                 schedule.warmupSteps, "must end in the first half of the schedule's " + scheduleSteps() + " steps");
+        require(progressive.kind == ProgressiveKind.NONE || progressive.endStep > progressive.startStep, "progressive.end_step",
+                progressive.endStep, "must be above progressive.start_step = " + progressive.startStep);
+        require(progressive.kind == ProgressiveKind.NONE || progressive.endStep <= training.maxSteps, "progressive.end_step",
+                progressive.endStep, "must not exceed training.max_steps = " + training.maxSteps + ", or the model ends half quantized");
+        require(progressive.kind != ProgressiveKind.SOFT_TO_HARD || quantization.weights == WeightQuantizer.UNIFORM
+                && (quantization.estimator == EstimatorKind.SOFT || quantization.estimator == EstimatorKind.GUMBEL
+                        || quantization.estimator == EstimatorKind.DSQ),
+                "progressive.kind", "soft_to_hard",
+                "needs quantization.weights = \"uniform\" and estimator = \"soft\", \"dsq\" or \"gumbel\"");
+        require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,

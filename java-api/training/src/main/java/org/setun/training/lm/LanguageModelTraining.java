@@ -46,6 +46,8 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     /** Name of the runs with ternary weights. */
     public static final String TERNARY = "ternary";
+    /** Name of the run with weights of equally distant levels. */
+    public static final String UNIFORM = "uniform";
     /** Name of the runs with fp32 weights. */
     public static final String FULL_PRECISION = "fp32";
 
@@ -163,11 +165,29 @@ public final class LanguageModelTraining implements AutoCloseable {
     }
 
     private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) {
-        Decoder decoder = DecoderFactory.decoder(config.model(), tokenizer().vocabSize(), weights, memory, config.training().seed());
+        Decoder decoder = DecoderFactory.decoder(with(weights), tokenizer().vocabSize(), memory, config.training().seed());
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
         TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
         return new LanguageModelTask(decoder, training, heldOut, tokenizer(), config.training().batchSize());
+    }
+
+    /** The folder of a run, inside {@code checkpoint.folder}: {@link #TERNARY}, {@link #UNIFORM} or {@link #FULL_PRECISION}. */
+    public static String name(WeightQuantizer weights) {
+        return switch (weights) {
+            case TERNARY -> TERNARY;
+            case UNIFORM -> UNIFORM;
+            case NONE -> FULL_PRECISION;
+        };
+    }
+
+    /** The configuration with these weights; nothing is quantized progressively that is not quantized. */
+    private TrainingConfig with(WeightQuantizer weights) {
+        List<String> keys = new ArrayList<>(List.of("quantization.weights=" + weights.name().toLowerCase(Locale.ROOT)));
+        if (weights == WeightQuantizer.NONE) {
+            keys.add("progressive.kind=none");
+        }
+        return ConfigReader.override(config, keys);
     }
 
     /** Trains the model that the configuration asks for. */
@@ -175,12 +195,11 @@ public final class LanguageModelTraining implements AutoCloseable {
         return train(config.quantization().weights(), resume);
     }
 
-    /** Trains a model with these weights, under the name {@link #TERNARY} or {@link #FULL_PRECISION}. */
+    /** Trains a model with these weights, under their {@linkplain #name name}. */
     public Outcome train(WeightQuantizer weights, Resume resume) throws IOException {
-        String run = weights == WeightQuantizer.TERNARY ? TERNARY : FULL_PRECISION;
+        String run = name(weights);
         Path runFolder = folder.resolve(run);
-        TrainingConfig runConfig = ConfigReader.override(config,
-                List.of("quantization.weights=" + weights.name().toLowerCase(Locale.ROOT)));
+        TrainingConfig runConfig = with(weights);
         LanguageModelTask task = task(weights, pool);
         TrainerBuilder builder = Trainer.builder(backend, task, runConfig).run(run)
                 .sampler(new GreedySampler(backend, workspace, task.model(), tokenizer()))

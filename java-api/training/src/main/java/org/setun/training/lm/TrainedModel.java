@@ -31,7 +31,7 @@ public record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, TrainingConf
         Checkpoint checkpoint = Checkpoint.open(folder);
         TrainingConfig config = ConfigReader.fromMap(folder.resolve("checkpoint.json").toString(), checkpoint.state().config());
         BpeTokenizer tokenizer = TokenizerJson.read(folder.resolve("tokenizer.json"));
-        Decoder decoder = DecoderFactory.decoder(config.model(), tokenizer.vocabSize(), config.quantization().weights(), allocator, 0);
+        Decoder decoder = DecoderFactory.decoder(config, tokenizer.vocabSize(), allocator, 0);
         List<NamedTensor> weights = new ArrayList<>();
         for (Parameter parameter : decoder.parameters()) {
             long[] shape = new long[parameter.shape().rank()];

@@ -134,7 +134,8 @@ class ConfigReaderTest {
                 new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed), d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9),
-                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.checkpoint(),
+                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.progressive(),
+                d.checkpoint(),
                 d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
         assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
@@ -146,7 +147,7 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0);
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.checkpoint(), d.logging()))).hasMessageContaining("data.held_out = 0.9");
+                d.schedule(), d.quantization(), d.progressive(), d.checkpoint(), d.logging()))).hasMessageContaining("data.held_out = 0.9");
     }
 
     @Test

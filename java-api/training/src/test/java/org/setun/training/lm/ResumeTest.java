@@ -56,7 +56,7 @@ class ResumeTest {
     @ParameterizedTest
     @EnumSource(WeightQuantizer.class)
     void twiceTwentyStepsAreForty(WeightQuantizer weights) throws IOException {
-        String run = weights == WeightQuantizer.TERNARY ? "ternary" : "fp32";
+        String run = LanguageModelTraining.name(weights);
         TrainingResult whole = run(folder.resolve("whole"), STEPS, weights, Resume.NEW);
         TrainingResult first = run(folder.resolve("parts"), STEPS / 2, weights, Resume.NEW);
         TrainingResult second = run(folder.resolve("parts"), STEPS, weights, Resume.LATEST);

@@ -1,0 +1,107 @@
+package org.setun.training.lm;
+
+import org.jspecify.annotations.Nullable;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
+import org.setun.kernels.QuantLevels;
+import org.setun.nn.ActivationQuantizer;
+import org.setun.nn.Quantization;
+import org.setun.nn.WeightQuantizer;
+import org.setun.quant.Granularity;
+import org.setun.quant.HadamardInt8Absmax;
+import org.setun.quant.Int8Absmax;
+import org.setun.quant.TernaryAbsmean;
+import org.setun.quant.qat.FakeQuantizer;
+import org.setun.quant.qat.LearnedFakeQuantizer;
+import org.setun.quant.qat.ScaleRule;
+import org.setun.training.config.ConfigException;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.ProgressiveKind;
+
+/** The quantizers that a configuration describes. */
+final class QuantizationFactory {
+
+    private static final double TERNARY_BITS = 1.58;
+
+    private QuantizationFactory() {
+    }
+
+    /** What a run quantizes. */
+    static Quantization of(TrainingConfig config) {
+        TrainingConfig.Quantization settings = config.quantization();
+        return switch (settings.weights()) {
+            case NONE -> Quantization.NONE;
+            case TERNARY -> new Quantization(
+                    config.progressive().kind() == ProgressiveKind.NONE && config.progressive().isExact()
+                            ? new TernaryAbsmean()
+                            : ternary(),
+                    activations(settings));
+            case UNIFORM -> new Quantization(uniform(settings), activations(settings));
+        };
+    }
+
+    /** BitNet's quantizer, open to schedules. */
+    private static WeightQuantizer ternary() {
+        return new FakeQuantizer(new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN, Granularity.TENSOR);
+    }
+
+    private static @Nullable ActivationQuantizer activations(TrainingConfig.Quantization settings) {
+        return switch (settings.activations()) {
+            case INT8 -> new Int8Absmax();
+            case HADAMARD_INT8 -> new HadamardInt8Absmax();
+            case NONE -> null;
+        };
+    }
+
+    private static WeightQuantizer uniform(TrainingConfig.Quantization settings) {
+        FakeQuantRule rule = new FakeQuantRule(levels(settings), estimator(settings));
+        return settings.learnedScale()
+                ? new LearnedFakeQuantizer(rule, settings.scale(), settings.granularity())
+                : new FakeQuantizer(rule, settings.scale(), settings.granularity());
+    }
+
+    private static QuantLevels levels(TrainingConfig.Quantization settings) {
+        double bits = settings.bits();
+        boolean ternary = bits == TERNARY_BITS;
+        if (!ternary && (bits != Math.rint(bits) || bits > 8)) {
+            throw new ConfigException("quantization.bits = " + bits + ": must be 1, 1.58, 2, 3, 4, 5, 6, 7 or 8");
+        }
+        int whole = (int) bits;
+        return switch (settings.levels()) {
+            case SIGNED -> ternary ? QuantLevels.ternary() : whole == 1 ? QuantLevels.binary() : QuantLevels.signed(whole);
+            case SYMMETRIC -> ternary ? QuantLevels.ternary() : whole == 1 ? QuantLevels.binary() : QuantLevels.symmetric(whole);
+            case MID_RISE -> {
+                if (ternary) {
+                    throw new ConfigException("quantization.levels = \"mid_rise\": has no ternary levels; set quantization.bits to 1 to 8");
+                }
+                yield QuantLevels.midRise(whole);
+            }
+            case STRETCHED -> {
+                if (!ternary && whole != 2) {
+                    throw new ConfigException("quantization.levels = \"stretched\": needs quantization.bits = 1.58 or 2");
+                }
+                yield ternary ? QuantLevels.stretchedTernary() : QuantLevels.stretched2Bit();
+            }
+        };
+    }
+
+    private static Estimator estimator(TrainingConfig.Quantization settings) {
+        float limit = (float) settings.estimatorLimit();
+        float given = (float) settings.estimatorParameter();
+        return switch (settings.estimator()) {
+            case IDENTITY -> new Estimator.Identity();
+            case CLIPPED -> new Estimator.Clipped(limit);
+            case LSQ -> new Estimator.Lsq(limit);
+            case EWGS -> new Estimator.Ewgs(or(given, 0.02f));
+            case EWGS_ABS -> new Estimator.EwgsAbsolute(or(given, 0.02f));
+            case RESTE -> new Estimator.ReSte(or(given, 2), 0.1f, limit > 0 ? limit : 1.5f);
+            case SOFT -> new Estimator.Staircase(or(given, 0.2f), false);
+            case DSQ -> new Estimator.Dsq(or(given, 0.2f), true);
+            case GUMBEL -> new Estimator.Gumbel(or(given, 0.5f), 0.1f, true);
+        };
+    }
+
+    private static float or(float given, float standard) {
+        return given > 0 ? given : standard;
+    }
+}

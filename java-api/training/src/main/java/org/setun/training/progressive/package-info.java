@@ -1,0 +1,5 @@
+/** Schedules of quantization: how weights become quantized in the course of training. */
+@NullMarked
+package org.setun.training.progressive;
+
+import org.jspecify.annotations.NullMarked;

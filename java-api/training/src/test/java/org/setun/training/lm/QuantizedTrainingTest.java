@@ -1,0 +1,148 @@
+package org.setun.training.lm;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.setun.formats.gguf.GgufFile;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.MemoryPool;
+import org.setun.nn.BitLinear;
+import org.setun.nn.DType;
+import org.setun.nn.Linear;
+import org.setun.nn.Tensor;
+import org.setun.quant.export.ExportOptions;
+import org.setun.quant.export.GgufExporter;
+import org.setun.quant.export.MatrixType;
+import org.setun.training.TrainingResult;
+import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.lm.LanguageModelTraining.Resume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/** Runs with the quantizers, estimators and schedules that a configuration can name. */
+class QuantizedTrainingTest {
+
+    @TempDir
+    static Path shared;
+    private static Path text;
+
+    @TempDir
+    Path folder;
+
+    @BeforeAll
+    static void writeText() throws IOException {
+        text = Runs.text(shared);
+    }
+
+    private static TrainingResult run(Path checkpoints, Resume resume, List<String> keys, String... more) throws IOException {
+        String[] all = Stream.concat(keys.stream(), Arrays.stream(more)).toArray(String[]::new);
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, checkpoints, all), backend)) {
+            return training.train(resume).result();
+        }
+    }
+
+    private static List<String> uniform(String... keys) {
+        return Stream.concat(Stream.of("quantization.weights=uniform"), Arrays.stream(keys)).toList();
+    }
+
+    static Stream<List<String>> quantizers() {
+        return Stream.of(
+                uniform("quantization.bits=1", "quantization.estimator=reste", "quantization.learned_scale=false",
+                        "quantization.scale=absmean"),
+                uniform("quantization.bits=1.58", "quantization.levels=stretched", "quantization.estimator_limit=0.99",
+                        "quantization.scale=largest"),
+                uniform("quantization.bits=1.58", "quantization.estimator=gumbel", "quantization.scale=absmean",
+                        "quantization.learned_scale=false",
+                        "quantization.granularity=tensor", "progressive.noise=0.1"),
+                uniform("quantization.bits=2", "quantization.levels=stretched", "quantization.estimator_limit=0.99",
+                        "quantization.scale=largest"),
+                uniform("quantization.bits=2", "quantization.estimator=dsq", "quantization.granularity=tensor",
+                        "quantization.activations=none"),
+                uniform("quantization.bits=3"),
+                uniform("quantization.bits=3", "quantization.levels=mid_rise", "quantization.estimator=clipped"),
+                uniform("quantization.bits=4", "quantization.levels=symmetric", "quantization.estimator=ewgs",
+                        "quantization.scale=absmax", "quantization.learned_scale=false"),
+                uniform("quantization.bits=4", "quantization.estimator=soft", "progressive.kind=soft_to_hard", "progressive.start_step=2",
+                        "progressive.end_step=20"),
+                uniform("quantization.bits=8", "quantization.estimator=identity", "quantization.activations=hadamard_int8",
+                        "progressive.fraction=0.5"),
+                List.of("quantization.weights=ternary", "progressive.kind=mix", "progressive.start_step=2", "progressive.end_step=20"),
+                List.of("quantization.weights=ternary", "progressive.kind=layer_wise", "progressive.end_step=20",
+                        "progressive.shape=linear"));
+    }
+
+    /** Each learns, and stopped in the middle of its schedule it goes on bit for bit. */
+    @ParameterizedTest
+    @MethodSource("quantizers")
+    void learnsAndResumes(List<String> keys) throws IOException {
+        String[] steps = {"training.max_steps=24", "training.eval_every=8", "checkpoint.save_every=12", "schedule.total_steps=24"};
+        TrainingResult whole = run(folder.resolve("whole"), Resume.NEW, keys, steps);
+        assertThat(whole.losses()[23]).isLessThan(0.75 * whole.losses()[0]);
+        TrainingResult part = run(folder.resolve("parts"), Resume.NEW, keys, steps);
+        assertThat(part.losses()).as("the same again").containsExactly(whole.losses());
+        removeNewest(folder.resolve("parts").resolve(keys.getFirst().endsWith("ternary") ? "ternary" : "uniform"));
+        TrainingResult rest = run(folder.resolve("parts"), Resume.LATEST, keys, steps);
+        assertThat(rest.losses()).containsExactly(Arrays.copyOfRange(whole.losses(), 12, 24));
+        assertThat(rest.evaluations()).isEqualTo(whole.evaluations());
+    }
+
+    private static void removeNewest(Path checkpoints) throws IOException {
+        Path newest = CheckpointStore.list(checkpoints).getLast();
+        try (Stream<Path> files = Files.walk(newest)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+
+    /** A GGUF file of the model holds the values of its levels, and nothing of how they were learned. */
+    @Test
+    void whatIsExportedIsWhatWasTrained() throws IOException {
+        run(folder, Resume.NEW, uniform("quantization.bits=2"), "training.max_steps=4");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("uniform")).getLast(), pool);
+            Path file = folder.resolve("model.gguf");
+            GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("levels", MatrixType.F32), file);
+            try (GgufFile read = GgufFile.open(file)) {
+                assertThat(read.tensors()).noneMatch(tensor -> tensor.name().endsWith(".scale"));
+                BitLinear up = (BitLinear) model.decoder().linears().stream()
+                        .filter(layer -> layer.weight().name().equals("blk.0.ffn_up.weight")).findFirst().orElseThrow();
+                Tensor values = Tensor.allocate(pool, DType.F32, up.weight().shape());
+                up.quantizedWeight(backend).expand(backend, values);
+                assertThat(read.floats("blk.0.ffn_up.weight")).containsExactly(values.toArray());
+            }
+        }
+    }
+
+    @Test
+    void whatIsSavedIsQuantized() throws IOException {
+        run(folder, Resume.NEW, uniform("quantization.bits=2", "progressive.kind=mix", "progressive.end_step=6"), "training.max_steps=8");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("uniform")).getLast(), pool);
+            for (Linear layer : model.decoder().linears()) {
+                BitLinear quantized = (BitLinear) layer;
+                Set<Byte> levels = new HashSet<>();
+                MemorySegment codes = quantized.quantizedWeight(backend).codes().segment();
+                for (long i = 0; i < codes.byteSize(); i++) {
+                    levels.add(codes.get(ValueLayout.JAVA_BYTE, i));
+                }
+                assertThat(levels).isSubsetOf((byte) -2, (byte) -1, (byte) 0, (byte) 1).hasSizeGreaterThan(1);
+            }
+        }
+    }
+}
