@@ -11,6 +11,7 @@ module org.setun.training {
     exports org.setun.training.data;
     exports org.setun.training.event;
     exports org.setun.training.lm;
+    exports org.setun.training.loss;
     exports org.setun.training.metric;
     exports org.setun.training.mnist;
     exports org.setun.training.optimizer;

@@ -1,5 +1,9 @@
 package org.setun.training;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.PoolExhaustedException;
@@ -7,6 +11,7 @@ import org.setun.kernels.Workspace;
 import org.setun.nn.Precision;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.training.loss.LossTerm;
 import org.setun.training.optimizer.Optimizer;
 
 /**
@@ -15,8 +20,14 @@ import org.setun.training.optimizer.Optimizer;
  */
 final class StepRunner {
 
-    /** What a step was like; {@code updated} is false if the loss or the gradient was not finite. */
-    record Outcome(double loss, double gradientNorm, boolean updated) {
+    /**
+     * What a step was like.
+     *
+     * @param loss    the sum of {@code terms}, in their order
+     * @param updated false if the loss or the gradient was not finite
+     * @param terms   what each term of the loss came to, by name
+     */
+    record Outcome(double loss, double gradientNorm, boolean updated, Map<String, Double> terms) {
     }
 
     private final TrainingTask task;
@@ -38,28 +49,33 @@ final class StepRunner {
 
     /** Runs the samples {@code [first, first + count)}; {@code shrunk} is told when the micro-batch had to shrink. */
     Outcome run(long first, int count, double learningRate, double decayFactor, Consumer<String> shrunk) {
-        double loss = gradients(first, count, shrunk);
+        Map<String, Double> terms = gradients(first, count, shrunk);
+        double loss = terms.values().stream().reduce(0.0, Double::sum); // in order: the reported terms add up to it exactly
         double norm = optimizer.measure();
         boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
         if (finite) {
             optimizer.update(learningRate, decayFactor);
         }
-        return new Outcome(loss, norm, finite);
+        return new Outcome(loss, norm, finite, terms);
     }
 
-    private double gradients(long first, int count, Consumer<String> shrunk) {
+    private Map<String, Double> gradients(long first, int count, Consumer<String> shrunk) {
         Tape tape = Tape.recording(backend, workspace, precision);
         while (true) {
             try {
                 task.model().clearGradients();
-                double loss = 0;
+                Map<String, Double> sums = new LinkedHashMap<>();
                 for (int done = 0; done < count; done += microBatch) {
-                    Tensor term = task.loss(tape, first + done, Math.min(microBatch, count - done), count * task.unitsPerSample());
-                    loss += term.item();
-                    tape.backward(term);
-                    tape.reset();
+                    List<LossTerm> terms = task.terms(tape, first + done, Math.min(microBatch, count - done),
+                            count * task.unitsPerSample());
+                    terms.forEach(term -> sums.merge(term.name(), term.sum(), Double::sum));
+                    backward(tape, terms);
                 }
-                return loss;
+                task.penalties(tape, first, term -> {
+                    sums.merge(term.name(), term.sum(), Double::sum);
+                    backward(tape, List.of(term));
+                });
+                return sums;
             } catch (PoolExhaustedException e) {
                 tape.reset();
                 if (microBatch == 1) {
@@ -69,6 +85,13 @@ final class StepRunner {
                 shrunk.accept("memory ran out, going on with micro-batches of " + microBatch + ": " + e.getMessage());
             }
         }
+    }
+
+    private static void backward(Tape tape, List<LossTerm> terms) {
+        List<Tensor> values = terms.stream().flatMap(term -> term.values().stream()).toList();
+        Tensor one = Tensor.of(tape.workspace(), new float[]{1}, 1);
+        tape.backward(values, Collections.nCopies(values.size(), one));
+        tape.reset();
     }
 
     int microBatch() {

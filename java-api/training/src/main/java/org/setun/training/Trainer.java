@@ -130,7 +130,7 @@ public final class Trainer {
             lastLoss = outcome.loss();
             losses.add(lastLoss);
             meter.loss(outcome.loss(), outcome.gradientNorm());
-            emit(new TrainingEvent.Step(options.run, step, outcome.loss(), rate, outcome.gradientNorm(), samples));
+            emit(new TrainingEvent.Step(options.run, step, outcome.loss(), rate, outcome.gradientNorm(), samples, outcome.terms()));
         } else {
             skipped++;
             skippedInRow++;

@@ -1,8 +1,11 @@
 package org.setun.training;
 
+import java.util.List;
+import java.util.function.Consumer;
 import org.setun.nn.Model;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.training.loss.LossTerm;
 
 /**
  * What a {@link Trainer} trains: a model with the data for it. Samples are numbered from 0 without end; which data sample {@code s} stands
@@ -24,6 +27,21 @@ public interface TrainingTask {
      * losses and gradients of micro-batches of any size add up.
      */
     Tensor loss(Tape tape, long first, int count, long units);
+
+    /**
+     * The parts of {@link #loss}, each with its name, weighted, so that they add up to it; a task with more than one overrides this. All are run
+     * backward together.
+     */
+    default List<LossTerm> terms(Tape tape, long first, int count, long units) {
+        return List.of(new LossTerm("loss", loss(tape, first, count, units)));
+    }
+
+    /**
+     * Terms that do not depend on samples, penalties of weights for instance: once per step, whose first sample is {@code first}. Each is given to
+     * {@code each}, which runs it backward and resets the tape, before the next is made.
+     */
+    default void penalties(Tape tape, long first, Consumer<LossTerm> each) {
+    }
 
     /** Evaluates the held-out data on an evaluating tape, at most {@code batches} batches of it; 0 = all. Resets the tape as it likes. */
     Evaluation evaluate(Tape tape, long batches);

@@ -1,6 +1,8 @@
 package org.setun.training.config;
 
 import java.util.List;
+import java.util.Locale;
+import org.setun.kernels.NnOps.Divergence;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.nn.Precision;
@@ -12,7 +14,7 @@ import org.setun.quant.qat.ScaleRule;
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, Progressive progressive, Checkpoint checkpoint, Logging logging) {
+        Quantization quantization, Progressive progressive, Loss loss, Distillation distillation, Checkpoint checkpoint, Logging logging) {
 
     /** Shape of the decoder. */
     public record Model(
@@ -210,6 +212,53 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         }
     }
 
+    /**
+     * What is minimized beside the distance from a teacher. Penalties have a weight each and are means: over the weights that are quantized, over all
+     * inputs of linear layers, or over tokens; see {@link org.setun.training.loss.LossTerms}.
+     */
+    public record Loss(
+            @Setting(value = "share of the target distribution that all tokens have", min = 0, max = 0.9) double labelSmoothing,
+            @Setting(value = "penalty of the squared gradient of cross-entropy at the logits", min = 0) double gradient,
+            @Setting(value = "penalty of the square of the inputs of linear layers", min = 0) double activation,
+            @Setting(value = "penalty of their squared change from one position to the next", min = 0) double smoothness,
+            @Setting(value = "penalty of the squared error of quantization", min = 0) double quantization,
+            @Setting(value = "penalty of the bits that the magnitudes of weights need", min = 0) double bitWidth,
+            @Setting(value = "penalty of the magnitude of weights", min = 0) double sparsity,
+            @Setting(value = "pull of weights to the middle of their levels, against oscillation", min = 0) double dampening,
+            @Setting("let dampening grow from 0 along half a cosine over the steps of the schedule") boolean annealDampening,
+            @Setting(value = "penalty of weights near the boundary of two levels", min = 0) double uncertainty) {
+    }
+
+    /** A teacher to learn from: {@code alpha * cross-entropy + beta * distillation + gamma * reasoning + hidden * ... + relation * ...}. */
+    public record Distillation(
+            @Setting("learn from a teacher") boolean enabled,
+            @Setting("GGUF, safetensors or llama2.c file, a checkpoint, or the folder of a run; of the same vocabulary") String teacher,
+            @Setting("distance of distributions: forward = KL(teacher || student), reverse = KL(student || teacher), jensen") Divergence kind,
+            @Setting(value = "of both distributions; the loss is scaled by its square", min = 0.01, max = 1000) double temperature,
+            @Setting(value = "weight of cross-entropy", min = 0) double alpha,
+            @Setting(value = "weight of the distance of distributions", min = 0) double beta,
+            @Setting(value = "weight of the same at temperature 1 as a mean over the lines of each window: reasoning steps", min = 0) double gamma,
+            @Setting(value = "weight of the squared error of hidden states behind block layer", min = 0) double hidden,
+            @Setting(value = "weight of the distance of the relations of queries, keys and values in block layer (BitDistill)", min = 0) double relation,
+            @Setting(value = "parts that queries, keys and values are cut into for that", min = 1) int relationHeads,
+            @Setting(value = "block of the student; below 0 from the end; the teacher's has the same relative depth", min = -1000, max = 1000) int layer,
+            @Setting(value = "keep the teacher's likeliest tokens of each position in cache_file and do not run it again; 0 = run it at each step", min = 0, max = 1 << 20) int topK,
+            @Setting("file for that, inside the data folder of the checkpoint folder unless absolute") String cacheFile) {
+
+        /** The block that {@link #layer} means in a model of {@code blocks}. */
+        public int block(int blocks) {
+            return layer < 0 ? blocks + layer : layer;
+        }
+
+        /** The teacher's block of the same relative depth. */
+        public int teacherBlock(int blocks, int teacherBlocks) {
+            if (layer < 0 && teacherBlocks + layer >= 0) {
+                return teacherBlocks + layer;
+            }
+            return Math.clamp(Math.round((block(blocks) + 1.0) * teacherBlocks / blocks) - 1, 0, teacherBlocks - 1);
+        }
+    }
+
     /** What is kept on disk. */
     public record Checkpoint(
             @Setting("folder for checkpoints; empty = keep none") String folder,
@@ -250,6 +299,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                         ScaleRule.LSQ, true,
                         Granularity.CHANNEL),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
+                new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
+                new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
                 new Checkpoint("", 1000, 5, false),
                 new Logging(LogLevel.INFO, true, "events.jsonl"));
     }
@@ -283,7 +334,29 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
+        validateDistillation();
         return this;
+    }
+
+    private void validateDistillation() {
+        if (!distillation.enabled) {
+            return;
+        }
+        require(!distillation.teacher.isEmpty(), "distillation.teacher", "\"\"",
+                "name a model to learn from, or set distillation.enabled = false");
+        require(distillation.beta > 0 || distillation.gamma > 0 || distillation.hidden > 0 || distillation.relation > 0,
+                "distillation.beta", distillation.beta, "nothing is learned from the teacher: set beta, gamma, hidden or relation above 0");
+        require(distillation.block(model.layers) >= 0 && distillation.block(model.layers) < model.layers, "distillation.layer",
+                distillation.layer, "must be in [" + -model.layers + ", " + (model.layers - 1) + "] with model.layers = " + model.layers);
+        if (distillation.topK > 0) {
+            require(distillation.kind == Divergence.FORWARD, "distillation.kind", distillation.kind.toString().toLowerCase(Locale.ROOT),
+                    "with top_k only \"forward\" is known; set top_k = 0 to run the teacher");
+            require(distillation.hidden == 0 && distillation.relation == 0, "distillation.top_k", distillation.topK,
+                    "hidden and relation need the teacher itself; set top_k = 0");
+            require(distillation.gamma == 0 || distillation.temperature == 1, "distillation.gamma", distillation.gamma,
+                    "with top_k the probabilities are of one temperature, and reasoning is at 1; set temperature = 1 or top_k = 0");
+            require(!distillation.cacheFile.isEmpty(), "distillation.cache_file", "\"\"", "name a file for the teacher's probabilities");
+        }
     }
 
     private static void require(boolean holds, String key, Object value, String allowed) {

@@ -50,21 +50,23 @@ public final class TokenDataset {
         if (first < 0 || count < 1) {
             throw new IllegalArgumentException("samples: " + count + " from " + first + ", must be at least 1 from 0 on");
         }
-        long epoch = -1;
-        Permutation order = new Permutation(1, 0);
-        long shift = 0;
         for (int row = 0; row < count; row++) {
-            long sample = first + row;
-            if (sample / windows != epoch) {
-                epoch = sample / windows;
-                long epochSeed = Permutation.mix(seed ^ Permutation.mix(epoch));
-                order = new Permutation(windows, epochSeed);
-                shift = Long.remainderUnsigned(Permutation.mix(epochSeed), tokens.count() - windows * context);
-            }
-            long start = shift + order.at(sample % windows) * context;
+            long start = trainingStart(first + row);
             tokens.copy(start, context, ids, (long) row * context);
             tokens.copy(start + 1, context, targets, (long) row * context);
         }
+    }
+
+    /** Where sample {@code sample} of the training order begins in the token file. */
+    public long trainingStart(long sample) {
+        long epochSeed = Permutation.mix(seed ^ Permutation.mix(sample / windows));
+        long shift = Long.remainderUnsigned(Permutation.mix(epochSeed), tokens.count() - windows * context);
+        return shift + new Permutation(windows, epochSeed).at(sample % windows) * context;
+    }
+
+    /** The tokens that the windows are cut from. */
+    public TokenFile tokens() {
+        return tokens;
     }
 
     /**

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 
 /**
  * Token ids in a memory-mapped file. Layout, little-endian: magic {@code SETUNTOK}, u32 version 1, u32 bytes per id (2 up to a vocabulary of
@@ -227,6 +228,11 @@ public final class TokenFile implements AutoCloseable {
         for (long i = 0; i < length; i++) {
             target.set(ValueLayout.JAVA_INT_UNALIGNED, (to + i) * Integer.BYTES, id(from + i));
         }
+    }
+
+    /** SHA-256 of the ids as they are stored, in hexadecimal: the identity of a text of one tokenizer. */
+    public String sha256() {
+        return Sha256.of(ids);
     }
 
     /** Number of ids. */

@@ -2,6 +2,7 @@ package org.setun.training.event;
 
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.setun.training.config.TrainingConfig.LogLevel;
 import org.setun.training.event.TrainingEvent.Evaluated;
 import org.setun.training.event.TrainingEvent.Finished;
@@ -43,7 +44,8 @@ public final class ConsoleLog implements TrainingListener {
     private static String text(TrainingEvent event) {
         return switch (event) {
             case Started e -> format("%,d parameters on %s, up to step %d", e.parameters(), e.backend(), e.maxSteps());
-            case Step e -> format("loss %.4f, learning rate %.3g, gradient norm %.3g", e.loss(), e.learningRate(), e.gradientNorm());
+            case Step e -> format("loss %.4f%s, learning rate %.3g, gradient norm %.3g", e.loss(), terms(e), e.learningRate(),
+                    e.gradientNorm());
             case Progress e -> format("of %d: loss %.4f, learning rate %.3g, %,.0f/s, %s left%s", e.maxSteps(), e.loss(), e.learningRate(),
                     e.unitsPerSecond(), duration(e.secondsLeft()), e.skipped() == 0 ? "" : ", " + e.skipped() + " steps skipped");
             case Evaluated e -> format("held out: loss %.4f, %s %.4f%s", e.loss(), e.metric().replace('_', ' '), e.value(),
@@ -54,6 +56,14 @@ public final class ConsoleLog implements TrainingListener {
             case Warning e -> e.message();
             case Finished e -> format("finished after %s: %s", duration(e.seconds()), e.reason());
         };
+    }
+
+    /** The parts of a loss that has several. */
+    private static String terms(Step step) {
+        return step.terms().size() < 2
+                ? ""
+                : step.terms().entrySet().stream().map(term -> format("%s %.4f", term.getKey(), term.getValue()))
+                        .collect(Collectors.joining(", ", " (", ")"));
     }
 
     private static String format(String format, Object... values) {

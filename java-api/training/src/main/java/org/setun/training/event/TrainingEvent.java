@@ -1,6 +1,9 @@
 package org.setun.training.event;
 
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * Something that happened during a run. Every event names the run ({@code ternary}, {@code fp32}, ...) and the number of updates done. The
@@ -24,8 +27,14 @@ public sealed interface TrainingEvent {
      * @param loss         mean loss in nats before the update
      * @param gradientNorm global norm before clipping
      * @param samples      samples consumed since the run began
+     * @param terms        what each term of the loss came to, weighted; in their order they add up to {@code loss} exactly
      */
-    record Step(String run, long step, double loss, double learningRate, double gradientNorm, long samples) implements TrainingEvent {
+    record Step(String run, long step, double loss, double learningRate, double gradientNorm, long samples,
+            Map<String, Double> terms) implements TrainingEvent {
+
+        public Step {
+            terms = Collections.unmodifiableMap(new LinkedHashMap<>(terms));
+        }
     }
 
     /**

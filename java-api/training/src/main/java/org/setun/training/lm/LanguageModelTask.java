@@ -2,6 +2,8 @@ package org.setun.training.lm;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.function.Consumer;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.nn.DType;
 import org.setun.nn.Decoder;
@@ -9,6 +11,7 @@ import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.training.TrainingTask;
 import org.setun.training.data.TokenDataset;
+import org.setun.training.loss.LossTerm;
 import org.setun.training.metric.LanguageMetrics;
 
 /**
@@ -22,13 +25,19 @@ public final class LanguageModelTask implements TrainingTask {
     private final TokenDataset heldOut;
     private final int[] tokenBytes;
     private final int evaluationBatch;
+    private final LanguageModelLoss loss;
 
     /**
-     * A task.
+     * A task whose loss is the cross-entropy.
      *
      * @param evaluationBatch windows per forward pass of an evaluation
      */
     public LanguageModelTask(Decoder model, TokenDataset training, TokenDataset heldOut, Tokenizer tokenizer, int evaluationBatch) {
+        this(model, training, heldOut, tokenizer, evaluationBatch, LanguageModelLoss.plain(model, training));
+    }
+
+    LanguageModelTask(Decoder model, TokenDataset training, TokenDataset heldOut, Tokenizer tokenizer, int evaluationBatch,
+            LanguageModelLoss loss) {
         if (training.context() > model.config().context() || heldOut.context() > model.config().context()) {
             throw new IllegalArgumentException("windows of " + Math.max(training.context(), heldOut.context())
                     + " tokens, the model's context has " + model.config().context());
@@ -41,6 +50,7 @@ public final class LanguageModelTask implements TrainingTask {
         this.training = training;
         this.heldOut = heldOut;
         this.evaluationBatch = evaluationBatch;
+        this.loss = loss;
         tokenBytes = new int[tokenizer.vocabSize()];
         for (int id = 0; id < tokenBytes.length; id++) {
             tokenBytes[id] = tokenizer.bytes(id).length;
@@ -57,12 +67,30 @@ public final class LanguageModelTask implements TrainingTask {
         return training.context();
     }
 
+    /** The cross-entropy alone. */
     @Override
     public Tensor loss(Tape tape, long first, int count, long units) {
+        Tensor[] batch = batch(tape, first, count);
+        return model.loss(tape, batch[0], batch[1], count, training.context(), units);
+    }
+
+    @Override
+    public List<LossTerm> terms(Tape tape, long first, int count, long units) {
+        Tensor[] batch = batch(tape, first, count);
+        return loss.terms(tape, batch[0], batch[1], first, count, units);
+    }
+
+    @Override
+    public void penalties(Tape tape, long first, Consumer<LossTerm> each) {
+        loss.penalties(tape, first, each);
+    }
+
+    /** Ids and targets. */
+    private Tensor[] batch(Tape tape, long first, int count) {
         Tensor ids = Tensor.allocate(tape.workspace(), DType.I32, (long) count * training.context());
         Tensor targets = Tensor.allocate(tape.workspace(), DType.I32, (long) count * training.context());
         training.training(first, count, ids.segment(), targets.segment());
-        return model.loss(tape, ids, targets, count, training.context(), units);
+        return new Tensor[]{ids, targets};
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -80,6 +81,7 @@ public final class LanguageModelTraining implements AutoCloseable {
     private final boolean temporary;
     private final TokenizedCorpus corpus;
     private final List<TrainingListener> listeners = new ArrayList<>();
+    private final TeacherSource teachers;
     private @Nullable StopFlag stopFlag;
 
     private LanguageModelTraining(TrainingConfig config, Backend backend, Path folder, boolean temporary, TokenizedCorpus corpus) {
@@ -90,6 +92,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         this.corpus = corpus;
         pool = new MemoryPool(backend);
         workspace = new Workspace(backend);
+        teachers = new TeacherSource(backend, workspace, corpus, folder.resolve("data"));
     }
 
     /** Reads the corpus and makes tokenizer and tokens; the backend stays the caller's. */
@@ -164,12 +167,20 @@ public final class LanguageModelTraining implements AutoCloseable {
         return sorted.get(sorted.size() / 2) / 1e9;
     }
 
-    private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) {
+    private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) throws IOException {
         Decoder decoder = DecoderFactory.decoder(with(weights), tokenizer().vocabSize(), memory, config.training().seed());
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
         TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
-        return new LanguageModelTask(decoder, training, heldOut, tokenizer(), config.training().batchSize());
+        teachers.open(config);
+        LanguageModelLoss loss = new LanguageModelLoss(config, decoder, training, tokenBytes(), teachers.teacher(), teachers.cache());
+        return new LanguageModelTask(decoder, training, heldOut, tokenizer(), config.training().batchSize(), loss);
+    }
+
+    private byte[][] tokenBytes() {
+        byte[][] bytes = new byte[tokenizer().vocabSize()][];
+        Arrays.setAll(bytes, tokenizer()::bytes);
+        return bytes;
     }
 
     /** The folder of a run, inside {@code checkpoint.folder}: {@link #TERNARY}, {@link #UNIFORM} or {@link #FULL_PRECISION}. */
@@ -277,6 +288,7 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        teachers.close();
         workspace.close();
         pool.close();
         corpus.close();

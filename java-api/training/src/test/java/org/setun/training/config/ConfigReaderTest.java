@@ -95,6 +95,37 @@ class ConfigReaderTest {
                 .hasMessageContaining(message);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '\'', textBlock = """
+            ''                          | distillation.teacher = "": name a model to learn from
+            'teacher="t"%nbeta = 0'     | distillation.beta = 0.0: nothing is learned from the teacher
+            'teacher="t"%nlayer = 4'    | distillation.layer = 4: must be in [-4, 3] with model.layers = 4
+            'teacher="t"%nlayer = -5'   | distillation.layer = -5: must be in [-4, 3]
+            'teacher="t"%ntop_k = 8%nkind = "jensen"'   | distillation.kind = jensen: with top_k only "forward"
+            'teacher="t"%ntop_k = 8%nhidden = 1'        | distillation.top_k = 8: hidden and relation need the teacher itself
+            'teacher="t"%ntop_k = 8%ngamma = 1'         | distillation.gamma = 1.0: with top_k the probabilities are of one temperature
+            'teacher="t"%ntop_k = 8%ncache_file = ""'   | distillation.cache_file = "": name a file
+            'kind = "backward"'         | c.toml:3: distillation.kind = "backward": must be "forward" or "reverse" or "jensen"
+            'temprature = 4'            | c.toml:3: distillation.temprature: unknown key; did you mean temperature?
+            'temperature = 0'           | c.toml:3: distillation.temperature = 0: must be a number in [0.01, 1000]
+            """)
+    void refusesDistillationThatCannotWork(String keys, String message) {
+        String text = "[distillation]%nenabled = true%n" + keys;
+        assertThatThrownBy(() -> ConfigReader.parse("c.toml", text.formatted(), List.of())).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void blocksOfStudentAndTeacherHaveTheSameDepth() {
+        TrainingConfig.Distillation last = TrainingConfig.defaults().distillation();
+        assertThat(last.block(4)).isEqualTo(3);
+        assertThat(last.teacherBlock(4, 12)).isEqualTo(11);
+        TrainingConfig.Distillation second = ConfigReader.parse("c", "", List.of("distillation.layer=1")).distillation();
+        assertThat(second.block(4)).isEqualTo(1);
+        assertThat(second.teacherBlock(4, 12)).as("half way").isEqualTo(5);
+        assertThat(second.teacherBlock(4, 2)).isZero();
+    }
+
     @Test
     void saveBestOnlyNeedsEvaluations() {
         assertThatThrownBy(() -> ConfigReader.parse("c", "", List.of("checkpoint.save_best_only=true", "training.eval_every=0")))
@@ -135,8 +166,7 @@ class ConfigReaderTest {
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9),
                 d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.progressive(),
-                d.checkpoint(),
-                d.logging());
+                d.loss(), d.distillation(), d.checkpoint(), d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
         assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
     }
@@ -147,7 +177,8 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0);
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.progressive(), d.checkpoint(), d.logging()))).hasMessageContaining("data.held_out = 0.9");
+                d.schedule(), d.quantization(), d.progressive(), d.loss(), d.distillation(), d.checkpoint(), d.logging())))
+                .hasMessageContaining("data.held_out = 0.9");
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,7 +27,7 @@ class EventsTest {
 
     private static final List<TrainingEvent> ALL = List.of(
             new TrainingEvent.Started("t", 0, 10, 1234, "cpu"),
-            new TrainingEvent.Step("t", 1, 2.5, 1e-3, 0.7, 32),
+            new TrainingEvent.Step("t", 1, 2.5, 1e-3, 0.7, 32, Map.of("cross_entropy", 2.5)),
             new TrainingEvent.Progress("t", 1, 10, 2.5, 1e-3, 0.7, 999, 9, 1),
             new TrainingEvent.Evaluated("t", 1, 2.25, "bits_per_byte", 1.5, true),
             new TrainingEvent.Sampled("t", 1, "ab", "cd"),
