@@ -15,13 +15,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.setun.formats.Sha256;
+import org.setun.formats.safetensors.SafetensorsWriter;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
+import org.setun.kernels.NnOps;
 import org.setun.kernels.Workspace;
 import org.setun.nn.DType;
 import org.setun.nn.Decoder;
+import org.setun.nn.DecoderConfig;
+import org.setun.nn.DecoderInit;
 import org.setun.nn.Parameter;
+import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.quant.export.ExportOptions;
@@ -114,8 +119,7 @@ class DistillationTest {
                 MemoryPool pool = new MemoryPool(backend);
                 Workspace workspace = new Workspace(backend);
                 TokenizedCorpus corpus = TokenizedCorpus.prepare(config("bits"), folder.resolve("bits/data"))) {
-            Decoder model = DecoderFactory.decoder(config("bits").model(), corpus.tokenizer().vocabSize(), WeightQuantizer.TERNARY, pool,
-                    1);
+            Decoder model = DecoderFactory.decoder(config("bits"), corpus.tokenizer().vocabSize(), pool, 1);
             TokenDataset data = new TokenDataset(corpus.training(), 16, 5);
             LanguageModelTask task = new LanguageModelTask(model, data, data, corpus.tokenizer(), 4);
             Tape tape = Tape.recording(backend, workspace);
@@ -157,7 +161,7 @@ class DistillationTest {
             TrainingConfig config = config("frozen", "distillation.hidden=1", "distillation.relation=1", "model.dim=64", "model.heads=4");
             Teacher frozen = Teacher.load(teacher, pool, corpus.tokenizer(), "the student");
             String before = hash(frozen.decoder());
-            Decoder model = DecoderFactory.decoder(config.model(), corpus.tokenizer().vocabSize(), WeightQuantizer.TERNARY, pool, 1);
+            Decoder model = DecoderFactory.decoder(config, corpus.tokenizer().vocabSize(), pool, 1);
             TokenDataset data = new TokenDataset(corpus.training(), 16, 5);
             LanguageModelLoss loss = new LanguageModelLoss(config, model, data, new byte[0][], frozen, null);
             LanguageModelTask task = new LanguageModelTask(model, data, data, corpus.tokenizer(), 4, loss);
@@ -251,6 +255,53 @@ class DistillationTest {
         }
         assertThatThrownBy(() -> run(config("none", "distillation.teacher=\"" + folder.resolve("nothing") + "\""), Resume.NEW,
                 new ArrayList<>())).isInstanceOf(IOException.class).hasMessageContaining("nothing");
+    }
+
+    /** A checkpoint of Hugging Face's form in half precision, with numbers that half precision holds. */
+    @Test
+    void teachersComeFromSafetensors() throws IOException {
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend)) {
+            TrainedModel trained = TrainedModel.load(CheckpointStore.list(teacher).getLast(), pool);
+            Decoder model = new Decoder(
+                    new DecoderConfig(300, 32, 2, 4, 2, 8, 48, 64, NnOps.Glu.SILU, false, NnOps.Rope.HALVES, 1e4f, 1e-5f,
+                            true, false, true),
+                    Quantization.NONE, pool, DecoderInit.seeded(3));
+            SafetensorsWriter writer = new SafetensorsWriter();
+            for (Parameter parameter : model.parameters()) {
+                float[] values = parameter.value().toArray();
+                short[] halves = new short[values.length];
+                for (int i = 0; i < values.length; i++) {
+                    halves[i] = Float.floatToFloat16(8 * values[i]);
+                    values[i] = Float.float16ToFloat(halves[i]);
+                }
+                parameter.load(values);
+                long[] shape = new long[parameter.shape().rank()];
+                Arrays.setAll(shape, i -> parameter.shape().dimension(i));
+                writer.tensor(huggingFaceName(parameter.name()), org.setun.formats.safetensors.DType.F16, shape,
+                        MemorySegment.ofArray(halves));
+            }
+            Path checkpoint = Files.createDirectories(folder.resolve("hf"));
+            writer.write(checkpoint.resolve("model.safetensors"));
+            Files.writeString(checkpoint.resolve("config.json"), """
+                    {"model_type": "qwen3", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+                     "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64, "vocab_size": 300, "rms_norm_eps": 1e-5,
+                     "rope_theta": 10000, "hidden_act": "silu", "tie_word_embeddings": true}""");
+            Files.copy(CheckpointStore.list(teacher).getLast().resolve("tokenizer.json"), checkpoint.resolve("tokenizer.json"));
+            Teacher loaded = Teacher.load(checkpoint, pool, trained.tokenizer(), "the student");
+            int[] ids = trained.tokenizer().encode("a dog likes the moon", false);
+            Tape tape = Tape.evaluating(backend, workspace);
+            Tensor tokens = Tensor.of(workspace, ids, ids.length);
+            float[] expected = model.forward(tape, tokens, 1, ids.length).toArray();
+            assertThat(loaded.run(tape, tokens, 1, ids.length, -1, -1).logits().toArray()).containsExactly(expected);
+            tape.reset();
+        }
+    }
+
+    private static String huggingFaceName(String gguf) {
+        return (gguf.startsWith("blk.") ? "model.layers." + gguf.substring(4) : "model." + gguf).replace("token_embd", "embed_tokens")
+                .replace("output_norm", "norm").replace("attn_norm", "input_layernorm").replace("ffn_norm", "post_attention_layernorm")
+                .replaceAll("attn_([qkv])(_norm)?", "self_attn.$1$2").replace(".weight", "_proj.weight").replace("norm_proj", "norm")
+                .replace("tokens_proj", "tokens").replace("attn_output", "self_attn.o").replaceAll("ffn_(gate|up|down)", "mlp.$1");
     }
 
     /** The file is made once, holds what the teacher says, and takes its place. */
