@@ -113,7 +113,7 @@ sealed interface Projection {
         }
     }
 
-    /** Blocks without kernels of their own, as the file has them: a tile of rows is expanded to fp32 when it is multiplied. */
+    /** Blocks without kernels, as the file has them: a tile of rows is expanded to fp32 when it is multiplied. Slow; for models too large for more. */
     record Tiles(int outputs, int inputs, GgmlType type, MemorySegment data, float scale, @Nullable MemorySegment bias)
             implements
                 Projection {

@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.gguf.Dequantizer;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockFormat;
 import org.setun.kernels.Buffer;
@@ -20,19 +23,24 @@ import org.setun.quant.incoherence.IncoherenceTransform;
 /** Reads the tensors of a decoder into a pool: ternary matrices and those in blocks packed, everything else as f32. */
 final class WeightLoader {
 
+    /** Bytes of fp32 values that a model may have more for its matrices in blocks without kernels: these run as fast as fp32 then. */
+    static final long EXPANDED_BYTES = 1L << 30;
+
     private final WeightSource source;
     private final DecoderConfig config;
     private final Backend backend;
     private final MemoryPool memory;
     private final Activations activations;
     private final Set<String> used = new HashSet<>();
+    private long expandable;
 
-    WeightLoader(WeightSource source, DecoderConfig config, Backend backend, MemoryPool memory, Activations activations) {
+    WeightLoader(WeightSource source, DecoderConfig config, Backend backend, MemoryPool memory, Activations activations, long expandable) {
         this.source = source;
         this.config = config;
         this.backend = backend;
         this.memory = memory;
         this.activations = activations;
+        this.expandable = expandable;
     }
 
     /**
@@ -61,7 +69,7 @@ final class WeightLoader {
 
     private boolean hasKernels(String name) {
         WeightSource.Blocks stored = source.blocks(name);
-        return stored != null && stored.kernel() != null;
+        return stored != null && (stored.kernel() != null || Transcoder.of(stored.type()) != null);
     }
 
     private ModelWeights.Layer layer(String prefix) {
@@ -104,21 +112,52 @@ final class WeightLoader {
         return transform == null ? blocks : new Projection.Rotated(blocks, transform, bias);
     }
 
+    /**
+     * A matrix in blocks, in the first of these forms that is there: packed for the kernels as the file has it; rewritten for kernels of another
+     * format; as fp32 values, while {@link #EXPANDED_BYTES} last; or as it is, to be expanded whenever it is multiplied.
+     */
     private @Nullable Projection blocks(String name, int m, int k, float scale, @Nullable MemorySegment bias) {
         WeightSource.Blocks stored = source.blocks(name);
         if (stored == null || stored.type() == null && scale != 1) {
             return null;
         }
         used.add(name);
-        Buffer data = memory.allocate(stored.data().byteSize()); // memory that stays: a file mapping can vanish
-        data.segment().copyFrom(stored.data());
-        BlockFormat format = scale == 1 ? stored.kernel() : null;
-        if (format == null) {
-            return new Projection.Tiles(m, k, Objects.requireNonNull(stored.type()), data.segment(), scale, bias);
+        if (scale == 1 && stored.kernel() != null) {
+            return packed(stored.kernel(), stored.parameter(), m, k, bias, data -> {
+                data.copyFrom(stored.data()); // kernels take memory that stays: a file mapping can vanish
+                return true;
+            });
         }
+        GgmlType type = Objects.requireNonNull(stored.type());
+        Transcoder transcoder = Transcoder.of(type);
+        if (scale == 1 && transcoder != null) {
+            Projection rewritten = packed(transcoder.format(), 0, m, k, bias, data -> transcoder.transcode(stored.data(), data));
+            if (rewritten != null) {
+                return rewritten;
+            }
+        }
+        long expanded = (long) Float.BYTES * m * k;
+        if (expanded <= expandable) {
+            expandable -= expanded;
+            MemorySegment values = memory.allocate(expanded).segment();
+            Dequantizer.decode(type, stored.data(), values);
+            return new Projection.Dense(m, k, values, scale, bias);
+        }
+        MemorySegment data = memory.allocate(stored.data().byteSize()).segment();
+        data.copyFrom(stored.data());
+        return new Projection.Tiles(m, k, type, data, scale, bias);
+    }
+
+    /** A matrix of which {@code fill} writes the bytes that a file would hold; null if it cannot. */
+    private @Nullable Projection packed(BlockFormat format, int parameter, int m, int k, @Nullable MemorySegment bias,
+            Predicate<MemorySegment> fill) {
+        Buffer data = memory.allocate(format.bytes(m, k));
         try {
+            if (!fill.test(data.segment())) {
+                return null;
+            }
             MemorySegment packed = memory.allocate(format.packedBytes(m, k)).segment();
-            backend.blockPack(format, stored.parameter(), data.segment(), m, k, packed);
+            backend.blockPack(format, parameter, data.segment(), m, k, packed);
             return new Projection.Blocks(m, k, format, packed, bias, activations);
         } finally {
             memory.free(data);

@@ -85,15 +85,15 @@ class GoldenModelTest {
         }
     }
 
-    /** Weights stay as small as the file has them, with a kernel (Q4_K) and without (IQ4_NL). */
+    /** Weights stay small, with a kernel of their own (Q4_K) and with that of Q8_0 (IQ4_NL). */
     @Test
     void quantizedModelsStaySmall() throws IOException {
         try (Backend backend = new ReferenceBackend();
                 InferenceModel floats = InferenceModel.open(Golden.of("llama-F32").model(), backend, Activations.INT8);
                 InferenceModel blocks = InferenceModel.open(Golden.of("llama-Q4_K").model(), backend, Activations.INT8);
-                InferenceModel tiles = InferenceModel.open(Golden.of("llama-IQ4_NL").model(), backend, Activations.INT8)) {
+                InferenceModel rewritten = InferenceModel.open(Golden.of("llama-IQ4_NL").model(), backend, Activations.INT8)) {
             assertThat(blocks.weightBytes()).isLessThan(floats.weightBytes() / 2);
-            assertThat(tiles.weightBytes()).isLessThan(floats.weightBytes() / 2);
+            assertThat(rewritten.weightBytes()).isLessThan(floats.weightBytes() / 2);
         }
     }
 

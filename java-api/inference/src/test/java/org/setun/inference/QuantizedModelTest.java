@@ -70,6 +70,27 @@ class QuantizedModelTest {
         }
     }
 
+    /** Blocks without kernels: expanded once, or, where no room is granted for that, tile by tile, with the same logits. */
+    @Test
+    void blocksWithoutKernelsRunExpandedAndInTiles() throws IOException {
+        Golden golden = Golden.of("llama-F32");
+        Path file = folder.resolve("model.gguf");
+        try (Backend backend = TestBackends.open("cpu")) {
+            quantize(golden.model(), QuantizeOptions.of(WeightFormats.parse("q4_1")), file, backend);
+            List<Long> bytes = new ArrayList<>();
+            List<float[]> logits = new ArrayList<>();
+            for (long room : new long[]{WeightLoader.EXPANDED_BYTES, 0}) {
+                try (InferenceModel model = new ModelLoader(backend, Activations.INT8, room).open(file, null);
+                        InferenceSession session = model.newSession(128)) {
+                    logits.add(Comparison.logits(session, golden.tokens(), VOCAB));
+                    bytes.add(model.weightBytes());
+                }
+            }
+            assertThat(bytes.get(1)).isLessThan(bytes.get(0) / 2);
+            assertThat(Comparison.maxDistance(logits.get(0), logits.get(1))).isLessThanOrEqualTo(2e-4);
+        }
+    }
+
     private static float[] logits(Path file, Backend backend, String architecture, Golden golden) throws IOException {
         try (InferenceModel model = InferenceModel.open(file, backend, Activations.FP32);
                 InferenceSession session = model.newSession(128)) {
