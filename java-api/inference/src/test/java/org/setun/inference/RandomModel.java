@@ -50,7 +50,7 @@ final class RandomModel implements WeightSource {
     }
 
     ModelWeights load(Backend backend, MemoryPool memory, Activations activations) {
-        return new WeightLoader(this, CONFIG, backend, memory, activations).load();
+        return new WeightLoader(this, CONFIG, backend, memory, activations, WeightLoader.EXPANDED_BYTES).load();
     }
 
     Map<String, float[]> tensors() {
