@@ -109,6 +109,36 @@ static inline __attribute__((unused)) double fixed_chunk_squares(const float *x,
     return fixed_fold(wide);
 }
 
+/* a * b + sum, where a * b of widened floats is exact: fused or not, the bits are the same. */
+VF_INLINE vd vd_product_add(vd a, vd b, vd sum) {
+#if defined(__AVX512F__)
+    return _mm512_fmadd_pd(a, b, sum);
+#elif defined(__AVX2__)
+    return _mm256_fmadd_pd(a, b, sum);
+#else
+    return a * b + sum;
+#endif
+}
+
+VF_INLINE void fixed_add_products(const float *a, const float *b, vd lane[SUM_WIDE_VECS]) {
+#pragma GCC unroll 8
+    for (int v = 0; v < SUM_WIDE_VECS; v++) {
+        vd left = vd_load(a + v * VD_LANES);
+        lane[v] = b == NULL ? left + lane[v] : vd_product_add(left, vd_load(b + v * VD_LANES), lane[v]);
+    }
+}
+
+/* The lanes of a chunk whose values come piece by piece. */
+typedef struct fixed_lanes {
+    vd lane[SUM_WIDE_VECS];
+} fixed_lanes;
+
+VF_INLINE double fixed_lanes_sum(const fixed_lanes *lanes) {
+    double wide[SUM_LANES];
+    memcpy(wide, lanes, sizeof wide);
+    return fixed_fold(wide);
+}
+
 /* Chunk sums, added in adjacent pairs as they come: partial[l] waits for its neighbour of as many chunks. */
 typedef struct fixed_tree {
     double partial[64];

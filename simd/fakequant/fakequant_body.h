@@ -1,7 +1,12 @@
-/* Fake quantization of one tier; included once per tier with FAKEQUANT_KERNELS as the name of its table. Outputs of a chunk that sums are made
- * of lie in the first-level cache when the sums run over them: memory is passed once. */
+/* Fake quantization of one tier; included once per tier with FAKEQUANT_KERNELS as the name of its table. A chunk goes by in pieces that stay in the
+ * first-level cache while its sums are made: memory is passed once. */
+#include <math.h>
+
 #include "simd/common/check.h"
 #include "simd/fakequant/smooth_body.h"
+
+/* Values of a piece: a multiple of SUM_LANES. */
+enum { PIECE = 256 };
 
 /* What the values of a group have in common. */
 typedef struct rule {
@@ -90,78 +95,70 @@ VF_INLINE void put_codes(int8_t *code, int64_t n, const rule *r, vf value) {
     }
 }
 
-static double largest_of(const float *x, int64_t count) {
-    vf largest = vf_set1(0), nan = vf_set1(0);
-    VF_FOR(i, lanes, count) {
-        vf value = vf_abs(vf_get(x + i, lanes));
-        largest = vf_max(largest, value);
-        nan = nan + (value - value); /* of an infinity, too */
-    }
-    float most = 0;
-    for (int j = 0; j < VF_LANES; j++) {
-        most = largest[j] > most ? largest[j] : most;
-        if (nan[j] != 0) {
-            return (double)NAN;
-        }
-    }
-    return (double)most;
-}
-
-/* The sum of a[i] b[i], each product exact, in the order of fixed_sums.h. */
-static double products_of(const float *a, const float *b, int64_t count) {
-    double lane[SUM_LANES] = {0};
-    for (int64_t i = 0; i < count; i++) {
-        lane[i % SUM_LANES] += (double)a[i] * (double)b[i];
-    }
-    return fixed_fold(lane);
-}
-
-static double wide_sum_of(const float *x, int64_t count) {
-    double lane[SUM_LANES] = {0};
-    for (int64_t i = 0; i < count; i++) {
-        lane[i % SUM_LANES] += (double)x[i];
-    }
-    return fixed_fold(lane);
+/* Absent values of the last group of lanes count as 0. */
+VF_INLINE void pad(float piece[PIECE], int64_t count) {
+    memset(piece + count, 0, (size_t)((SUM_LANES - count % SUM_LANES) % SUM_LANES) * sizeof(float));
 }
 
 static void forward(const setun_fakequant_args *args, int64_t group, int64_t first, int64_t count, double *sums) {
     const rule r = rule_of(args, group);
-    int64_t at = group * args->group + first;
-    const float *v = args->v + at;
-    _Alignas(64) float values[SUM_CHUNK], errors[SUM_CHUNK], latents[SUM_CHUNK];
-    vf mix = vf_set1(args->mix);
-    VF_FOR(i, lanes, count) {
-        vf latent = vf_get(v + i, lanes);
-        coded c = code_of(args, &r, latent);
-        vf level = c.level, code = c.code;
-        if (is_smooth(args)) {
-            smooth s = smooth_of(args, group, first + i, c.u, &code);
-            level = level_of(&r, args->hard ? code : s.value);
+    _Alignas(64) float latents[PIECE], values[PIECE], errors[PIECE];
+    fixed_lanes squares = {0}, noise = {0}, products = {0};
+    vf mix = vf_set1(args->mix), largest = vf_set1(0), nan = vf_set1(0);
+    for (int64_t at = 0; at < count; at += PIECE) {
+        int64_t n = setun_min_i64(PIECE, count - at), place = group * args->group + first + at;
+        VF_FOR(i, lanes, n) {
+            vf latent = vf_get(args->v + place + i, lanes);
+            coded c = code_of(args, &r, latent);
+            vf level = c.level, code = c.code;
+            if (is_smooth(args)) {
+                smooth s = smooth_of(args, group, first + at + i, c.u, &code);
+                level = level_of(&r, args->hard ? code : s.value);
+            }
+            vf value = level * r.scale + r.offset;
+            if (!is_quantized(args, &r, first + at + i)) {
+                value = latent;
+            } else if (args->mix != 1.0f) {
+                value = latent + mix * (value - latent);
+            }
+            if (args->noise > 0) {
+                value = value + r.step * (uniform_of(r.noise_key, first + at + i) - vf_set1(0.5f));
+            }
+            vf_store(latents + i, latent);
+            vf_store(values + i, value);
+            vf_store(errors + i, value - latent);
+            if (args->code != NULL) {
+                put_codes(args->code + place + i, lanes, &r, code);
+            }
         }
-        vf value = level * r.scale + r.offset;
-        if (!is_quantized(args, &r, first + i)) {
-            value = latent;
-        } else if (args->mix != 1.0f) {
-            value = latent + mix * (value - latent);
+        if (args->value != NULL) {
+            memcpy(args->value + place, values, (size_t)n * sizeof(float));
         }
-        if (args->noise > 0) {
-            value = value + r.step * (uniform_of(r.noise_key, first + i) - vf_set1(0.5f));
+        if (sums == NULL) {
+            continue;
         }
-        vf_put(latents + i, lanes, latent);
-        vf_put(values + i, lanes, value);
-        vf_put(errors + i, lanes, value - latent);
-        if (args->code != NULL) {
-            put_codes(args->code + at + i, lanes, &r, code);
+        pad(latents, n);
+        pad(values, n);
+        pad(errors, n);
+        for (int64_t i = 0; i < n; i += SUM_LANES) {
+            fixed_add_squares(latents + i, squares.lane);
+            fixed_add_squares(errors + i, noise.lane);
+            fixed_add_products(latents + i, values + i, products.lane);
+            for (int v = 0; v < SUM_VECS; v++) {
+                vf error = vf_load(errors + i + v * VF_LANES);
+                largest = vf_max(largest, vf_abs(error));
+                nan = nan + (error - error); /* of an infinity, too */
+            }
         }
-    }
-    if (args->value != NULL) {
-        memcpy(args->value + at, values, (size_t)count * sizeof(float));
     }
     if (sums != NULL) {
-        sums[0] = fixed_chunk_squares(latents, count);
-        sums[1] = fixed_chunk_squares(errors, count);
-        sums[2] = products_of(latents, values, count);
-        sums[3] = largest_of(errors, count);
+        sums[0] = fixed_lanes_sum(&squares);
+        sums[1] = fixed_lanes_sum(&noise);
+        sums[2] = fixed_lanes_sum(&products);
+        sums[3] = 0;
+        for (int j = 0; j < VF_LANES; j++) {
+            sums[3] = nan[j] != 0 || sums[3] != sums[3] ? (double)NAN : largest[j] > (float)sums[3] ? (double)largest[j] : sums[3];
+        }
     }
 }
 
@@ -217,27 +214,41 @@ VF_INLINE gradients gradients_of(const setun_fakequant_args *args, const rule *r
 
 static void backward(const setun_fakequant_args *args, int64_t group, int64_t first, int64_t count, double *sums) {
     const rule r = rule_of(args, group);
-    int64_t at = group * args->group + first;
-    _Alignas(64) float values[SUM_CHUNK], scales[SUM_CHUNK], offsets[SUM_CHUNK];
+    _Alignas(64) float values[PIECE], scales[PIECE], offsets[PIECE];
+    fixed_lanes of_scale = {0}, of_offset = {0};
     vf mix = vf_set1(args->mix), rest = vf_set1(1.0f - args->mix);
-    VF_FOR(i, lanes, count) {
-        vf g = vf_get(args->g + at + i, lanes);
-        gradients d = gradients_of(args, &r, group, first + i, vf_get(args->v + at + i, lanes), g);
-        if (!is_quantized(args, &r, first + i)) {
-            d = (gradients){g, vf_set1(0), vf_set1(0)};
-        } else if (args->mix != 1.0f) {
-            d = (gradients){rest * g + mix * d.value, mix * d.scale, mix * d.offset};
+    for (int64_t at = 0; at < count; at += PIECE) {
+        int64_t n = setun_min_i64(PIECE, count - at), place = group * args->group + first + at;
+        VF_FOR(i, lanes, n) {
+            vf g = vf_get(args->g + place + i, lanes);
+            gradients d = gradients_of(args, &r, group, first + at + i, vf_get(args->v + place + i, lanes), g);
+            if (!is_quantized(args, &r, first + at + i)) {
+                d = (gradients){g, vf_set1(0), vf_set1(0)};
+            } else if (args->mix != 1.0f) {
+                d = (gradients){rest * g + mix * d.value, mix * d.scale, mix * d.offset};
+            }
+            vf_store(values + i, d.value);
+            vf_store(scales + i, d.scale);
+            vf_store(offsets + i, d.offset);
         }
-        vf_put(values + i, lanes, d.value);
-        vf_put(scales + i, lanes, d.scale);
-        vf_put(offsets + i, lanes, d.offset);
-    }
-    if (args->dv != NULL) {
-        memcpy(args->dv + at, values, (size_t)count * sizeof(float));
+        if (args->dv != NULL) {
+            memcpy(args->dv + place, values, (size_t)n * sizeof(float));
+        }
+        if (sums == NULL) {
+            continue;
+        }
+        pad(scales, n);
+        pad(offsets, n);
+        for (int64_t i = 0; i < n; i += SUM_LANES) {
+            fixed_add_products(scales + i, NULL, of_scale.lane);
+            if (args->doffset != NULL) {
+                fixed_add_products(offsets + i, NULL, of_offset.lane);
+            }
+        }
     }
     if (sums != NULL) {
-        sums[0] = wide_sum_of(scales, count);
-        sums[1] = args->doffset == NULL ? 0 : wide_sum_of(offsets, count);
+        sums[0] = fixed_lanes_sum(&of_scale);
+        sums[1] = fixed_lanes_sum(&of_offset);
     }
 }
 

@@ -41,6 +41,7 @@ final class FakeQuant implements Kernel {
         MemorySegment sums = operands.bytes(m * 4 * Double.BYTES);
         MemorySegment stepGradients = operands.floats(m, 0);
         MemorySegment out = operands.set(bytes, copies);
+        backend.fill(out, m * k * copies, 0); // no page is new when the clock runs
         backend.fakeQuantForward(RULE, m, k, v, steps, null, out, null, sums);
         Operands.require(PiDequantize.near(v, out, m * k), name() + " " + shape);
         double noise = sums.getAtIndex(ValueLayout.JAVA_DOUBLE, 1) / sums.getAtIndex(ValueLayout.JAVA_DOUBLE, 0);
