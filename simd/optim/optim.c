@@ -110,6 +110,7 @@ static setun_status update(setun_context *context, const void *args, int64_t cou
 UPDATE_TASK_OF(adamw)
 UPDATE_TASK_OF(sgd)
 UPDATE_TASK_OF(lion)
+UPDATE_TASK_OF(adamw8)
 
 static setun_status adamw(setun_context *context, const setun_adamw_args *args) {
     int64_t values;
@@ -147,8 +148,26 @@ static setun_status lion(setun_context *context, const setun_lion_args *args) {
     return update(context, args, values, args->grad_factor, lion_task);
 }
 
+static setun_status adamw8(setun_context *context, const setun_adamw8_args *args) {
+    int64_t values;
+    SETUN_REQUIRE_ARGS(context, args);
+    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
+    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
+    SETUN_REQUIRE_DATA(context, args->w, values);
+    SETUN_REQUIRE_DATA(context, args->g, values);
+    SETUN_REQUIRE_DATA(context, args->m, values);
+    SETUN_REQUIRE_DATA(context, args->v, values);
+    SETUN_REQUIRE_DATA(context, args->m_scale, values);
+    SETUN_REQUIRE_DATA(context, args->v_scale, values);
+    SETUN_REQUIRE(context, args->bias1 > 0, "bias1 = %g must be > 0", (double)args->bias1);
+    SETUN_REQUIRE(context, args->bias2 > 0, "bias2 = %g must be > 0", (double)args->bias2);
+    return update(context, args, values, args->grad_factor, adamw8_task);
+}
+
 setun_status setun_adamw(setun_context *context, const setun_adamw_args *args) { SETUN_CALL(context, adamw(context, args)); }
 
 setun_status setun_sgd(setun_context *context, const setun_sgd_args *args) { SETUN_CALL(context, sgd(context, args)); }
 
 setun_status setun_lion(setun_context *context, const setun_lion_args *args) { SETUN_CALL(context, lion(context, args)); }
+
+setun_status setun_adamw8(setun_context *context, const setun_adamw8_args *args) { SETUN_CALL(context, adamw8(context, args)); }

@@ -11,6 +11,12 @@ typedef struct setun_optim_kernels {
     void (*adamw)(const setun_adamw_args *args, float factor, int64_t first, int64_t last);
     void (*sgd)(const setun_sgd_args *args, float factor, int64_t first, int64_t last);
     void (*lion)(const setun_lion_args *args, float factor, int64_t first, int64_t last);
+    void (*adamw8)(const setun_adamw8_args *args, float factor, int64_t first, int64_t last); /* whole blocks */
+    /* Of a row: the sum of its squares, which are also added to those of the columns; the sum of squares of its steps; the update. */
+    double (*adafactor_squares)(const float *g, int64_t columns, double *of_columns);
+    double (*adafactor_norm)(const float *g, int64_t columns, float factor, float row, const float *of_columns);
+    void (*adafactor_update)(const setun_adafactor_args *args, int64_t row_index, float factor, float row, const float *of_columns,
+                             float clip);
 } setun_optim_kernels;
 
 const setun_optim_kernels *setun_optim_select(setun_isa isa);

@@ -1,6 +1,8 @@
 /* The optimizer kernels of one tier; included once per tier with OPTIM_KERNELS as the name of its table. */
 #include "simd/common/check.h"
 #include "simd/optim/optim.h"
+#include "simd/optim/adafactor_body.h"
+#include "simd/optim/adamw8_body.h"
 
 static void adamw(const setun_adamw_args *args, float factor, int64_t first, int64_t last) {
     vf scale = vf_set1(factor), beta1 = vf_set1(args->beta1), beta2 = vf_set1(args->beta2);
@@ -59,4 +61,5 @@ static void lion(const setun_lion_args *args, float factor, int64_t first, int64
     }
 }
 
-const setun_optim_kernels OPTIM_KERNELS = {fixed_chunk_sum, fixed_chunk_squares, adamw, sgd, lion};
+const setun_optim_kernels OPTIM_KERNELS = {fixed_chunk_sum, fixed_chunk_squares, adamw, sgd, lion, adamw8,
+                                           adafactor_squares, adafactor_norm, adafactor_update};

@@ -99,8 +99,46 @@ static setun_status lion(setun_context *context, replay_case *c) {
     return setun_lion(context, &args);
 }
 
+static setun_status adamw8(setun_context *context, replay_case *c) {
+    setun_adamw8_args args = {.size = sizeof args,
+                              .count = I(count),
+                              .w = P(w),
+                              .g = P(g),
+                              .m = P(m),
+                              .v = P(v),
+                              .m_scale = P(m_scale),
+                              .v_scale = P(v_scale),
+                              .lr = F(lr),
+                              .beta1 = F(beta1),
+                              .beta2 = F(beta2),
+                              .eps = F(eps),
+                              .weight_decay = F(weight_decay),
+                              .bias1 = F(bias1),
+                              .bias2 = F(bias2),
+                              .grad_factor = P(grad_factor)};
+    return setun_adamw8(context, &args);
+}
+
+static setun_status adafactor(setun_context *context, replay_case *c) {
+    setun_adafactor_args args = {.size = sizeof args,
+                                 .rows = I(rows),
+                                 .columns = I(columns),
+                                 .w = P(w),
+                                 .g = P(g),
+                                 .row = P(row),
+                                 .column = P(column),
+                                 .lr = F(lr),
+                                 .beta2 = F(beta2),
+                                 .eps = F(eps),
+                                 .clip = F(clip),
+                                 .weight_decay = F(weight_decay),
+                                 .grad_factor = P(grad_factor)};
+    return setun_adafactor(context, &args);
+}
+
 const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"gemm_bf16", gemm_bf16},
                                       {"sum", sum},     {"sum_squares", sum_squares},
                                       {"clip_factor", clip_factor}, {"adamw", adamw},
                                       {"sgd", sgd},                 {"lion", lion},
+                                      {"adamw8", adamw8},           {"adafactor", adafactor},
                                       {NULL, NULL}};

@@ -70,4 +70,57 @@ typedef struct setun_lion_args {
  *     m  = beta2*m + (1 - beta2)*g' */
 SETUN_API setun_status setun_lion(setun_context *context, const setun_lion_args *args);
 
+enum { SETUN_ADAMW8_BLOCK = 256 }; /* values that share a scale */
+
+typedef struct setun_adamw8_args {
+    uint64_t size;
+    int64_t count;
+    float *w;
+    const float *g;
+    int8_t *m;                /* [count] codes of the signed map */
+    uint8_t *v;               /* [count] codes of the unsigned map */
+    float *m_scale, *v_scale; /* [ceil(count / 256)] */
+    float lr, beta1, beta2, eps, weight_decay;
+    float bias1, bias2;       /* 1 - beta1^t, 1 - beta2^t; > 0 */
+    const float *grad_factor; /* as of AdamW */
+} setun_adamw8_args;
+/* AdamW with moments of 8 bits (arXiv 2110.02861): of each block of 256 values, codes of a dynamic map and the largest magnitude as scale;
+ * all zeros is a moment of 0. Each operation is one IEEE single operation:
+ *     g  = g * factor
+ *     m  = M(m, beta1*m_scale) + (1 - beta1)*g                      levels of the codes, with that scale
+ *     v  = V(v, beta2*v_scale) + ((1 - beta2)*g)*g
+ *     w  = w*(1 - lr*weight_decay) - (m*rate) / (sqrt(v) + eps*root)      root = sqrt(bias2), rate = (lr*root)/bias1
+ *     scale = largest |x| of the block; code = that of x * (1/scale)        x = m, v
+ * A largest magnitude below 2^-126 makes the block 0; one that is not finite makes it NaN (scale NaN, codes 0).
+ *
+ * The maps hold 0, 1 and, in seven decades d = 0 .. 6 of values from 10^(d-7) to 10^(d-6), n = 2^d (signed) or 2^(d+1) (unsigned) levels of
+ * equal distance: of code q in [n, 2n), 10^(d-6) * (0.1 + 0.9*(q - n + 1/2)/n), computed as (A*scale)*q + B*scale with
+ * fp32 A = 0.9*10^(d-6)/n and B = 10^(d-6)*(0.1 - 0.9 + 0.45/n). Signed codes -127 .. -1 are the negatives; 1 has the code -128 (signed), 1 (unsigned). A value gets the
+ * nearest level; but in the unsigned map one above 0 never gets 0, as m / sqrt(v) could then be anything. In fp32: d counts the thresholds
+ * that the magnitude a reaches, half-way between decades (and half the least level, or the least float); q = max(n, trunc(min(a*P + Q,
+ * 2n - 1/2))), P = n/(0.9*10^(d-6)), Q = n*8/9. */
+SETUN_API setun_status setun_adamw8(setun_context *context, const setun_adamw8_args *args);
+
+typedef struct setun_adafactor_args {
+    uint64_t size;
+    int64_t rows, columns; /* of w, dense; a vector is one row */
+    float *w;
+    const float *g;
+    float *row, *column; /* [rows], [columns]: the second moments, 0 at first */
+    float lr, beta2;     /* beta2 of this step: 1 - t^-0.8 */
+    float eps, clip;     /* > 0: added to squares; largest root mean square of a step */
+    float weight_decay;
+    const float *grad_factor; /* as of AdamW */
+} setun_adafactor_args;
+/* Adafactor (arXiv 1804.04235) without first moment and with a given learning rate. Sums of squares are those of setun_sum_squares for each row; for
+ * each column in fp64 in the order of rows, by chunks of 64 rows whose sums are added in order. fp32 but for `mean`, `total`, rms:
+ *     row[i]    = beta2*row[i] + (1 - beta2)*((float)(squares * factor^2 / columns) + eps)       column[j] alike
+ *     a[i]      = (float)sqrt(mean / row[i])      mean = (row[0] + row[1] + ...) / rows, in fp64
+ *     b[j]      = (float)(1 / sqrt(column[j]))
+ *     u         = ((g*factor)*a[i])*b[j]
+ *     s         = rms > clip ? (float)(clip / rms) : 1     rms^2 = (sums of u^2 of the rows, added in order) / (rows * columns)
+ *     w         = w - lr * (s*u + weight_decay*w)
+ * Three passes over g, one over w. w, g, row and column must not overlap. */
+SETUN_API setun_status setun_adafactor(setun_context *context, const setun_adafactor_args *args);
+
 #endif

@@ -326,6 +326,18 @@ abstract class NativeOperations implements Backend {
     }
 
     @Override
+    public void adamW8(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, MemorySegment mScale,
+            MemorySegment vScale, @Nullable MemorySegment gradFactor) {
+        optim.adamW8(step, count, w, g, m, v, mScale, vScale, gradFactor);
+    }
+
+    @Override
+    public void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row,
+            MemorySegment column, @Nullable MemorySegment gradFactor) {
+        optim.adafactor(step, rows, columns, w, g, row, column, gradFactor);
+    }
+
+    @Override
     public void piQuantize(PiGrid grid, PiScaling scaling, MemorySegment x, long n, long k, long ldx, @Nullable MemorySegment importance,
             long importanceStride, MemorySegment blocks) {
         pi.piQuantize(grid, scaling, x, n, k, ldx, importance, importanceStride, blocks);

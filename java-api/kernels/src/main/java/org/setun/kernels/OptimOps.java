@@ -47,4 +47,22 @@ public interface OptimOps {
 
     /** One step on {@code w, m} f32[count]. */
     void lion(Lion step, long count, MemorySegment w, MemorySegment g, MemorySegment m, @Nullable MemorySegment gradFactor);
+
+    /** Values of {@link #adamW8} that share a scale. */
+    int ADAMW8_BLOCK = 256;
+
+    /**
+     * One AdamW step on {@code w} f32[count] with moments of 8 bits (arXiv 2110.02861): codes {@code m} i8[count], {@code v} u8[count] of the maps
+     * in the header, and {@code mScale, vScale} f32[ceil(count / 256)].
+     */
+    void adamW8(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, MemorySegment mScale,
+            MemorySegment vScale, @Nullable MemorySegment gradFactor);
+
+    /** Hyper-parameters of one step of Adafactor (arXiv 1804.04235); {@code beta2 = 1 - t^-0.8}. */
+    record Adafactor(float lr, float beta2, float eps, float clip, float weightDecay) {
+    }
+
+    /** One step on {@code w} f32[rows][columns] with the second moments {@code row} f32[rows] and {@code column} f32[columns]. */
+    void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row, MemorySegment column,
+            @Nullable MemorySegment gradFactor);
 }

@@ -69,19 +69,30 @@ public final class Trainer {
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
         progressive = new ProgressiveQuantization(options.config.progressive(), settings.seed());
-        optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer());
+        optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer(), pages());
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
                 settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
         listeners = new ArrayList<>(options.listeners);
         if (options.resume != null) {
-            restore(options.resume);
+            try {
+                restore(options.resume);
+            } catch (IOException | RuntimeException e) {
+                optimizer.close();
+                throw e;
+            }
         }
         if (settings.patience() > 0) {
             EarlyStopping stopping = new EarlyStopping(settings.patience(), settings.minDelta());
             evaluations.forEach(point -> stopping.remember(point.loss()));
             listeners.add(stopping);
         }
+    }
+
+    /** Where a paged optimizer keeps its state. */
+    private Path pages() {
+        String folder = options.config.checkpoint().folder();
+        return Path.of(folder.isEmpty() ? System.getProperty("java.io.tmpdir") : folder);
     }
 
     /** Begins the description of a run. */
@@ -91,6 +102,12 @@ public final class Trainer {
 
     /** Runs until the last step, the time limit, a listener's or the flag's stop, or too many steps that are not finite. */
     public TrainingResult train() throws IOException {
+        try (optimizer) {
+            return steps();
+        }
+    }
+
+    private TrainingResult steps() throws IOException {
         emit(new TrainingEvent.Started(options.run, step, settings.maxSteps(), task.model().parameterCount(), options.backend.toString()));
         while (step < settings.maxSteps() && stopReason == null) {
             trainStep();

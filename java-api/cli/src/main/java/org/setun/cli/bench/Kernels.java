@@ -10,14 +10,15 @@ import org.setun.kernels.PackedLayout;
 /** The kernels of {@code setun bench kernels}. */
 public final class Kernels {
 
-    static final List<Kernel> ALL = Stream.concat(
-            Stream.of(new TernaryGemm(PackedLayout.PLANES), new TernaryGemm(PackedLayout.DENSE), new TernaryGemmF32(),
+    static final List<Kernel> ALL = Stream.of(
+            Stream.<Kernel>of(new TernaryGemm(PackedLayout.PLANES), new TernaryGemm(PackedLayout.DENSE), new TernaryGemmF32(),
                     new QuantizePack(), new QuantizeRows(),
                     new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
                     new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(),
                     new AttentionStep(), new HadamardRows(), new PiQuantize(false), new PiQuantize(true), new PiDequantize(),
                     new FakeQuant(false), new FakeQuant(true)),
-            Arrays.stream(BlockFormat.values()).map(BlockGemm::new)).toList();
+            Arrays.stream(OptimizerUpdate.Kind.values()).map(OptimizerUpdate::new),
+            Arrays.stream(BlockFormat.values()).map(BlockGemm::new)).<Kernel>flatMap(kernels -> kernels).toList();
 
     private Kernels() {
     }

@@ -4,11 +4,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.setun.kernels.OptimOps;
 
+import static org.setun.cli.doctor.Operands.byteValues;
+import static org.setun.cli.doctor.Operands.join;
 import static org.setun.cli.doctor.Operands.values;
 import static org.setun.cli.doctor.SelfTests.K;
+import static org.setun.cli.doctor.SelfTests.M;
 
 /** Self-tests of {@link OptimOps}. */
 final class OptimizerTests {
+
+    private static final OptimOps.AdamW STEP = new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f);
+    private static final long BLOCKS = (K + OptimOps.ADAMW8_BLOCK - 1) / OptimOps.ADAMW8_BLOCK;
 
     private OptimizerTests() {
     }
@@ -27,8 +33,24 @@ final class OptimizerTests {
             MemorySegment w = o.gaussian(K);
             MemorySegment m = o.floats(K);
             MemorySegment v = o.floats(K);
-            b.adamW(new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f), K, w, o.gaussian(K), m, v, null);
+            b.adamW(STEP, K, w, o.gaussian(K), m, v, null);
             return values(w, m, v);
+        }), SelfTest.exact("8-bit AdamW", (b, o) -> {
+            MemorySegment w = o.gaussian(K);
+            MemorySegment m = o.bytes(K);
+            MemorySegment v = o.bytes(K);
+            MemorySegment scales = o.floats(2 * BLOCKS);
+            long half = BLOCKS * Float.BYTES;
+            for (int t = 0; t < 2; t++) {
+                b.adamW8(STEP, K, w, o.gaussian(K), m, v, scales.asSlice(0, half), scales.asSlice(half), null);
+            }
+            return join(values(w, scales), byteValues(m), byteValues(v));
+        }), SelfTest.exact("Adafactor", (b, o) -> {
+            MemorySegment w = o.gaussian(M * K);
+            MemorySegment row = o.floats(M);
+            MemorySegment column = o.floats(K);
+            b.adafactor(new OptimOps.Adafactor(1e-3f, 0, 1e-30f, 1, 0.1f), M, K, w, o.gaussian(M * K), row, column, null);
+            return values(w, row, column);
         }));
     }
 }

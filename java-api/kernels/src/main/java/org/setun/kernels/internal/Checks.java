@@ -320,8 +320,43 @@ public final class Checks {
         update(count, w, g, gradFactor);
         fill("m", m, count);
         fill("v", v, count);
+        biases(step);
+    }
+
+    public static void adamW8(OptimOps.AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v,
+            MemorySegment mScale, MemorySegment vScale, @Nullable MemorySegment gradFactor) {
+        update(count, w, g, gradFactor);
+        long blocks = (count + OptimOps.ADAMW8_BLOCK - 1) / OptimOps.ADAMW8_BLOCK;
+        moment("m", m, Type.I8, "count", count);
+        moment("v", v, Type.I8, "count", count);
+        moment("mScale", mScale, Type.F32, "blocks", blocks);
+        moment("vScale", vScale, Type.F32, "blocks", blocks);
+        biases(step);
+    }
+
+    private static void moment(String name, MemorySegment segment, Type type, String extent, long count) {
+        vector(name, segment, type, extent, count);
+        writable(name, segment);
+    }
+
+    private static void biases(OptimOps.AdamW step) {
         if (!(step.bias1() > 0) || !(step.bias2() > 0)) {
             throw new IllegalArgumentException("bias1 = " + step.bias1() + " and bias2 = " + step.bias2() + " must be above 0");
+        }
+    }
+
+    public static void adafactor(OptimOps.Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row,
+            MemorySegment column, @Nullable MemorySegment gradFactor) {
+        matrix("w", w, Type.F32, "rows", rows, "columns", columns);
+        writable("w", w);
+        matrix("g", g, Type.F32, "rows", rows, "columns", columns);
+        moment("row", row, Type.F32, "rows", rows);
+        moment("column", column, Type.F32, "columns", columns);
+        if (gradFactor != null) {
+            vector("gradFactor", gradFactor, Type.F32, "values", 1);
+        }
+        if (!(step.eps() > 0) || !(step.clip() > 0)) {
+            throw new IllegalArgumentException("eps = " + step.eps() + " and clip = " + step.clip() + " must be above 0");
         }
     }
 }

@@ -24,12 +24,23 @@ public final class NativeOptim implements OptimOps {
     private static final Struct LION_ARGS = Downcalls.struct("setun_lion_args", JAVA_LONG.withName("size"), JAVA_LONG.withName("count"),
             ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"),
             JAVA_FLOAT.withName("beta2"), JAVA_FLOAT.withName("weight_decay"), ADDRESS.withName("grad_factor"));
+    private static final Struct ADAMW8_ARGS = Downcalls.struct("setun_adamw8_args", JAVA_LONG.withName("size"), JAVA_LONG.withName("count"),
+            ADDRESS.withName("w"), ADDRESS.withName("g"), ADDRESS.withName("m"), ADDRESS.withName("v"), ADDRESS.withName("m_scale"),
+            ADDRESS.withName("v_scale"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta1"), JAVA_FLOAT.withName("beta2"),
+            JAVA_FLOAT.withName("eps"), JAVA_FLOAT.withName("weight_decay"), JAVA_FLOAT.withName("bias1"), JAVA_FLOAT.withName("bias2"),
+            ADDRESS.withName("grad_factor"));
+    private static final Struct ADAFACTOR_ARGS = Downcalls.struct("setun_adafactor_args", JAVA_LONG.withName("size"),
+            JAVA_LONG.withName("rows"), JAVA_LONG.withName("columns"), ADDRESS.withName("w"), ADDRESS.withName("g"),
+            ADDRESS.withName("row"), ADDRESS.withName("column"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta2"),
+            JAVA_FLOAT.withName("eps"), JAVA_FLOAT.withName("clip"), JAVA_FLOAT.withName("weight_decay"), ADDRESS.withName("grad_factor"));
     private static final MethodHandle SUM = Downcalls.operation("setun_sum", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle SUM_SQUARES = Downcalls.operation("setun_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle CLIP_FACTOR = Downcalls.operation("setun_clip_factor", ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
     private static final Operation ADAMW = Downcalls.described("setun_adamw");
     private static final Operation SGD = Downcalls.described("setun_sgd");
     private static final Operation LION = Downcalls.described("setun_lion");
+    private static final Operation ADAMW8 = Downcalls.described("setun_adamw8");
+    private static final Operation ADAFACTOR = Downcalls.described("setun_adafactor");
 
     private final NativeContext context;
 
@@ -116,5 +127,23 @@ public final class NativeOptim implements OptimOps {
         Checks.lion(count, w, g, m, gradFactor);
         context.call(LION, Arguments.begin(LION_ARGS).i64(count).pointer(w).pointer(g).pointer(m).f32(step.lr()).f32(step.beta1())
                 .f32(step.beta2()).f32(step.weightDecay()).pointer(gradFactor));
+    }
+
+    @Override
+    public void adamW8(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, MemorySegment mScale,
+            MemorySegment vScale, @Nullable MemorySegment gradFactor) {
+        Checks.adamW8(step, count, w, g, m, v, mScale, vScale, gradFactor);
+        context.call(ADAMW8,
+                Arguments.begin(ADAMW8_ARGS).i64(count).pointer(w).pointer(g).pointer(m).pointer(v).pointer(mScale).pointer(vScale)
+                        .f32(step.lr()).f32(step.beta1()).f32(step.beta2()).f32(step.eps()).f32(step.weightDecay()).f32(step.bias1())
+                        .f32(step.bias2()).pointer(gradFactor));
+    }
+
+    @Override
+    public void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row,
+            MemorySegment column, @Nullable MemorySegment gradFactor) {
+        Checks.adafactor(step, rows, columns, w, g, row, column, gradFactor);
+        context.call(ADAFACTOR, Arguments.begin(ADAFACTOR_ARGS).i64(rows).i64(columns).pointer(w).pointer(g).pointer(row).pointer(column)
+                .f32(step.lr()).f32(step.beta2()).f32(step.eps()).f32(step.clip()).f32(step.weightDecay()).pointer(gradFactor));
     }
 }

@@ -400,6 +400,20 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void adamW8(AdamW step, long count, MemorySegment w, MemorySegment g, MemorySegment m, MemorySegment v, MemorySegment mScale,
+            MemorySegment vScale, @Nullable MemorySegment gradFactor) {
+        Checks.adamW8(step, count, w, g, m, v, mScale, vScale, gradFactor);
+        ReferenceAdamW8.update(step, count, w, g, m, v, mScale, vScale, gradFactor);
+    }
+
+    @Override
+    public void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row,
+            MemorySegment column, @Nullable MemorySegment gradFactor) {
+        Checks.adafactor(step, rows, columns, w, g, row, column, gradFactor);
+        ReferenceAdafactor.update(step, rows, columns, w, g, row, column, gradFactor);
+    }
+
+    @Override
     public void piQuantize(PiGrid grid, PiScaling scaling, MemorySegment x, long n, long k, long ldx, @Nullable MemorySegment importance,
             long importanceStride, MemorySegment blocks) {
         PiChecks.quantize(grid, x, n, k, ldx, importance, importanceStride, blocks);

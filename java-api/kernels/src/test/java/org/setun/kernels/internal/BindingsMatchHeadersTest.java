@@ -24,6 +24,7 @@ import org.setun.kernels.Isa;
 import org.setun.kernels.MachineLimit;
 import org.setun.kernels.MemoryWalk;
 import org.setun.kernels.NnOps;
+import org.setun.kernels.OptimOps;
 import org.setun.kernels.PackedLayout;
 import org.setun.kernels.PiScaling;
 import org.setun.kernels.TernaryFormat;
@@ -104,6 +105,7 @@ class BindingsMatchHeadersTest {
         for (BlockFormat format : BlockFormat.values()) {
             java.put("SETUN_BLOCK_" + format.name(), (long) format.code());
         }
+        java.put("SETUN_ADAMW8_BLOCK", (long) OptimOps.ADAMW8_BLOCK);
         for (PiScaling.Base base : PiScaling.Base.values()) {
             java.put("SETUN_PI_" + base.name(), (long) base.code());
         }

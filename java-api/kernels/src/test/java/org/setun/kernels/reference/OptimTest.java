@@ -1,16 +1,20 @@
 package org.setun.kernels.reference;
 
 import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.setun.kernels.OptimOps.Adafactor;
 import org.setun.kernels.OptimOps.AdamW;
 import org.setun.kernels.OptimOps.Lion;
 import org.setun.kernels.OptimOps.Sgd;
 import org.setun.testsupport.OffHeap;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-/** Clipping and AdamW. */
+/** Clipping and the rules of the optimizers. */
 class OptimTest {
 
     private final ReferenceBackend backend = new ReferenceBackend();
@@ -140,5 +144,100 @@ class OptimTest {
         backend.adamDirection(step, 1, w[1], OffHeap.of(0.3f), OffHeap.of(0.1f), OffHeap.of(0.2f), null, direction);
         assertThat(OffHeap.toFloats(w[1])).as("stays").containsExactly(0.5f);
         assertThat(0.5f - 0.25f * OffHeap.toFloats(direction)[0]).isEqualTo(OffHeap.toFloats(w[0])[0]);
+    }
+
+    /** Ten steps in double of what the paper says, with beta2 = 1 - t^-0.8, on a matrix and on a vector. */
+    @Test
+    void adafactorFollowsItsPaper() {
+        for (int[] shape : new int[][]{{3, 5}, {1, 7}}) {
+            int rows = shape[0];
+            int columns = shape[1];
+            SplittableRandom random = new SplittableRandom(rows);
+            double[] w = new double[rows * columns];
+            MemorySegment weight = OffHeap.floats(w.length);
+            MemorySegment row = OffHeap.floats(rows);
+            MemorySegment column = OffHeap.floats(columns);
+            double[] r = new double[rows];
+            double[] c = new double[columns];
+            for (int t = 1; t <= 10; t++) {
+                double beta2 = 1 - Math.pow(t, -0.8);
+                float[] g = new float[w.length];
+                double[] rowMean = new double[rows];
+                double[] columnMean = new double[columns];
+                for (int i = 0; i < g.length; i++) {
+                    g[i] = (float) random.nextGaussian() * (t == 5 ? 30 : 1);
+                    rowMean[i / columns] += (double) g[i] * g[i] / columns;
+                    columnMean[i % columns] += (double) g[i] * g[i] / rows;
+                }
+                double mean = 0;
+                for (int i = 0; i < rows; i++) {
+                    r[i] = beta2 * r[i] + (1 - beta2) * rowMean[i];
+                    mean += r[i] / rows;
+                }
+                for (int j = 0; j < columns; j++) {
+                    c[j] = beta2 * c[j] + (1 - beta2) * columnMean[j];
+                }
+                double[] u = new double[w.length];
+                double squares = 0;
+                for (int i = 0; i < w.length; i++) {
+                    u[i] = g[i] / Math.sqrt(r[i / columns] * c[i % columns] / mean);
+                    squares += u[i] * u[i];
+                }
+                double clip = Math.max(1, Math.sqrt(squares / w.length));
+                for (int i = 0; i < w.length; i++) {
+                    w[i] -= 0.1 * (u[i] / clip + 0.02 * w[i]);
+                }
+                backend.adafactor(new Adafactor(0.1f, (float) beta2, 1e-30f, 1, 0.02f), rows, columns, weight, OffHeap.of(g), row, column,
+                        null);
+            }
+            float[] actual = OffHeap.toFloats(weight);
+            for (int i = 0; i < w.length; i++) {
+                assertThat(actual[i]).isCloseTo((float) w[i], within(2e-6f));
+            }
+        }
+    }
+
+    /** On a noisy quadratic, 8-bit moments lead where 32-bit ones do, and the scale of a block is its largest moment. */
+    @Test
+    void eightBitMomentsStayNearThoseOfAdamW() {
+        int n = 600;
+        SplittableRandom random = new SplittableRandom(3);
+        MemorySegment[] w = {OffHeap.gaussian(random, n, 1), OffHeap.floats(n)};
+        w[1].copyFrom(w[0]);
+        MemorySegment m = OffHeap.floats(n);
+        MemorySegment v = OffHeap.floats(n);
+        MemorySegment m8 = OffHeap.bytes(n);
+        MemorySegment v8 = OffHeap.bytes(n);
+        MemorySegment mScale = OffHeap.floats(3);
+        MemorySegment vScale = OffHeap.floats(3);
+        for (int t = 1; t <= 60; t++) {
+            AdamW step = new AdamW(0.02f, 0.9f, 0.99f, 1e-8f, 0, (float) (1 - Math.pow(0.9, t)), (float) (1 - Math.pow(0.99, t)));
+            MemorySegment noise = OffHeap.gaussian(random, n, 0.1);
+            MemorySegment[] g = {OffHeap.floats(n), OffHeap.floats(n)};
+            for (int i = 0; i < n; i++) {
+                g[0].setAtIndex(JAVA_FLOAT, i, w[0].getAtIndex(JAVA_FLOAT, i) + noise.getAtIndex(JAVA_FLOAT, i));
+                g[1].setAtIndex(JAVA_FLOAT, i, w[1].getAtIndex(JAVA_FLOAT, i) + noise.getAtIndex(JAVA_FLOAT, i));
+            }
+            backend.adamW(step, n, w[0], g[0], m, v, null);
+            backend.adamW8(step, n, w[1], g[1], m8, v8, mScale, vScale, null);
+        }
+        double difference = 0;
+        for (int i = 0; i < n; i++) {
+            difference += Math.abs(w[0].getAtIndex(JAVA_FLOAT, i) - w[1].getAtIndex(JAVA_FLOAT, i)) / n;
+            assertThat(m8.get(JAVA_BYTE, i) == -128).as("1 is the largest of its block")
+                    .isEqualTo(DynamicMap.SIGNED.level(m8.get(JAVA_BYTE, i)) == 1);
+        }
+        assertThat(difference).isLessThan(0.02);
+        assertThat(mScale.getAtIndex(JAVA_FLOAT, 2)).isPositive();
+    }
+
+    @Test
+    void aBlockWithAValueThatIsNotFiniteShows() {
+        MemorySegment scale = OffHeap.floats(1);
+        MemorySegment m = OffHeap.bytes(4);
+        AdamW step = new AdamW(0.02f, 0.9f, 0.99f, 1e-8f, 0, 0.1f, 0.01f);
+        backend.adamW8(step, 4, OffHeap.floats(4), OffHeap.of(1f, Float.NaN, 2f, 3f), m, OffHeap.bytes(4), scale, OffHeap.floats(1), null);
+        assertThat(OffHeap.toFloats(scale)[0]).isNaN();
+        assertThat(m.toArray(JAVA_BYTE)).containsOnly(0);
     }
 }

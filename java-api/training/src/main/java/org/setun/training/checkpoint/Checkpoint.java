@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.setun.formats.FormatException;
-import org.setun.formats.safetensors.DType;
 import org.setun.formats.safetensors.SafetensorsFile;
 import org.setun.formats.safetensors.SafetensorsTensor;
 
@@ -84,9 +83,9 @@ public final class Checkpoint {
             for (NamedTensor tensor : tensors) {
                 SafetensorsTensor info = file.info(tensor.name());
                 long[] shape = info.shape().stream().mapToLong(Long::longValue).toArray();
-                if (info.type() != DType.F32 || !Arrays.equals(shape, tensor.shape())) {
+                if (info.type() != tensor.type() || !Arrays.equals(shape, tensor.shape())) {
                     throw CheckpointReader.bad(path, "tensor '" + tensor.name() + "'", info.type() + Arrays.toString(shape)
-                            + ", the model of this configuration has F32" + Arrays.toString(tensor.shape()));
+                            + ", the model of this configuration has " + tensor.type() + Arrays.toString(tensor.shape()));
                 }
             }
             for (NamedTensor tensor : tensors) {

@@ -22,7 +22,6 @@ import java.util.stream.Stream;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
 import org.setun.formats.Sha256;
-import org.setun.formats.safetensors.DType;
 import org.setun.formats.safetensors.SafetensorsWriter;
 
 /**
@@ -130,7 +129,7 @@ public final class CheckpointStore implements AutoCloseable {
     private static void write(Path file, List<NamedTensor> tensors) throws IOException {
         SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "setun");
         for (NamedTensor tensor : tensors) {
-            writer.tensor(tensor.name(), DType.F32, tensor.shape(), tensor.data());
+            writer.tensor(tensor.name(), tensor.type(), tensor.shape(), tensor.data());
         }
         writer.write(file);
     }

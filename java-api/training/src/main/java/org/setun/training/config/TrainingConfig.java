@@ -98,7 +98,11 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         /** arXiv 2302.06675. */
         LION,
         /** Orthogonalized momentum for matrices between layers, AdamW for all else. */
-        MUON
+        MUON,
+        /** arXiv 1804.04235: second moments of rows and columns alone. */
+        ADAFACTOR,
+        /** arXiv 2110.02861: AdamW with moments of 8 bits. */
+        ADAMW8BIT
     }
 
     /** How gradients change parameters. */
@@ -112,7 +116,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "weight decay: decoupled, except of sgd and adam", min = 0, max = 10) double weightDecay,
             @Setting(value = "largest global norm of the gradient; 0 = no clipping", min = 0) double clipNorm,
             @Setting("decay norm weights and biases too") boolean decayNorms,
-            @Setting("decay the embedding and the head too") boolean decayEmbeddings) {
+            @Setting("decay the embedding and the head too") boolean decayEmbeddings,
+            @Setting("keep the state in a file in checkpoint.folder (or that for temporary files) which is paged in and out") boolean paged) {
     }
 
     /** Which schedule. */
@@ -293,7 +298,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
                 new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
-                new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false),
+                new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true,

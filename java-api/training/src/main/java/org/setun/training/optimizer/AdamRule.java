@@ -1,11 +1,8 @@
 package org.setun.training.optimizer;
 
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.setun.kernels.OptimOps;
 import org.setun.nn.Parameter;
-import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.training.config.TrainingConfig;
 
@@ -28,17 +25,19 @@ final class AdamRule implements UpdateRule {
     }
 
     @Override
-    public Map<String, Shape> state(Parameter parameter) {
-        Map<String, Shape> moments = new LinkedHashMap<>();
-        moments.put("m", parameter.shape());
-        moments.put("v", parameter.shape());
-        return moments;
+    public List<State> state(Parameter parameter) {
+        return List.of(State.like(parameter, "m"), State.like(parameter, "v"));
+    }
+
+    /** The hyper-parameters of one step. */
+    static OptimOps.AdamW step(Step step, TrainingConfig.Optimizer settings) {
+        return new OptimOps.AdamW(step.learningRate(), (float) settings.beta1(), (float) settings.beta2(), (float) settings.eps(),
+                step.weightDecay(), step.bias(settings.beta1()), step.bias(settings.beta2()));
     }
 
     @Override
     public void update(Step step, Parameter parameter, List<Tensor> state) {
-        OptimOps.AdamW adam = new OptimOps.AdamW(step.learningRate(), (float) settings.beta1(), (float) settings.beta2(),
-                (float) settings.eps(), step.weightDecay(), step.bias(settings.beta1()), step.bias(settings.beta2()));
+        OptimOps.AdamW adam = step(step, settings);
         long count = parameter.shape().size();
         Tensor w = parameter.value();
         Tensor g = parameter.gradient();

@@ -1,10 +1,8 @@
 package org.setun.training.optimizer;
 
 import java.util.List;
-import java.util.Map;
 import org.setun.kernels.OptimOps;
 import org.setun.nn.Parameter;
-import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.training.config.TrainingConfig;
 
@@ -12,8 +10,8 @@ import org.setun.training.config.TrainingConfig;
 record LionRule(TrainingConfig.Optimizer settings) implements UpdateRule {
 
     @Override
-    public Map<String, Shape> state(Parameter parameter) {
-        return Map.of("m", parameter.shape());
+    public List<State> state(Parameter parameter) {
+        return List.of(State.like(parameter, "m"));
     }
 
     @Override

@@ -3,13 +3,11 @@ package org.setun.training.optimizer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
 import org.setun.nn.DType;
 import org.setun.nn.Parameter;
-import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.training.config.TrainingConfig;
 
@@ -39,8 +37,8 @@ final class MuonRule implements UpdateRule {
     }
 
     @Override
-    public Map<String, Shape> state(Parameter parameter) {
-        return Map.of("m", parameter.shape());
+    public List<State> state(Parameter parameter) {
+        return List.of(State.like(parameter, "m"));
     }
 
     @Override

@@ -1,15 +1,16 @@
 package org.setun.training.optimizer;
 
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.MemoryPool;
 import org.setun.nn.DType;
 import org.setun.nn.Parameter;
-import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.training.checkpoint.NamedTensor;
 import org.setun.training.config.TrainingConfig;
@@ -18,7 +19,7 @@ import org.setun.training.config.TrainingConfig;
  * Changes the parameters of a model by their gradients, with clipping of the global gradient norm; which way is {@code optimizer.kind}. Matrices
  * decay; norms, biases, the embedding and the head do not unless asked to. State lives in the allocator that the optimizer is given. One thread.
  */
-public final class Optimizer {
+public final class Optimizer implements AutoCloseable {
 
     private static final List<String> EMBEDDINGS = List.of("token_embd.weight", "output.weight");
 
@@ -29,14 +30,39 @@ public final class Optimizer {
     private final Backend backend;
     private final TrainingConfig.Optimizer settings;
     private final List<Slot> slots = new ArrayList<>();
+    private final @Nullable PagedMemory file;
+    private final @Nullable MemoryPool paged;
     private final Tensor sums;
     private final Tensor clip;
     private long updates;
 
-    /** State of 0 for {@code parameters}. */
+    /** As the other constructor, with paged state in the folder for temporary files. */
     public Optimizer(Backend backend, Allocator allocator, List<Parameter> parameters, TrainingConfig.Optimizer settings) {
+        this(backend, allocator, parameters, settings, Path.of(System.getProperty("java.io.tmpdir")));
+    }
+
+    /**
+     * State of 0 for {@code parameters}.
+     *
+     * @param allocator for the state, unless it is paged, and for scratch memory
+     * @param pages     folder of the file that holds paged state until {@link #close}
+     */
+    public Optimizer(Backend backend, Allocator allocator, List<Parameter> parameters, TrainingConfig.Optimizer settings, Path pages) {
         this.backend = backend;
         this.settings = settings;
+        file = settings.paged() ? new PagedMemory(pages) : null;
+        paged = file == null ? null : MemoryPool.builder(file).build();
+        try {
+            addSlots(parameters, allocator);
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+        sums = Tensor.allocate(allocator, DType.F64, Math.max(1, slots.size()));
+        clip = Tensor.allocate(allocator, DType.F32, 2);
+    }
+
+    private void addSlots(List<Parameter> parameters, Allocator allocator) {
         Norm norm = new Norm(backend, allocator);
         UpdateRule main = switch (settings.kind()) {
             case ADAMW -> new AdamRule(AdamRule.Kind.ADAMW, settings, norm);
@@ -45,13 +71,13 @@ public final class Optimizer {
             case SGD -> new SgdRule(settings);
             case LION -> new LionRule(settings);
             case MUON -> new MuonRule(settings, allocator, norm);
+            case ADAFACTOR -> new AdafactorRule(settings);
+            case ADAMW8BIT -> new Adam8Rule(settings, norm);
         };
         UpdateRule others = main instanceof MuonRule ? new AdamRule(AdamRule.Kind.ADAMW, settings, norm) : main;
         for (Parameter parameter : parameters) {
-            slots.add(slot(parameter, isHiddenMatrix(parameter) ? main : others, allocator));
+            slots.add(slot(parameter, isHiddenMatrix(parameter) ? main : others, paged == null ? allocator : paged));
         }
-        sums = Tensor.allocate(allocator, DType.F64, Math.max(1, slots.size()));
-        clip = Tensor.allocate(allocator, DType.F32, 2);
     }
 
     /** A matrix between layers: what Muon is for. */
@@ -62,10 +88,10 @@ public final class Optimizer {
     private static Slot slot(Parameter parameter, UpdateRule rule, Allocator allocator) {
         List<String> names = new ArrayList<>();
         List<Tensor> state = new ArrayList<>();
-        for (Map.Entry<String, Shape> entry : rule.state(parameter).entrySet()) {
-            Tensor tensor = Tensor.allocate(allocator, DType.F32, entry.getValue());
+        for (UpdateRule.State kept : rule.state(parameter)) {
+            Tensor tensor = Tensor.allocate(allocator, kept.type(), kept.shape());
             tensor.clear();
-            names.add(parameter.name() + "." + entry.getKey());
+            names.add(parameter.name() + "." + kept.suffix());
             state.add(tensor);
         }
         return new Slot(parameter, rule, List.copyOf(names), List.copyOf(state));
@@ -122,9 +148,22 @@ public final class Optimizer {
                 Tensor tensor = slot.state.get(i);
                 long[] shape = new long[tensor.shape().rank()];
                 Arrays.setAll(shape, tensor.shape()::dimension);
-                all.add(new NamedTensor(slot.names.get(i), shape, tensor.segment()));
+                all.add(new NamedTensor(slot.names.get(i), storedAs(tensor.type()), shape, tensor.segment()));
             }
         }
         return all;
+    }
+
+    private static org.setun.formats.safetensors.DType storedAs(DType type) {
+        return org.setun.formats.safetensors.DType.valueOf(type.name());
+    }
+
+    /** Gives paged state back, with its file; other state is the allocator's. No update may follow. */
+    @Override
+    public void close() {
+        if (paged != null && file != null) {
+            paged.close();
+            file.close();
+        }
     }
 }

@@ -1,10 +1,8 @@
 package org.setun.training.optimizer;
 
 import java.util.List;
-import java.util.Map;
 import org.setun.kernels.OptimOps;
 import org.setun.nn.Parameter;
-import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.training.config.TrainingConfig;
 
@@ -12,8 +10,8 @@ import org.setun.training.config.TrainingConfig;
 record SgdRule(TrainingConfig.Optimizer settings) implements UpdateRule {
 
     @Override
-    public Map<String, Shape> state(Parameter parameter) {
-        return settings.momentum() > 0 ? Map.of("m", parameter.shape()) : Map.of();
+    public List<State> state(Parameter parameter) {
+        return settings.momentum() > 0 ? List.of(State.like(parameter, "m")) : List.of();
     }
 
     @Override

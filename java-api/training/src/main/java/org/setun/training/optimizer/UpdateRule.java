@@ -2,8 +2,8 @@ package org.setun.training.optimizer;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Map;
 import org.setun.kernels.Backend;
+import org.setun.nn.DType;
 import org.setun.nn.Parameter;
 import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
@@ -27,8 +27,17 @@ interface UpdateRule {
         }
     }
 
-    /** What is kept for a parameter, by suffix of its name, in the order in which {@link #update} gets it; F32, zeros at first. */
-    Map<String, Shape> state(Parameter parameter);
+    /** A tensor that is kept for a parameter, zeros at first; {@code suffix} follows the parameter's name and a dot. */
+    record State(String suffix, DType type, Shape shape) {
+
+        /** An F32 tensor of the parameter's shape. */
+        static State like(Parameter parameter, String suffix) {
+            return new State(suffix, DType.F32, parameter.shape());
+        }
+    }
+
+    /** What is kept for a parameter, in the order in which {@link #update} gets it. */
+    List<State> state(Parameter parameter);
 
     /** Changes the value of {@code parameter}; its gradient may be overwritten. */
     void update(Step step, Parameter parameter, List<Tensor> state);

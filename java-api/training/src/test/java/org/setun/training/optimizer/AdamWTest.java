@@ -38,7 +38,7 @@ class AdamWTest {
     }
 
     private static TrainingConfig.Optimizer settings(double decay, double clip, boolean norms, boolean embeddings) {
-        return new TrainingConfig.Optimizer(OptimizerKind.ADAMW, 0, false, 0.9, 0.99, 1e-8, decay, clip, norms, embeddings);
+        return new TrainingConfig.Optimizer(OptimizerKind.ADAMW, 0, false, 0.9, 0.99, 1e-8, decay, clip, norms, embeddings, false);
     }
 
     /** The first value of tensor {@code index} of the state: m and v of each parameter in turn. */

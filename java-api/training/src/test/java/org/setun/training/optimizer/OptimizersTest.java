@@ -1,23 +1,33 @@
 package org.setun.training.optimizer;
 
+import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.setun.formats.FormatException;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
 import org.setun.nn.Parameter;
 import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
+import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.checkpoint.NamedTensor;
+import org.setun.training.checkpoint.TrainingState;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.OptimizerKind;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 /** Every kind of optimizer against its formula, and what they have in common. */
@@ -34,7 +44,7 @@ class OptimizersTest {
     }
 
     private static TrainingConfig.Optimizer settings(OptimizerKind kind, double decay) {
-        return new TrainingConfig.Optimizer(kind, 0.9, false, 0.9, 0.99, 1e-8, decay, 0, false, false);
+        return new TrainingConfig.Optimizer(kind, 0.9, false, 0.9, 0.99, 1e-8, decay, 0, false, false, false);
     }
 
     private Parameter matrix(String name, long rows, long columns) {
@@ -180,14 +190,16 @@ class OptimizersTest {
     @ParameterizedTest
     @EnumSource(OptimizerKind.class)
     void everyKindLowersALoss(OptimizerKind kind) {
-        Parameter w = matrix("blk.0.ffn_up.weight", 8, 8);
-        float[] target = normal(64);
+        int rows = kind == OptimizerKind.ADAMW8BIT ? 64 : 8; // moments of 8 bits need a larger tensor
+        int size = rows * rows;
+        Parameter w = matrix("blk.0.ffn_up.weight", rows, rows);
+        float[] target = normal(size);
         Optimizer optimizer = new Optimizer(backend, pool, List.of(w), settings(kind, 0));
         double before = distance(w, target);
         for (int t = 0; t < 150; t++) {
-            float[] g = new float[64];
+            float[] g = new float[size];
             float[] x = w.value().toArray();
-            for (int i = 0; i < 64; i++) {
+            for (int i = 0; i < size; i++) {
                 g[i] = x[i] - target[i];
             }
             step(optimizer, w, g, kind == OptimizerKind.MUON ? 0.1 : 0.03);
@@ -208,12 +220,13 @@ class OptimizersTest {
     @ParameterizedTest
     @EnumSource(OptimizerKind.class)
     void stateIsComplete(OptimizerKind kind) {
-        Parameter first = matrix("blk.0.ffn_up.weight", 6, 8);
-        Parameter second = new Parameter("blk.0.ffn_up.weight", pool, true, Shape.of(6, 8));
+        int size = 64 * 65;
+        Parameter first = matrix("blk.0.ffn_up.weight", 64, 65);
+        Parameter second = new Parameter("blk.0.ffn_up.weight", pool, true, Shape.of(64, 65));
         Optimizer one = new Optimizer(backend, pool, List.of(first), settings(kind, 0.1));
         Optimizer other = new Optimizer(backend, pool, List.of(second), settings(kind, 0.1));
         for (int t = 0; t < 3; t++) {
-            step(one, first, normal(48), 0.01);
+            step(one, first, normal(size), 0.01);
         }
         second.load(first.value().toArray());
         List<NamedTensor> from = one.state();
@@ -224,7 +237,7 @@ class OptimizersTest {
         }
         other.updates(one.updates());
         for (int t = 0; t < 3; t++) {
-            float[] g = normal(48);
+            float[] g = normal(size);
             step(one, first, g, 0.01);
             step(other, second, g, 0.01);
         }
@@ -234,7 +247,7 @@ class OptimizersTest {
     @Test
     void clippingScalesTheGradientOfEveryKind() {
         for (OptimizerKind kind : List.of(OptimizerKind.SGD, OptimizerKind.MUON)) {
-            TrainingConfig.Optimizer clipped = new TrainingConfig.Optimizer(kind, 0.5, false, 0.9, 0.99, 1e-8, 0, 1, false, false);
+            TrainingConfig.Optimizer clipped = new TrainingConfig.Optimizer(kind, 0.5, false, 0.9, 0.99, 1e-8, 0, 1, false, false, false);
             Parameter w = matrix("blk.0.ffn_up.weight", 2, 2);
             Optimizer optimizer = new Optimizer(backend, pool, List.of(w), clipped);
             step(optimizer, w, new float[]{3, 0, 0, 4}, 0.1);
@@ -242,6 +255,61 @@ class OptimizersTest {
             momentum.segment().copyFrom(optimizer.state().getFirst().data());
             assertThat(momentum.segment().getAtIndex(ValueLayout.JAVA_FLOAT, 0)).as("3 / 5").isEqualTo(0.6f, within(1e-6f));
             assertThat(momentum.segment().getAtIndex(ValueLayout.JAVA_FLOAT, 3)).isEqualTo(0.8f, within(1e-6f));
+        }
+    }
+
+    @Test
+    void smallTensorsKeepWideMoments() {
+        Parameter large = matrix("blk.0.ffn_up.weight", 64, 64);
+        Parameter small = matrix("blk.0.ffn_gate.weight", 63, 65);
+        Optimizer optimizer = new Optimizer(backend, pool, List.of(large, small), settings(OptimizerKind.ADAMW8BIT, 0));
+        assertThat(optimizer.state().stream().map(tensor -> tensor.name() + " " + tensor.type() + Arrays.toString(tensor.shape())))
+                .containsExactly("blk.0.ffn_up.weight.m I8[64, 64]", "blk.0.ffn_up.weight.v I8[64, 64]",
+                        "blk.0.ffn_up.weight.m_scale F32[16]",
+                        "blk.0.ffn_up.weight.v_scale F32[16]", "blk.0.ffn_gate.weight.m F32[63, 65]",
+                        "blk.0.ffn_gate.weight.v F32[63, 65]");
+    }
+
+    @Test
+    void adafactorKeepsOneValueForEachRowAndColumn() {
+        Parameter w = matrix("blk.0.ffn_up.weight", 6, 8);
+        Parameter norm = new Parameter("blk.0.attn_norm.weight", pool, false, Shape.of(5));
+        norm.load(normal(5));
+        Optimizer optimizer = new Optimizer(backend, pool, List.of(w, norm), settings(OptimizerKind.ADAFACTOR, 0));
+        assertThat(optimizer.state().stream().map(tensor -> tensor.name() + Arrays.toString(tensor.shape()))).containsExactly(
+                "blk.0.ffn_up.weight.r[6]", "blk.0.ffn_up.weight.c[8]", "blk.0.attn_norm.weight.r[1]", "blk.0.attn_norm.weight.c[5]");
+        float[] before = norm.value().toArray();
+        float[] g = {1, -2, 3, -4, 5};
+        norm.clearGradient();
+        norm.gradient().copyFrom(g);
+        w.clearGradient();
+        optimizer.measure();
+        optimizer.update(0.1, 1);
+        float[] after = norm.value().toArray();
+        for (int i = 0; i < 5; i++) {
+            assertThat(before[i] - after[i]).as("the first step of a vector is the sign of its gradient").isEqualTo(
+                    0.1f * Math.signum(g[i]),
+                    within(1e-6f));
+        }
+    }
+
+    @Test
+    void checkpointsHoldMomentsOfEightBits(@TempDir Path folder) throws IOException {
+        Parameter w = matrix("blk.0.ffn_up.weight", 64, 65);
+        Optimizer first = new Optimizer(backend, pool, List.of(w), settings(OptimizerKind.ADAMW8BIT, 0));
+        Optimizer second = new Optimizer(backend, pool, List.of(w), settings(OptimizerKind.ADAMW8BIT, 0));
+        Optimizer wide = new Optimizer(backend, pool, List.of(w), settings(OptimizerKind.ADAMW, 0));
+        step(first, w, normal(64 * 65), 0.01);
+        TrainingState state = new TrainingState("run", 1, 1, 8, 0, 8, 1, 0.5, List.of(), Map.of());
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
+            Checkpoint checkpoint = Checkpoint.open(store.save(state, List.of(), first.state(), Map.of()));
+            checkpoint.loadMoments(second.state());
+            for (int i = 0; i < 4; i++) {
+                assertThat(second.state().get(i).data().mismatch(first.state().get(i).data())).as(first.state().get(i).name())
+                        .isEqualTo(-1);
+            }
+            assertThat(first.state().getFirst().data().toArray(ValueLayout.JAVA_BYTE)).as("codes").contains(-128);
+            assertThatThrownBy(() -> checkpoint.loadMoments(wide.state())).isInstanceOf(FormatException.class);
         }
     }
 }

@@ -1,7 +1,10 @@
 package org.setun.conformance.cases;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
+import org.setun.kernels.OptimOps.Adafactor;
 import org.setun.kernels.OptimOps.AdamW;
 import org.setun.kernels.OptimOps.Lion;
 import org.setun.kernels.OptimOps.Sgd;
@@ -21,7 +24,9 @@ final class OptimCases {
                 new Op("clip_factor", new int[]{3, 1}, new int[]{100, 3}, OptimCases::clipFactor),
                 new Op("adamw", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::adamW),
                 new Op("sgd", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::sgd),
-                new Op("lion", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::lion));
+                new Op("lion", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::lion),
+                new Op("adamw8", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::adamW8),
+                new Op("adafactor", new int[]{3, 20, 1}, new int[]{200, 9000, 3}, OptimCases::adafactor));
     }
 
     private static Case sum(int[] e, Filler filler) {
@@ -88,5 +93,42 @@ final class OptimCases {
                 .in("g", Type.F32, filler.floats(e[0])).inout("m", Type.F32, filler.floats(e[0]));
         factor(made, e[1]);
         return made.call((b, s) -> b.lion(step, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("grad_factor")));
+    }
+
+    /** Any bytes are codes. */
+    private static Case adamW8(int[] e, Filler filler) {
+        int blocks = (e[0] + 255) / 256;
+        Case made = new Case("adamw8").scalar("count", (long) e[0]).scalar("lr", STEP.lr()).scalar("beta1", STEP.beta1())
+                .scalar("beta2", STEP.beta2()).scalar("eps", STEP.eps()).scalar("weight_decay", STEP.weightDecay())
+                .scalar("bias1", STEP.bias1()).scalar("bias2", STEP.bias2()).inout("w", Type.F32, filler.floats(e[0]))
+                .in("g", Type.F32, filler.floats(e[0])).inout("m", Type.I8, bytes(filler, e[0])).inout("v", Type.I8, bytes(filler, e[0]))
+                .inout("m_scale", Type.F32, filler.positive(blocks)).inout("v_scale", Type.F32, filler.positive(blocks));
+        factor(made, e[1]);
+        return made.call((b, s) -> b.adamW8(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("m_scale"), s.get("v_scale"),
+                s.get("grad_factor")));
+    }
+
+    private static MemorySegment bytes(Filler filler, int count) {
+        byte[] bytes = new byte[count];
+        for (int i = 0; i < count; i++) {
+            bytes[i] = (byte) filler.random().nextInt(256);
+        }
+        MemorySegment segment = OffHeap.bytes(count);
+        MemorySegment.copy(bytes, 0, segment, ValueLayout.JAVA_BYTE, 0, count);
+        return segment;
+    }
+
+    private static Case adafactor(int[] e, Filler filler) {
+        Adafactor step = new Adafactor(3e-3f, 0.42f, 1e-30f, 1, 0.1f);
+        int rows = e[0];
+        int columns = Math.min(e[1], 200_000 / Math.max(1, rows));
+        Case made = new Case("adafactor").scalar("rows", (long) rows).scalar("columns", (long) columns).scalar("lr", step.lr())
+                .scalar("beta2", step.beta2()).scalar("eps", step.eps()).scalar("clip", step.clip())
+                .scalar("weight_decay", step.weightDecay()).inout("w", Type.F32, filler.floats((long) rows * columns))
+                .in("g", Type.F32, filler.floats((long) rows * columns)).inout("row", Type.F32, filler.positive(rows))
+                .inout("column", Type.F32, filler.positive(columns));
+        factor(made, e[2]);
+        return made.call((b, s) -> b.adafactor(step, rows, columns, s.get("w"), s.get("g"), s.get("row"), s.get("column"),
+                s.get("grad_factor")));
     }
 }
