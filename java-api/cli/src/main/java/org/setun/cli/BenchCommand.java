@@ -53,7 +53,7 @@ final class BenchCommand {
             "A row gives a median, and shares of the bandwidth and of the multiply-add peak that were measured in between its calls. Cold rows"
                     + " walk through a set of operands far beyond the caches, hot rows take the same ones again.",
             "Without --full a selection of shapes and activation rows is measured: some minutes. With it all of them: about half an hour.",
-            "The exit code is 1 if a row is above 100 % of a limit (and 3 % for the clock)."})
+            "The exit code is 1 if a row is above 100 %% of a limit (and 3 %% for the clock)."})
     static final class Kernel implements Callable<Integer> {
 
         private static final List<String> SOME_SHAPES = List.of("2560x2560", "6912x2560", "2560x6912", "333x4097");
@@ -149,7 +149,7 @@ final class BenchCommand {
     @Command(name = "figures", mixinStandardHelpOptions = true, description = {
             "Measures the figures that the CPU kernels are to reach and prints what must be, what is aimed at, what was measured.",
             "A tier that this machine lacks is \"not run\". Comparisons with other libraries are not among them.",
-            "The exit code is 1 if a measurement is above 100 % of a limit; a missed figure is a result, not a failure."})
+            "The exit code is 1 if a measurement is above 100 %% of a limit; a missed figure is a result, not a failure."})
     static final class Table implements Callable<Integer> {
 
         @Option(names = "--cold-mb", paramLabel = "MB", description = "What cold calls walk through (default: ${DEFAULT-VALUE}).", defaultValue = "600")

@@ -71,6 +71,11 @@ final class CalibrationModel {
      * @param goesOn whether the next run goes on from here
      */
     int interrupted(boolean goesOn) {
+        return interrupted(output, goesOn);
+    }
+
+    /** The same for a command that names its output itself. */
+    static int interrupted(Path output, boolean goesOn) {
         System.err.println("setun: interrupted; " + output + (Files.exists(output) ? " is as it was" : " was not written")
                 + (goesOn ? "; the same command goes on from here" : ""));
         return INTERRUPTED;

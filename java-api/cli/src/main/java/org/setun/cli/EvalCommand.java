@@ -2,7 +2,6 @@ package org.setun.cli;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -14,6 +13,7 @@ import org.setun.eval.TextScore;
 import org.setun.inference.InferenceModel;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.quant.calibration.SampleReader;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,7 +26,7 @@ final class EvalCommand implements Callable<Integer> {
     @Mixin
     ModelOptions source = new ModelOptions();
 
-    @Parameters(index = "1", paramLabel = "TEXT", description = "A UTF-8 text file.")
+    @Parameters(index = "1", paramLabel = "TEXT", description = "A UTF-8 text file, plain or packed as .xz or .gz.")
     Path text = Path.of("");
 
     @Option(names = "--window", paramLabel = "TOKENS", description = "Tokens seen together (default: the model's context, at most 2048).")
@@ -45,6 +45,7 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        requireOptions();
         String content = content();
         try (Backend backend = Backends.open(); InferenceModel model = source.open(backend)) {
             int tokens = window == null ? Math.min(2048, model.defaultContext()) : window;
@@ -58,10 +59,22 @@ final class EvalCommand implements Callable<Integer> {
         return 0;
     }
 
+    private void requireOptions() {
+        if (window != null && window < 2) {
+            throw new IllegalArgumentException("--window " + window + " must be at least 2");
+        }
+        if (stride != null && (stride < 1 || window != null && stride > window)) {
+            throw new IllegalArgumentException("--stride " + stride + " must be at least 1 and at most the window");
+        }
+        if (maxTokens < 0) {
+            throw new IllegalArgumentException("--max-tokens " + maxTokens + " must be at least 0 (0 = all)");
+        }
+    }
+
     private String content() throws IOException {
         InputFiles.requireFile(text, "a text file");
         try {
-            return Files.readString(text);
+            return SampleReader.text(text);
         } catch (CharacterCodingException e) {
             throw new IllegalArgumentException(text + " is not UTF-8", e);
         }

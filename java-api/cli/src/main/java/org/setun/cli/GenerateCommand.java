@@ -55,6 +55,18 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (tokens < 1) {
+            throw new IllegalArgumentException("-n " + tokens + " must be at least 1");
+        }
+        if (topK < 0) {
+            throw new IllegalArgumentException("--top-k " + topK + " must be at least 0 (0 = all tokens)");
+        }
+        if (!(topP > 0 && topP <= 1)) {
+            throw new IllegalArgumentException("--top-p " + topP + " must be in (0, 1]");
+        }
+        if (!(temperature >= 0 && Float.isFinite(temperature))) {
+            throw new IllegalArgumentException("--temperature " + temperature + " must be finite and at least 0");
+        }
         GenerationOptions options = GenerationOptions.greedy(tokens).withSampling(new Sampling(temperature, topK, topP, seed))
                 .withStops(stops.toArray(String[]::new));
         try (Backend backend = Backends.open();

@@ -23,11 +23,17 @@ public final class Main {
     /** Runs a command line and returns its exit code. */
     static int run(String... args) {
         Logging.configure();
+        return line().execute(args);
+    }
+
+    /** The command line with all commands. */
+    static CommandLine line() {
         CommandLine line = new CommandLine(new Main());
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler(Failures::handle);
+        line.setParameterExceptionHandler(UsageErrors::handle);
         line.setUsageHelpAutoWidth(true);
-        return line.execute(args);
+        return line;
     }
 
     /** The version in the manifest of this jar. */

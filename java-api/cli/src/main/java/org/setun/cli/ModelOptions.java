@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.inference.Activations;
 import org.setun.inference.InferenceModel;
 import org.setun.kernels.Backend;
+import org.setun.quant.ptq.input.ModelInput;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -19,7 +20,8 @@ final class ModelOptions {
     @Nullable
     Path tokenizer;
 
-    @Option(names = "--activations", description = "What ternary matrices are multiplied with: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "INT8")
+    @Option(names = "--activations", description = "What packed matrices of every type (ternary, Q4_K, pi, ...) "
+            + "are multiplied with: int8 rounds the rows to 8 bits, fp32 leaves them as they are (default: ${DEFAULT-VALUE}).", defaultValue = "int8")
     Activations activations = Activations.INT8;
 
     InferenceModel open(Backend backend) throws IOException {
@@ -29,7 +31,9 @@ final class ModelOptions {
                 : InferenceModel.open(model, tokenizer, backend, activations);
         if (!opened.hasTokenizer()) {
             opened.close();
-            throw new IllegalArgumentException(model + " holds no tokenizer; name one with --tokenizer FILE");
+            throw new IllegalArgumentException(model + " holds no tokenizer; " + (ModelInput.takesTokenizer(model)
+                    ? "name one with --tokenizer FILE"
+                    : "make it again from a model that has one (setun quantize --tokenizer FILE for llama2.c)"));
         }
         return opened;
     }

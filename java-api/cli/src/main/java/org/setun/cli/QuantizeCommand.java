@@ -1,27 +1,31 @@
 package org.setun.cli;
 
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.setun.cli.inspect.Printable;
+import org.setun.formats.NearNames;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.kernels.PiGrid;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.incoherence.Incoherence;
 import org.setun.quant.ptq.KeepRule;
-import org.setun.quant.ptq.PlannedTensor;
 import org.setun.quant.ptq.QuantizeJob;
 import org.setun.quant.ptq.QuantizeOptions;
-import org.setun.quant.ptq.QuantizePlan;
 import org.setun.quant.ptq.QuantizeReport;
 import org.setun.quant.ptq.RoundingMethod;
+import org.setun.quant.ptq.input.ModelInput;
+import org.setun.training.StopFlag;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -34,11 +38,13 @@ import picocli.CommandLine.Option;
                 + "Where rows do not divide into a format's blocks, the next type with more bits whose blocks fit is used, and named. "
                 + "A run that was interrupted goes on where it stopped when the same command is given again."}, footer = {"",
                         "Examples:",
-                        "  setun quantize --format q4_k --input model.gguf --output model-q4_k.gguf",
-                        "  setun quantize --format pi-q3 --k 4 --input model.safetensors --output model-pi.gguf",
-                        "  setun quantize --format q2-quip --calibration model.hessian --input model.gguf --output model-2bit.gguf",
-                        "  setun quantize --format q2_k --imatrix model.imatrix --keep 'blk.0.*=q6_k' --input model.gguf --output out.gguf",
-                        "  setun quantize --format tq2_0 --dry-run --input model.gguf --output out.gguf",
+                        "  setun quantize --format q4_k --input m.gguf --output m-q4_k.gguf",
+                        "  setun quantize --format pi-q3 --k 4 --input m.safetensors --output m-pi.gguf",
+                        "  setun quantize --format q2-quip --calibration m.hessian \\",
+                        "      --input m.gguf --output m-2bit.gguf",
+                        "  setun quantize --format q2_k --imatrix m.imatrix --keep 'blk.0.*=q6_k' \\",
+                        "      --input m.gguf --output m-q2_k.gguf",
+                        "  setun quantize --format tq2_0 --dry-run --input m.gguf --output m-tq2.gguf",
                         "",
                         "Files with pi, pi-tan or e8p matrices, or with incoherence, have an architecture of their own (setun-llama, ...): "
                                 + "Setun runs them, other engines refuse them by name."})
@@ -60,7 +66,7 @@ final class QuantizeCommand implements Callable<Integer> {
     String format = "";
 
     @Option(names = "--k", paramLabel = "K", description = "The parameter of a pi format: the k of pi-q2 and pi-q3 (2 to 5, or mixed), the "
-            + "K of pi-tan2 and pi-tan3.")
+            + "K of pi-tan2 (4 to " + PiGrid.MOST_SHAPE + ") and pi-tan3 (8 to " + PiGrid.MOST_SHAPE + ").")
     @Nullable
     String k;
 
@@ -69,11 +75,11 @@ final class QuantizeCommand implements Callable<Integer> {
     List<String> keep = List.of();
 
     @Option(names = "--incoherence", description = "Multiply each matrix by random orthogonal ones before rounding: "
-            + "${COMPLETION-CANDIDATES} (default: none).")
+            + "hadamard, orthogonal or none (default: none).")
     @Nullable
     Transform incoherence;
 
-    @Option(names = "--rounding", description = "How values become codes: ${COMPLETION-CANDIDATES} (default: nearest).")
+    @Option(names = "--rounding", description = "How values become codes: nearest, gptq or ldlq (default: nearest).")
     @Nullable
     RoundingMethod rounding;
 
@@ -86,7 +92,7 @@ final class QuantizeCommand implements Callable<Integer> {
     Path calibration;
 
     @Option(names = "--budget", paramLabel = "BYTES", description = "Most bytes of the output; each matrix gets a type of its own, at most "
-            + "--format. K, M and G may follow. Matrices are weighed by what their errors change at their outputs, with the Hessians of "
+            + "--format. K, M and G (powers of 1000) may follow, as in 0.6M. Matrices are weighed by what their errors change at their outputs, with the Hessians of "
             + "--calibration, else the mean squares of --calibration or --imatrix; without either, by the energy of their errors.")
     @Nullable
     String budget;
@@ -95,7 +101,8 @@ final class QuantizeCommand implements Callable<Integer> {
             + "(default: ${DEFAULT-VALUE}).", defaultValue = "42")
     long seed;
 
-    @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c checkpoint (tokenizer.bin).")
+    @Option(names = "--tokenizer", paramLabel = "FILE", description = "Tokenizer of a llama2.c checkpoint (tokenizer.bin), which has none "
+            + "of its own; other models bring theirs.")
     @Nullable
     Path tokenizer;
 
@@ -135,29 +142,98 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (Backend backend = Backends.open(); QuantizeJob job = QuantizeJob.open(input, tokenizer, options(), backend)) {
+        requireKinds();
+        QuantizeOptions options = options();
+        try (StopFlag stop = StopFlag.onInterrupt(); Backend backend = Backends.open()) {
+            return run(options, backend, stop);
+        }
+    }
+
+    /** All within the flag's life, so that what is said of an interruption is said before the program ends. */
+    private int run(QuantizeOptions options, Backend backend, StopFlag stop) throws IOException {
+        try (QuantizeJob job = QuantizeJob.open(input, tokenizer, options, backend)) {
+            if (tokenizer == null && ModelInput.takesTokenizer(input)) {
+                throw new IllegalArgumentException(
+                        input + " is a llama2.c checkpoint, which holds no tokenizer, and without one no program "
+                                + "could run the output; name it with --tokenizer FILE (tokenizer.bin)");
+            }
+            QuantizeSummary summary = new QuantizeSummary(output, job.plan(), options);
+            summary.requireFormat();
+            List<String> notes = new ArrayList<>(job.notes());
             if (dryRun) {
-                print(job.plan());
+                notes.forEach(QuantizeCommand::note);
+                print(summary.planned(notes), summary.plannedText());
                 return 0;
             }
-            job.plan().tensors().stream().filter(tensor -> tensor.note().startsWith("rows of"))
-                    .forEach(tensor -> System.err
-                            .println("note: " + Printable.of(tensor.name()) + " becomes " + tensor.format().name() + ": " + tensor.note()));
+            notes.addAll(summary.fallbacks());
+            notes.forEach(QuantizeCommand::note);
+            QuantizeReport report;
             int workers = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
             try (ProgressLine progress = new ProgressLine("quantize", "values", job.plan().elements())) {
-                print(job.run(output, workers, (step, done, total) -> progress.at(step.startsWith("hash") ? 0 : done, step)));
+                report = job.run(output, workers, (step, done, total) -> {
+                    if (stop.reason() != null) {
+                        throw new CancellationException(stop.reason());
+                    }
+                    progress.at(step.startsWith("hash") ? 0 : done, step);
+                });
             }
+            report.notes().forEach(QuantizeCommand::note);
+            notes.addAll(report.notes());
+            print(summary.written(report, notes), summary.writtenText(report));
+            return 0;
+        } catch (CancellationException e) {
+            return CalibrationModel.interrupted(output, true);
         }
-        return 0;
+    }
+
+    private static void note(String text) {
+        System.err.println("note: " + Printable.of(text));
+    }
+
+    private void print(Map<String, Object> result, String text) {
+        System.out.print(json ? Json.line(result) + System.lineSeparator() : text);
+    }
+
+    /** An importance matrix is GGUF, a calibration file safetensors: which option a file belongs to shows before it is opened. */
+    private void requireKinds() throws IOException {
+        if (calibration != null && ModelInput.isGguf(calibration)) {
+            throw new IllegalArgumentException("--calibration " + calibration + " is a GGUF file, as importance matrices are: name it with "
+                    + "--imatrix (setun calibrate makes calibration files)");
+        }
+        if (imatrix != null && ModelInput.isHuggingFace(imatrix)) {
+            throw new IllegalArgumentException("--imatrix " + imatrix + " is a safetensors file, as calibration files are: name it with "
+                    + "--calibration (setun imatrix makes importance matrices)");
+        }
     }
 
     private QuantizeOptions options() {
         boolean quip = format.equalsIgnoreCase(QUIP);
-        String name = quip ? "e8p" : format;
-        return new QuantizeOptions(parameterized(name), keep.stream().map(KeepRule::parse).toList(),
-                incoherence != null ? incoherence.method : quip ? Incoherence.Method.HADAMARD : null,
-                rounding != null ? rounding : quip ? RoundingMethod.LDLQ : RoundingMethod.NEAREST,
+        requireFormat();
+        RoundingMethod how = rounding != null ? rounding : quip ? RoundingMethod.LDLQ : RoundingMethod.NEAREST;
+        if (how != RoundingMethod.NEAREST && calibration == null) {
+            throw new IllegalArgumentException((rounding == null ? QUIP : "--rounding " + how.name().toLowerCase(Locale.ROOT))
+                    + " needs --calibration FILE (setun calibrate makes it)");
+        }
+        return new QuantizeOptions(parameterized(quip ? "e8p" : format), keep.stream().map(QuantizeCommand::rule).toList(),
+                incoherence != null ? incoherence.method : quip ? Incoherence.Method.HADAMARD : null, how,
                 imatrix, calibration, budget == null ? 0 : bytes(budget), seed);
+    }
+
+    private void requireFormat() {
+        List<String> names = new Formats();
+        String name = format.split(":", 2)[0].toLowerCase(Locale.ROOT);
+        if (!names.contains(name)) {
+            throw new IllegalArgumentException("--format " + format + " is not known; the nearest is "
+                    + NearNames.of(name, names, 1).getFirst() + "; there are " + String.join(", ", names));
+        }
+    }
+
+    private static KeepRule rule(String text) {
+        try {
+            return KeepRule.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--keep " + text + ": " + e.getMessage(), e);
+        }
     }
 
     private WeightFormat parameterized(String name) {
@@ -170,64 +246,17 @@ final class QuantizeCommand implements Callable<Integer> {
         return WeightFormats.parse(name + (name.toLowerCase(Locale.ROOT).startsWith("pi-tan") ? ":K=" : ":k=") + k);
     }
 
-    /** A number of bytes such as 130000000, 512K, 130M or 2G (powers of 1000). */
+    /** A number of bytes such as 130000000, 512K, 0.6M or 2G (powers of 1000). */
     static long bytes(String text) {
         String digits = text.replaceFirst("[KMG]$", "");
         long unit = text.endsWith("K") ? 1000 : text.endsWith("M") ? 1_000_000 : text.endsWith("G") ? 1_000_000_000 : 1;
-        try {
-            long value = Math.multiplyExact(Long.parseLong(digits), unit);
-            if (value > 0) {
-                return value;
+        if (digits.matches("\\d{1,18}(\\.\\d{1,9})?")) {
+            BigDecimal value = new BigDecimal(digits).multiply(BigDecimal.valueOf(unit)).setScale(0, RoundingMode.DOWN);
+            if (value.signum() > 0 && value.compareTo(BigDecimal.valueOf(Long.MAX_VALUE)) <= 0) {
+                return value.longValueExact();
             }
-        } catch (NumberFormatException | ArithmeticException e) {
-            // falls through to the message below
         }
-        throw new IllegalArgumentException("--budget = " + text + " must be a number of bytes above 0, such as 130M");
-    }
-
-    private void print(QuantizePlan plan) {
-        if (json) {
-            Map<String, Object> result = new LinkedHashMap<>();
-            result.put("architecture", plan.architecture());
-            result.put("bytes", plan.bytes());
-            result.put("values", plan.elements());
-            result.put("bits_per_weight", plan.bitsPerWeight());
-            result.put("tensors", plan.tensors().stream().map(QuantizeCommand::row).toList());
-            System.out.println(Json.line(result));
-            return;
-        }
-        for (PlannedTensor tensor : plan.tensors()) {
-            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d values %,14d bytes  %s%n", Printable.of(tensor.name()),
-                    tensor.format().name(), tensor.elements(), tensor.bytes(), tensor.note());
-        }
-        System.out.printf(Locale.ROOT, "%s: architecture %s, %,d values, %.3f bits per weight, %,d bytes%n", output,
-                Printable.of(plan.architecture()),
-                plan.elements(), plan.bitsPerWeight(), plan.bytes());
-    }
-
-    private static Map<String, Object> row(PlannedTensor tensor) {
-        Map<String, Object> row = new LinkedHashMap<>();
-        row.put("name", tensor.name());
-        row.put("shape", tensor.shape());
-        row.put("format", tensor.format().name());
-        row.put("bytes", tensor.bytes());
-        row.put("note", tensor.note());
-        return row;
-    }
-
-    private void print(QuantizeReport report) {
-        report.notes().forEach(note -> System.err.println("note: " + note));
-        if (json) {
-            System.out.println(Json.line(report));
-            return;
-        }
-        for (QuantizeReport.Tensor tensor : report.tensors()) {
-            System.out.printf(Locale.ROOT, "  %-32s %-12s %,14d bytes  relative error %.5f%n", Printable.of(tensor.name()),
-                    tensor.format(), tensor.bytes(), tensor.relativeError());
-        }
-        report.meanOutliers().ifPresent(effect -> System.out.printf("  outliers before and after --incoherence: %s%n", effect));
-        System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes, mean relative error %.5f, %.1f s%s%n", report.file(),
-                Printable.of(report.architecture()), report.bytes(), report.meanError(), report.seconds(),
-                report.resumed() == 0 ? "" : ", " + report.resumed() + " tensors were written before");
+        throw new IllegalArgumentException("--budget " + text + " must be a number of bytes above 0, such as 130M or 0.6M (K, M and G are "
+                + "powers of 1000)");
     }
 }

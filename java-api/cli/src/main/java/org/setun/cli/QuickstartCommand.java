@@ -90,6 +90,10 @@ final class QuickstartCommand implements Callable<Integer> {
         System.out.printf(Locale.ROOT, "order-%d byte n-gram on the same bytes: %.3f bits per byte; the ternary model is %s.%n",
                 report.ngramOrder(),
                 report.ngramBitsPerByte(), a.bitsPerByte() < report.ngramBitsPerByte() ? "below it" : "NOT below it");
+        System.out.printf(Locale.ROOT,
+                "Trained for %,d steps (%,d tokens), fitted to the time: fewer on a busy machine; --minutes 10 trains "
+                        + "longer.%n",
+                report.steps(), report.tokensSeen());
         System.out.printf(Locale.ROOT, "Gap of ternary to its twin: %.1f %% of bits per byte.%n%n", report.gapPercent());
         for (Quickstart.ModelReport model : List.of(a, b)) {
             System.out.println("--- " + model.name() + " completes ---");

@@ -74,7 +74,9 @@ final class StudyCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws IOException {
-            models.forEach(StudyOptions.Language::check);
+            for (StudyOptions.Language model : models) {
+                model.check();
+            }
             classifiers.forEach(StudyOptions.Classifier::check);
             if (seeds < 1 || samples < 256 || maxTokens < 2 || window < 2) {
                 throw new IllegalArgumentException(

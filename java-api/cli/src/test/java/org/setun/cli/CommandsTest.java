@@ -166,7 +166,7 @@ class CommandsTest {
         Path model = folder.resolve("model.gguf");
         Path checkpoint = newest(folder.resolve("run/ternary"));
         assertThat(setun("export", checkpoint.toString(), model.toString()).out).contains("architecture bitnet");
-        assertThat(setun("inspect", model.toString(), "--tensors").out).contains("blk.0.attn_q.weight").contains("TQ2_0");
+        assertThat(setun("inspect", model.toString(), "--tensors").out).contains("blk.0.attn_q.weight").contains("tq2_0");
         assertThat(setun("inspect", model.toString(), "--json").json().getFirst().get("tensors")).isNotEmpty();
         Outcome generated = setun("generate", model.toString(), "-p", "the cat", "-n", "5", "--json");
         assertThat(generated.err.lines().filter(line -> line.contains("backend"))).singleElement().asString().startsWith("setun: backend ");

@@ -62,11 +62,11 @@ class FailuresTest {
     void namesInFilesDoNotDriveTheTerminal() throws IOException {
         String hostile = "\u001b[2J\u009b\u202e\nsetun: all is well";
         Path file = folder.resolve("model.gguf");
-        new GgufWriter("llama").uint32("llama.block_count", 1).string("general.name" + hostile, hostile)
-                .tensor("blk.0.ffn_up.weight", GgmlType.F32, new long[]{2, 8}, MemorySegment.ofArray(new float[16]))
+        new GgufWriter("other").uint32("other.block_count", 1).string("general.name" + hostile, hostile)
+                .tensor("blk.0.ffn_up.weight", GgmlType.F32, new long[]{2, 256}, MemorySegment.ofArray(new float[512]))
                 .tensor(hostile, GgmlType.F32, new long[]{8}, MemorySegment.ofArray(new float[8])).write(file);
         Path bad = folder.resolve("bad.gguf");
-        new GgufWriter("llama").uint32("llama.block_count", 1)
+        new GgufWriter("other")
                 .tensor(hostile, GgmlType.F32, new long[]{1}, MemorySegment.ofArray(new float[]{Float.NaN})).write(bad);
         String output = folder.resolve("out.gguf").toString();
         for (String[] command : new String[][]{{"inspect", file.toString(), "--tensors", "--errors"},

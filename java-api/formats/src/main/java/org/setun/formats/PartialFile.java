@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -66,7 +68,9 @@ public final class PartialFile implements AutoCloseable {
      * @param job   a hash of all that decides the bytes
      * @param bytes of the whole file
      * @throws IllegalStateException if another run is writing the same file
-     * @throws IOException if the folder does not exist or has no room, or something else has the name {@code NAME.partial}
+     * @throws FileAlreadyExistsException if something else has the name {@code NAME.partial}
+     * @throws AccessDeniedException if the folder cannot be written in
+     * @throws IOException if the folder does not exist or has no room
      */
     public static PartialFile open(Path target, String kind, String job, long bytes) throws IOException {
         Path file = resolved(target);
@@ -74,6 +78,9 @@ public final class PartialFile implements AutoCloseable {
         Path folder = file.getParent();
         if (folder == null || Files.notExists(folder)) {
             throw new NoSuchFileException(String.valueOf(folder));
+        }
+        if (!Files.isWritable(folder)) {
+            throw new AccessDeniedException(folder.toString(), null, "cannot write in " + folder);
         }
         PartialJournal journal = PartialJournal.open(beside(partial, JOURNAL), kind, job);
         FileChannel channel = null;
@@ -111,8 +118,9 @@ public final class PartialFile implements AutoCloseable {
                 LinkOption.NOFOLLOW_LINKS);
     }
 
-    static IOException foreign(Path path) {
-        return new IOException(path + " is not the rest of an interrupted run: move it away, or name another output");
+    static FileAlreadyExistsException foreign(Path path) {
+        return new FileAlreadyExistsException(path.toString(), null,
+                "it is not the rest of an interrupted run; move it away, or name another output");
     }
 
     /** The file that is replaced: where a link leads to, else the path itself. */

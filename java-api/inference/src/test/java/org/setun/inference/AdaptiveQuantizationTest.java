@@ -63,7 +63,7 @@ class AdaptiveQuantizationTest {
             QuantizeReport report = job.run(file, 2, (step, done, total) -> {
             });
             double divergence = divergence(file);
-            System.out.printf("%-28s mean relative error %.4f, KL %.4f%n", name, report.meanError(), divergence);
+            System.out.printf("%-28s relative error %.4f, KL %.4f%n", name, report.relativeError(), divergence);
             return divergence;
         }
     }

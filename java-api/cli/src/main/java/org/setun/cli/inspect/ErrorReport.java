@@ -7,10 +7,12 @@ import java.util.List;
  *
  * @param original  the file of that model
  * @param tensors   those that both have, in the order of the first file
- * @param all       all of them together
+ * @param all       all of them together: {@code relativeError} is that of all values, not a mean over tensors
+ * @param matrices  those of the matrices of the blocks together
  * @param unmatched names that only one of the two has
  */
-public record ErrorReport(String original, List<TensorError> tensors, TensorError all, List<String> unmatched) {
+public record ErrorReport(String original, List<TensorError> tensors, TensorError all, TensorError matrices,
+        List<String> unmatched) {
 
     /**
      * What storing lost of one tensor; of zeros alone, ratios are not finite.

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.LongStream;
 import org.setun.formats.FormatException;
@@ -17,6 +18,7 @@ import org.setun.quant.format.QuantizationError;
 import org.setun.quant.format.WeightFormat;
 import org.setun.quant.format.WeightRows;
 import org.setun.quant.model.GgufTensors;
+import org.setun.quant.ptq.PlannedTensor;
 import org.setun.quant.ptq.SetunGguf;
 import org.setun.quant.ptq.input.InputTensor;
 import org.setun.quant.ptq.input.ModelInput;
@@ -43,6 +45,7 @@ public final class ErrorReports {
             List<ErrorReport.TensorError> errors = new ArrayList<>();
             List<String> unmatched = new ArrayList<>();
             QuantizationError all = new QuantizationError();
+            QuantizationError matrices = new QuantizationError();
             for (SetunGguf.Tensor tensor : stored.tensors()) {
                 InputTensor from = originals.remove(tensor.name());
                 if (from == null) {
@@ -56,11 +59,16 @@ public final class ErrorReports {
                 }
                 QuantizationError error = measure(values, tensor, model.rows(from));
                 all.add(error);
-                errors.add(row(tensor.name(), tensor.format().map(WeightFormat::name).orElse(gguf.info(tensor.name()).type().name()),
+                if (PlannedTensor.isBlockMatrix(tensor.name(), tensor.shape())) {
+                    matrices.add(error);
+                }
+                errors.add(row(tensor.name(),
+                        tensor.format().map(WeightFormat::name).orElse(gguf.info(tensor.name()).type().name().toLowerCase(Locale.ROOT)),
                         tensor.shape(), error));
             }
             unmatched.addAll(originals.keySet());
-            return new ErrorReport(original.toString(), errors, row("all", "", new long[0], all), unmatched);
+            return new ErrorReport(original.toString(), errors, row("all values together", "", new long[0], all),
+                    row("block matrices together", "", new long[0], matrices), unmatched);
         }
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.LongStream;
@@ -49,9 +50,9 @@ public final class FileReports {
 
     private static FileReport gguf(Path file) throws IOException {
         try (GgufFile gguf = GgufFile.open(file)) {
-            Map<String, String> metadata = new LinkedHashMap<>();
+            Map<String, Object> metadata = new LinkedHashMap<>();
             for (String key : gguf.metadata().keys()) {
-                metadata.put(key, gguf.metadata().value(key).map(FileReports::text).orElse(""));
+                gguf.metadata().value(key).ifPresent(value -> metadata.put(key, value));
             }
             Optional<Integrity> integrity = Integrity.verify(gguf);
             return new FileReport("GGUF version " + gguf.version(), metadata,
@@ -62,19 +63,20 @@ public final class FileReports {
 
     private static FileReport.TensorReport report(GgufTensor stored, SetunGguf.Tensor tensor, Optional<Integrity> integrity) {
         List<Long> shape = LongStream.of(tensor.shape()).boxed().toList();
-        return new FileReport.TensorReport(tensor.name(), tensor.format().map(WeightFormat::name).orElse(stored.type().name()), shape,
+        return new FileReport.TensorReport(tensor.name(),
+                tensor.format().map(WeightFormat::name).orElse(stored.type().name().toLowerCase(Locale.ROOT)), shape,
                 shape.stream().reduce(1L, Math::multiplyExact), stored.bytes(),
                 tensor.rotation().map(rotation -> rotation.kind().label()).orElse(""),
-                integrity.map(record -> record.tensors().get(tensor.name()).relativeError()).orElse(null));
+                integrity.map(record -> record.tensors().get(tensor.name()).relativeError()).orElse(null),
+                integrity.map(record -> record.tensors().get(tensor.name()).sha256()).orElse(null));
     }
 
     private static FileReport safetensors(Path file) throws IOException {
         try (SafetensorsFile safetensors = SafetensorsFile.open(file)) {
-            Map<String, String> metadata = new LinkedHashMap<>();
-            safetensors.metadata().forEach((key, value) -> metadata.put(key, text(value)));
-            return new FileReport("safetensors", metadata,
+            return new FileReport("safetensors", new LinkedHashMap<>(safetensors.metadata()),
                     safetensors.tensors().stream().map(tensor -> new FileReport.TensorReport(tensor.name(),
-                            tensor.type().name(), tensor.shape(), tensor.elements(), tensor.bytes(), "", null)).toList(),
+                            tensor.type().name().toLowerCase(Locale.ROOT), tensor.shape(), tensor.elements(), tensor.bytes(), "", null,
+                            null)).toList(),
                     false);
         }
     }

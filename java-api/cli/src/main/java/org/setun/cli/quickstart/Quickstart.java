@@ -104,7 +104,10 @@ public final class Quickstart {
                     ByteNgram.DEFAULT_ORDER, ngram));
             long steps = steps(training);
             long tokens = steps * config.training().batchSize() * config.model().context();
-            say.accept(String.format(Locale.ROOT, "training both models for %,d steps (%,d tokens), same batches", steps, tokens));
+            say.accept(String.format(Locale.ROOT,
+                    "training both models for %,d steps (%,d tokens), same batches; steps are fitted to the time, "
+                            + "fewer on a busy machine: --minutes 10 trains longer",
+                    steps, tokens));
             training.override(QuickstartConfig.length(steps));
             LanguageModelTraining.Outcome ternary = training.train(WeightQuantizer.TERNARY, LanguageModelTraining.Resume.NEW);
             requireNotStopped();

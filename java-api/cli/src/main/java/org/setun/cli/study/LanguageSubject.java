@@ -30,6 +30,7 @@ import org.setun.quant.calibration.CalibrationConfig;
 import org.setun.quant.calibration.Calibrator;
 import org.setun.quant.calibration.FisherLabels;
 import org.setun.quant.calibration.InputStatistics;
+import org.setun.quant.calibration.SampleReader;
 import org.setun.quant.model.ModelFile;
 
 /**
@@ -62,7 +63,7 @@ final class LanguageSubject implements Subject {
         this.reference = open(file);
         try {
             findMatrices();
-            int[] ids = reference.tokenizer().encode(Files.readString(text), false, false);
+            int[] ids = reference.tokenizer().encode(SampleReader.text(text), false, false);
             this.tokens = Arrays.copyOf(ids, Math.min(ids.length, maxTokens));
             this.window = Math.min(window, reference.defaultContext());
         } catch (IOException | RuntimeException e) {

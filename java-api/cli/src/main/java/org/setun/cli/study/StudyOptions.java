@@ -1,8 +1,10 @@
 package org.setun.cli.study;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.setun.quant.ptq.input.ModelInput;
 import picocli.CommandLine.Option;
 
 /** A model with its text, or a classifier with its images, as given on the command line. */
@@ -22,9 +24,14 @@ public final class StudyOptions {
         Path tokenizer;
 
         /** Refuses what is not there, before anything runs. */
-        public void check() {
+        public void check() throws IOException {
             require(model, "--model");
             require(text, "--text");
+            if (tokenizer == null && ModelInput.takesTokenizer(model)) {
+                ModelInput.requireModel(model);
+                throw new IllegalArgumentException("--model " + model + " is a llama2.c checkpoint: name its tokenizer with --tokenizer "
+                        + "FILE beside it");
+            }
             if (tokenizer != null) {
                 require(tokenizer, "--tokenizer");
             }

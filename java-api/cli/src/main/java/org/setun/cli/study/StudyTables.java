@@ -30,12 +30,19 @@ public final class StudyTables {
                 List<String> cells = new ArrayList<>(List.of(arm));
                 for (String distribution : distributions) {
                     rows.stream().filter(row -> row.bits() == bits && row.arm().equals(arm) && row.distribution().equals(distribution))
-                            .forEach(row -> cells.add(String.format(Locale.ROOT, "%.5f ± %.5f", row.mse(), row.spread())));
+                            .forEach(row -> cells.add(cell(row)));
                 }
                 text.append("| ").append(String.join(" | ", cells)).append(" |\n");
             }
         }
         return text.toString();
+    }
+
+    /** A mean with the deviation of the mean, which one sample does not have. */
+    private static String cell(PiStudy.DistributionRow row) {
+        return Double.isNaN(row.spread())
+                ? String.format(Locale.ROOT, "%.5f", row.mse())
+                : String.format(Locale.ROOT, "%.5f ± %.5f", row.mse(), row.spread());
     }
 
     /** One table for each model and number of bits. */

@@ -55,7 +55,7 @@ class ErrorReportsTest {
             noise += Math.pow((double) x[i] - y[i], 2);
             signal += Math.pow(x[i], 2);
         }
-        assertThat(w.type()).isEqualTo("Q4_K");
+        assertThat(w.type()).isEqualTo("q4_k");
         assertThat(w.shape()).containsExactly((long) ROWS, (long) COLUMNS);
         assertThat(w.relativeError()).isEqualTo(Math.sqrt(noise / signal), within(1e-9)).isBetween(0.04, 0.1);
         assertThat(w.sqnrDb()).isEqualTo(10 * Math.log10(signal / noise), within(1e-6));

@@ -42,6 +42,13 @@ class PiStudyTest {
         }
     }
 
+    @Test
+    void oneSampleHasNoSpread() {
+        String table = StudyTables.distributions(PiStudy.distributions(256, 1, step -> {
+        }));
+        assertThat(table).contains("uniform").doesNotContain("NaN").doesNotContain("±");
+    }
+
     /** The constant of the step is absorbed by its scale: calibrated as published, or searched, pi is the uniform grid, whatever k is. */
     @Test
     void withACalibratedScalePiIsTheUniformGridItself() {
@@ -104,9 +111,9 @@ class PiStudyTest {
             });
             JsonNode json = new ObjectMapper().valueToTree(report);
             assertThat(json.get("models")).hasSize(26).allSatisfy(row -> {
-                assertThat(row.get("perplexity").asDouble()).isGreaterThan(row.get("referencePerplexity").asDouble());
+                assertThat(row.get("perplexity").asDouble()).isGreaterThan(row.get("reference_perplexity").asDouble());
                 assertThat(row.get("divergence").asDouble()).isPositive();
-                assertThat(row.get("outputError").asDouble()).isBetween(1e-3, 1.0);
+                assertThat(row.get("output_error").asDouble()).isBetween(1e-3, 1.0);
             });
             assertThat(json.get("distributions")).hasSize(78);
             assertThat(report.markdown()).contains("**stories260K.bin, 3 bits**", "the best uniform grid", "| pi-tan2:scale=search |");

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.Reader;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,6 +72,18 @@ public final class SampleReader {
             } else {
                 readText(new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8)), samples);
             }
+        }
+    }
+
+    /**
+     * All of a text, plain or packed as {@code .xz} or {@code .gz}.
+     *
+     * @throws java.nio.charset.CharacterCodingException if it is not UTF-8
+     * @throws IOException if the file cannot be read or unpacked
+     */
+    public static String text(Path file) throws IOException {
+        try (InputStream in = open(file)) {
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in.readAllBytes())).toString();
         }
     }
 

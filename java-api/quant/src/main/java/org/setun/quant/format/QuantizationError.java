@@ -43,6 +43,11 @@ public final class QuantizationError {
         return count;
     }
 
+    /** Sum of the squares of the original values. */
+    public double energy() {
+        return signal;
+    }
+
     /** Mean squared error; NaN without values. */
     public double mse() {
         return noise / count;

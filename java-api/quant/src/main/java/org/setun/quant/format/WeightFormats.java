@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import org.setun.formats.NearNames;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.kernels.PiGrid;
 import org.setun.quant.blocks.BlockFormats;
@@ -41,14 +42,14 @@ public final class WeightFormats {
 
     private static WeightFormat piUniform(int bits, Parameters parameters) {
         String usual = Integer.toString(PiQuantConfig.defaultK(bits));
-        String k = parameters.word("k", usual, "2", "3", "4", "5", "mixed");
-        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", "absmax", "sigma"));
+        String k = parameters.word("k", usual, List.of("2", "3", "4", "5", "mixed"));
+        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", List.of("search", "absmax", "sigma")));
         return PiFormat.of(new PiQuantConfig(bits, k.equals("mixed") ? PiQuantConfig.MIXED : Integer.parseInt(k), scale));
     }
 
     private static WeightFormat piTangent(int bits, Parameters parameters) {
         int shape = parameters.integer("K", 0, PiGrid.leastShape(bits), PiGrid.MOST_SHAPE);
-        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", "absmax"));
+        ScaleChoice scale = ScaleChoice.ofWord(parameters.word("scale", "search", List.of("search", "absmax")));
         return shape == 0 ? PiFormat.tangent(bits, scale) : PiFormat.tangent(bits, shape, scale);
     }
 
@@ -67,7 +68,9 @@ public final class WeightFormats {
         String[] parts = text.split(":", 2);
         Function<Parameters, WeightFormat> format = FORMATS.get(parts[0].toLowerCase(Locale.ROOT));
         if (format == null) {
-            throw new IllegalArgumentException("format = " + parts[0] + " is not known; there are " + String.join(", ", names()));
+            throw new IllegalArgumentException("format = " + parts[0] + " is not known; the nearest is "
+                    + NearNames.of(parts[0].toLowerCase(Locale.ROOT), names(), 1).getFirst()
+                    + "; there are " + String.join(", ", names()));
         }
         Parameters parameters = Parameters.parse(text, parts.length == 2 ? parts[1] : "");
         WeightFormat result = format.apply(parameters);
@@ -116,11 +119,11 @@ public final class WeightFormats {
                     "format = " + text + ": " + key + " = " + value + " must be an integer in [" + least + ", " + most + "]");
         }
 
-        /** The word {@code key}, one of {@code allowed}, the first of which is the default. */
-        String word(String key, String... allowed) {
+        /** The word {@code key}, one of {@code allowed}, or {@code fallback}. */
+        String word(String key, String fallback, List<String> allowed) {
             asked.add(key);
-            String value = values.getOrDefault(key, allowed[0]);
-            if (!List.of(allowed).contains(value)) {
+            String value = values.getOrDefault(key, fallback);
+            if (!allowed.contains(value)) {
                 throw new IllegalArgumentException(
                         "format = " + text + ": " + key + " = " + value + " must be one of " + String.join(", ", allowed));
             }

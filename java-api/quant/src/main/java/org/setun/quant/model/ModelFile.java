@@ -69,6 +69,7 @@ public final class ModelFile implements AutoCloseable {
      */
     public static ModelFile open(Path path, @Nullable Path tokenizer) throws IOException {
         Path source = ModelInput.file(path);
+        ModelInput.requireModel(source);
         if (ModelInput.isHuggingFace(source)) {
             return openHuggingFace(source, tokenizer);
         }
@@ -76,7 +77,8 @@ public final class ModelFile implements AutoCloseable {
             return openLlama2c(path, tokenizer);
         }
         if (tokenizer != null) {
-            throw new IllegalArgumentException("tokenizer = " + tokenizer + ", but " + path + " is a GGUF file, which has its own");
+            throw new IllegalArgumentException(
+                    "tokenizer = " + tokenizer + ", but " + path + " is a GGUF file, and only llama2.c checkpoints take one: leave it out");
         }
         GgufFile file = GgufFile.open(path);
         try {

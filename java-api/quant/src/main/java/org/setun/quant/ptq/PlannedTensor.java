@@ -48,6 +48,16 @@ public record PlannedTensor(String name, long[] shape, WeightFormat format, Opti
         return Math.multiplyExact(rows(), rowBytes());
     }
 
+    /** Whether it is a matrix of a block, which takes the format that was asked for if it can. */
+    public boolean isBlockMatrix() {
+        return isBlockMatrix(name, shape);
+    }
+
+    /** Whether a tensor of this name and shape is a matrix of a block; routers of experts are none. */
+    public static boolean isBlockMatrix(String name, long[] shape) {
+        return Planner.isBlockMatrix(name, shape);
+    }
+
     /** Whether GGUF has no type for the format. */
     public boolean ownFormat() {
         return format.ggmlType().isEmpty();

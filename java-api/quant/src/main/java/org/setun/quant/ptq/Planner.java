@@ -88,7 +88,7 @@ final class Planner {
 
     private PlannedTensor plan(InputTensor tensor) {
         Optional<KeepRule> rule = options.keeps().stream().filter(keep -> keep.matches(tensor.name())).findFirst();
-        boolean matrix = isBlockMatrix(tensor);
+        boolean matrix = isBlockMatrix(tensor.name(), tensor.shape());
         Optional<StoredRotation> rotation = matrix && options.incoherence() != null
                 && rule.filter(keep -> keep.format().bitsPerWeight() >= WIDE).isEmpty()
                         ? Optional.of(new StoredRotation(options.incoherence().label(), seed(tensor.name())))
@@ -125,8 +125,8 @@ final class Planner {
         }
     }
 
-    private static boolean isBlockMatrix(InputTensor tensor) {
-        return tensor.shape().length == 2 && BLOCK.matcher(tensor.name()).matches() && !tensor.name().endsWith("ffn_gate_inp.weight");
+    static boolean isBlockMatrix(String name, long[] shape) {
+        return shape.length == 2 && BLOCK.matcher(name).matches() && !name.endsWith("ffn_gate_inp.weight");
     }
 
     private WeightFormat tables() {

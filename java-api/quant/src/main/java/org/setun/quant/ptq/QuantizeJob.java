@@ -11,12 +11,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.PartialFile;
 import org.setun.formats.Sha256;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.kernels.Backend;
 import org.setun.quant.format.WeightFormats;
@@ -42,7 +45,10 @@ import org.setun.quant.ptq.input.ModelInput;
 public final class QuantizeJob implements AutoCloseable {
 
     /** The number rises whenever an encoder, a transform or a rounding begins to give other bytes: what an older one has left is made anew. */
-    private static final String KIND = "setun quantize 2";
+    private static final String KIND = "setun quantize 3";
+
+    /** Types whose values are the model's own, not rounded to few bits. */
+    private static final Set<GgmlType> PLAIN = Set.of(GgmlType.F64, GgmlType.F32, GgmlType.F16, GgmlType.BF16);
 
     private final ModelInput input;
     private final QuantizeOptions options;
@@ -122,6 +128,16 @@ public final class QuantizeJob implements AutoCloseable {
         return plan;
     }
 
+    /** What the user should know before the job runs; mostly nothing. */
+    public List<String> notes() {
+        String types = input.tensors().stream().filter(tensor -> Planner.isBlockMatrix(tensor.name(), tensor.shape()))
+                .flatMap(tensor -> tensor.type().stream()).filter(type -> !PLAIN.contains(type))
+                .map(type -> type.name().toLowerCase(Locale.ROOT)).distinct().collect(Collectors.joining(", "));
+        return types.isEmpty()
+                ? List.of()
+                : List.of("the input is already " + types + ": errors are relative to it, not to the model that it was made from");
+    }
+
     /** The options in their normal form, as the output records them. */
     public String configuration() {
         return configuration;
@@ -149,10 +165,13 @@ public final class QuantizeJob implements AutoCloseable {
         }
         long total = size;
         String inputHash = Sha256.of(input.files(), done -> progress.at("hash input", done, total));
-        List<String> notes = sources.requireSameModel(inputHash).stream().toList();
+        List<String> notes = new ArrayList<>(sources.requireSameModel(inputHash).stream().toList());
         ExecutorService pool = Executors.newFixedThreadPool(threads,
                 task -> Thread.ofPlatform().daemon().name("setun-quantize").unstarted(task));
         try (PartialFile file = PartialFile.open(output, KIND, job(inputHash), plan.bytes())) {
+            if (file.startsAgain()) {
+                notes.add(PartialFile.partial(output) + " was of another model or other options and was thrown away");
+            }
             Result result = encode(file, pool, threads, progress);
             Integrity integrity = new Integrity(inputHash, configuration, result.entries());
             byte[] head = layout.head(result.fitted(), integrity);
@@ -181,20 +200,22 @@ public final class QuantizeJob implements AutoCloseable {
      * @param format   the name of the format with all parameters
      * @param rotation what describes the rotation; empty for none
      */
-    private record Outcome(String format, String rotation, Integrity.Entry entry) {
+    private record Outcome(String format, String rotation, TensorEncoder.Written written) {
 
         static Outcome of(PartialFile.Piece piece) {
             float error = Float.intBitsToFloat(Integer.parseUnsignedInt(piece.notes().get(0), 16));
-            return new Outcome(piece.notes().get(1), piece.notes().get(2), new Integrity.Entry(piece.sha256(), error));
+            return new Outcome(piece.notes().get(1), piece.notes().get(2),
+                    new TensorEncoder.Written(new Integrity.Entry(piece.sha256(), error), Double.parseDouble(piece.notes().get(3))));
         }
 
         PartialFile.Piece piece(long bytes) {
-            return new PartialFile.Piece(entry.sha256(), bytes,
-                    List.of(Integer.toHexString(Float.floatToRawIntBits(entry.relativeError())), format, rotation));
+            return new PartialFile.Piece(written.entry().sha256(), bytes,
+                    List.of(Integer.toHexString(Float.floatToRawIntBits(written.entry().relativeError())), format, rotation,
+                            Double.toHexString(written.energy())));
         }
     }
 
-    private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries,
+    private record Result(List<PlannedTensor> fitted, Map<String, Integrity.Entry> entries, Map<String, Double> energies,
             Map<String, IncoherenceEffect> effects, int resumed) {
     }
 
@@ -202,6 +223,7 @@ public final class QuantizeJob implements AutoCloseable {
         GgufWriter places = layout.places();
         List<PlannedTensor> fitted = new ArrayList<>();
         Map<String, Integrity.Entry> entries = new LinkedHashMap<>();
+        Map<String, Double> energies = new LinkedHashMap<>();
         Map<String, IncoherenceEffect> effects = new LinkedHashMap<>();
         Map<String, InputTensor> inputs = new LinkedHashMap<>();
         input.tensors().forEach(tensor -> inputs.put(tensor.name(), tensor));
@@ -215,26 +237,29 @@ public final class QuantizeJob implements AutoCloseable {
                 Outcome known = Outcome.of(written.get());
                 fitted.add(tensor.with(tensor.copied() ? tensor.format() : WeightFormats.parse(known.format()),
                         tensor.rotation().map(rotation -> new StoredRotation(known.rotation(), rotation.seed()))));
-                entries.put(tensor.name(), known.entry());
+                entries.put(tensor.name(), known.written().entry());
+                energies.put(tensor.name(), known.written().energy());
             } else {
                 long base = before;
                 try (MatrixSource source = sources.of(inputs.get(tensor.name()), tensor, pool, threads)) {
                     PlannedTensor known = tensor.with(source.format(), source.rotation());
-                    Integrity.Entry entry = new TensorEncoder(input.files().getFirst().toString(), known, source).write(file.channel(),
+                    TensorEncoder.Written encoded = new TensorEncoder(input.files().getFirst().toString(), known, source).write(
+                            file.channel(),
                             position, pool, threads, done -> progress.at(tensor.name(), base + done, plan.elements()));
                     file.note(tensor.name(), new Outcome(source.format().name(),
-                            source.rotation().map(StoredRotation::method).orElse(""), entry).piece(tensor.bytes()));
+                            source.rotation().map(StoredRotation::method).orElse(""), encoded).piece(tensor.bytes()));
                     fitted.add(known);
                     if (source.effect() != null) {
                         effects.put(tensor.name(), source.effect());
                     }
-                    entries.put(tensor.name(), entry);
+                    entries.put(tensor.name(), encoded.entry());
+                    energies.put(tensor.name(), encoded.energy());
                 }
             }
             before += tensor.elements();
             progress.at(tensor.name(), before, plan.elements());
         }
-        return new Result(fitted, entries, effects, resumed);
+        return new Result(fitted, entries, energies, effects, resumed);
     }
 
     private QuantizeReport report(Path output, Result result, double seconds, List<String> notes) {
@@ -244,7 +269,7 @@ public final class QuantizeJob implements AutoCloseable {
                         tensor.rotation().map(rotation -> rotation.kind().label()).orElse("none"),
                         tensor.copied() ? "copied" : tensor.rounding().name().toLowerCase(Locale.ROOT), tensor.bytes(),
                         result.entries().get(tensor.name()).relativeError(), result.effects().get(tensor.name()),
-                        tensor.note()))
+                        result.energies().get(tensor.name()), tensor.isBlockMatrix(), tensor.note()))
                 .toList();
         return new QuantizeReport(output, plan.architecture(), plan.bytes(), tensors, result.resumed(), seconds, notes);
     }

@@ -56,13 +56,21 @@ final class TensorEncoder {
     }
 
     /**
+     * A tensor that is written.
+     *
+     * @param energy the sum of the squares of its original values
+     */
+    record Written(Integrity.Entry entry, double energy) {
+    }
+
+    /**
      * Writes the tensor's bytes to {@code channel} from {@code position}.
      *
      * @param threads  how many stretches are worked on at once
      * @param progress receives the number of values done
      * @throws FormatException naming the first value that is NaN or infinite
      */
-    Integrity.Entry write(FileChannel channel, long position, ExecutorService pool, int threads, LongConsumer progress) throws IOException {
+    Written write(FileChannel channel, long position, ExecutorService pool, int threads, LongConsumer progress) throws IOException {
         MessageDigest digest = Sha256.digest();
         QuantizationError error = new QuantizationError();
         Deque<Future<Piece>> pieces = new ArrayDeque<>();
@@ -95,7 +103,7 @@ final class TensorEncoder {
                 finish(pieces);
             }
         }
-        return new Integrity.Entry(Sha256.text(digest), (float) error.relative());
+        return new Written(new Integrity.Entry(Sha256.text(digest), (float) error.relative()), error.energy());
     }
 
     private Piece encode(Slot slot, long first) {

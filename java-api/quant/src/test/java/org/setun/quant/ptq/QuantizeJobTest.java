@@ -257,8 +257,8 @@ class QuantizeJobTest {
         Path output = folder.resolve("out.gguf");
         interrupt(input, output, QuantizeOptions.of(WeightFormats.parse("f16")));
         Path journal = folder.resolve("out.gguf.partial.journal");
-        assertThat(Files.readString(journal)).startsWith("setun quantize 2 ");
-        edit(journal, "setun quantize 2 ", "setun quantize 1 ");
+        assertThat(Files.readString(journal)).startsWith("setun quantize 3 ");
+        edit(journal, "setun quantize 3 ", "setun quantize 1 ");
         assertThat(quantize(input, output, QuantizeOptions.of(WeightFormats.parse("f16")), 1).resumed()).isZero();
     }
 

@@ -62,6 +62,7 @@ public interface ModelInput extends AutoCloseable {
      */
     static ModelInput open(Path path, @Nullable Path tokenizer) throws IOException {
         Path file = file(path);
+        requireModel(file);
         boolean gguf = isGguf(head(file));
         boolean huggingFace = isHuggingFace(file);
         if (tokenizer != null && (gguf || huggingFace)) {
@@ -99,6 +100,40 @@ public interface ModelInput extends AutoCloseable {
         }
         long header = ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN).getLong();
         return header > 0 && header <= Files.size(file) - 8;
+    }
+
+    /** Whether a file is a GGUF file. */
+    static boolean isGguf(Path file) throws IOException {
+        return isGguf(head(file));
+    }
+
+    /** Whether a model is a checkpoint of llama2.c, the only kind that does not bring its own tokenizer. */
+    static boolean takesTokenizer(Path path) throws IOException {
+        Path file = file(path);
+        return !isGguf(file) && !isHuggingFace(file);
+    }
+
+    /**
+     * Refuses what is certainly no model: a packed file, and text.
+     *
+     * @throws FormatException saying what it is
+     */
+    static void requireModel(Path file) throws IOException {
+        byte[] head = head(file);
+        String start = new String(head, StandardCharsets.ISO_8859_1);
+        Optional<String> unpack = start.startsWith("\u00fd7zXZ\0")
+                ? Optional.of("xz -d")
+                : start.startsWith("\u001f\u008b")
+                        ? Optional.of("gzip -d")
+                        : start.startsWith("(\u00b5/\u00fd") ? Optional.of("zstd -d") : Optional.empty();
+        if (unpack.isPresent()) {
+            throw new FormatException(file.toString(), 0, "magic", "the file is packed", "unpack it with " + unpack.get() + " " + file);
+        }
+        boolean text = start.chars().allMatch(c -> c >= ' ' && c != 0x7f || c == '\n' || c == '\r' || c == '\t');
+        if (text && !isGguf(head) && !isHuggingFace(file)) {
+            throw new FormatException(file.toString(), 0, "magic", "neither GGUF, safetensors nor llama2.c",
+                    "name a model in one of these formats");
+        }
     }
 
     private static boolean isGguf(byte[] head) {
