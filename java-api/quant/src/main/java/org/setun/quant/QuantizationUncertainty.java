@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
+import org.setun.kernels.QuantLevels;
 import org.setun.nn.BitLinear;
 import org.setun.nn.DType;
 import org.setun.nn.Function;
@@ -12,6 +13,7 @@ import org.setun.nn.FunctionContext;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
+import org.setun.quant.qat.LevelQuantizer;
 
 /**
  * A loss for weights that lie close to where rounding changes: their code is uncertain, and a small update flips it. With {@code d} the distance
@@ -20,19 +22,29 @@ import org.setun.nn.WeightQuantizer;
  * widths away. The loss is {@code factor} times its mean; adding it to the task's drives weights off the boundaries. Input: the latent weight
  * F32[m][k]; output F64[1]. The scale of the levels counts as a constant.
  *
- * @param firstBoundary the lowest boundary, in units of the scale; boundaries have the distance 1
+ * @param firstBoundary the lowest boundary, in units of the distance of two levels
  * @param boundaries    how many there are
- * @param scales        F32[m] or F32[1], of the present weight
+ * @param scales        F32[g] of the present weight: one per g-th part of it
+ * @param divisions     levels per unit of a scale, > 0
  * @param width         how far uncertainty reaches, as a share of the distance of two levels
  * @param factor        of the mean uncertainty
  */
-public record QuantizationUncertainty(double firstBoundary, int boundaries, Tensor scales, double width, float factor) implements Function {
+public record QuantizationUncertainty(double firstBoundary, int boundaries, Tensor scales, double divisions, double width,
+        float factor) implements Function {
 
     public QuantizationUncertainty {
+        if (!(divisions > 0) || Double.isInfinite(divisions)) {
+            throw new IllegalArgumentException("divisions = " + divisions + " must be > 0 and finite");
+        }
         if (boundaries < 1 || !(width > 0) || Double.isInfinite(width) || !(factor >= 0) || Float.isInfinite(factor)) {
             throw new IllegalArgumentException("boundaries = " + boundaries + ", width = " + width + ", factor = " + factor
                     + ": there must be a boundary, a positive width and no negative factor, both finite");
         }
+    }
+
+    /** With a scale that is the distance of two levels. */
+    public QuantizationUncertainty(double firstBoundary, int boundaries, Tensor scales, double width, float factor) {
+        this(firstBoundary, boundaries, scales, 1, width, factor);
     }
 
     /**
@@ -49,6 +61,11 @@ public record QuantizationUncertainty(double firstBoundary, int boundaries, Tens
                 int half = 1 << uniform.bits() - 1;
                 yield new QuantizationUncertainty(1 - half, 2 * half - 1, weight.scales(), width, factor);
             }
+            case LevelQuantizer level -> {
+                QuantLevels levels = level.rule().levels();
+                yield new QuantizationUncertainty(levels.lowest() + levels.shift() + 0.5, levels.highest() - levels.lowest(),
+                        weight.scales(), levels.divisions(), width, factor);
+            }
             default -> throw new IllegalArgumentException("quantizer " + quantizer.name() + " has no levels at equal distances");
         };
     }
@@ -56,14 +73,14 @@ public record QuantizationUncertainty(double firstBoundary, int boundaries, Tens
     @Override
     public Tensor[] forward(FunctionContext context, Tensor... inputs) {
         Tensor w = inputs[0].require("w", DType.F32, -1, -1);
-        if (scales.size() != 1 && scales.size() != w.rows()) {
-            throw new IllegalArgumentException("scales is " + scales + ", must have one value or one per row of " + w);
+        if (scales.size() == 0 || w.size() % scales.size() != 0) {
+            throw new IllegalArgumentException("scales is " + scales + ", must have one value, or one per part of " + w + " of equal size");
         }
         float[] factors = scales.toArray();
         MemorySegment values = w.segment();
         double sum = 0;
         for (long i = 0; i < w.size(); i++) {
-            double p = upperShare(values.getAtIndex(ValueLayout.JAVA_FLOAT, i), scale(factors, i, w.columns()));
+            double p = upperShare(values.getAtIndex(ValueLayout.JAVA_FLOAT, i), scale(factors, i, w.size()));
             sum += 4 * p * (1 - p);
         }
         Tensor loss = context.allocate(DType.F64, 1);
@@ -80,7 +97,7 @@ public record QuantizationUncertainty(double firstBoundary, int boundaries, Tens
         MemorySegment values = w.segment();
         MemorySegment out = gradient.segment();
         for (long i = 0; i < w.size(); i++) {
-            double scale = scale(factors, i, w.columns());
+            double scale = scale(factors, i, w.size());
             double p = upperShare(values.getAtIndex(ValueLayout.JAVA_FLOAT, i), scale);
             out.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (outer * 4 * p * (1 - p) * (1 - 2 * p) / (width * scale)));
         }
@@ -93,7 +110,8 @@ public record QuantizationUncertainty(double firstBoundary, int boundaries, Tens
         return 1 / (1 + Math.exp(-distance / width));
     }
 
-    private static double scale(float[] factors, long index, long columns) {
-        return factors[factors.length == 1 ? 0 : (int) (index / columns)];
+    /** The distance of two levels at a place. */
+    private double scale(float[] factors, long index, long size) {
+        return factors[(int) (index / (size / factors.length))] / divisions;
     }
 }

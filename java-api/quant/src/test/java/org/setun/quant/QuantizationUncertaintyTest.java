@@ -8,7 +8,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.NnOps;
+import org.setun.kernels.QuantLevels;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
@@ -17,9 +20,13 @@ import org.setun.nn.GradCheck;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
+import org.setun.nn.Shape;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
+import org.setun.quant.qat.FakeQuantizer;
+import org.setun.quant.qat.LevelQuantizer;
+import org.setun.quant.qat.ScaleRule;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -69,9 +76,23 @@ class QuantizationUncertaintyTest extends QuantTest {
         }
         assertThatThrownBy(() -> new QuantizationUncertainty(0, 1, scales, 0, 1)).hasMessageContaining("width = 0");
         Tape tape = Tape.evaluating(backend, workspace);
-        Tensor two = Tensor.of(pool, new float[]{2, 2}, 2);
-        assertThatThrownBy(() -> tape.apply(new QuantizationUncertainty(0, 1, two, 1, 1), normal(1, 3, 2)))
-                .hasMessageContaining("one per row");
+        Tensor four = Tensor.of(pool, new float[4], 4);
+        assertThatThrownBy(() -> tape.apply(new QuantizationUncertainty(0, 1, four, 1, 1), normal(1, 3, 2)))
+                .hasMessageContaining("one per part");
+    }
+
+    /** Two bits of ParetoQ: levels -3/4, -1/4, 1/4, 3/4 of the scale, so boundaries at -1/2, 0, 1/2 of it. */
+    @Test
+    void levelsMayDivideTheScale() {
+        Parameter weight = new Parameter("w", pool, true, Shape.of(2, 4));
+        weight.load(new float[]{1, 0.5f, 0, -0.5f, 2, 1, 0.75f, -0.25f});
+        LevelQuantizer quantizer = new FakeQuantizer(new FakeQuantRule(QuantLevels.stretched2Bit(), new Estimator.Identity()),
+                ScaleRule.LARGEST, Granularity.CHANNEL);
+        BitLinear layer = new BitLinear(weight, null, new Quantization(quantizer, null));
+        QuantizationUncertainty sharp = QuantizationUncertainty.of(backend, layer, 0.001, 8);
+        Tape tape = Tape.evaluating(backend, workspace);
+        assertThat(tape.apply(sharp, weight.value()).item()).as("1/2, 0 and -1/2 of 1, and 1 of 2").isCloseTo(4, within(1e-3));
+        tape.reset();
     }
 
     @ParameterizedTest

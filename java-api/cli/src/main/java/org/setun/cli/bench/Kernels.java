@@ -16,7 +16,7 @@ public final class Kernels {
                     new NormQuantize(false), new NormQuantize(true), new GluQuantize(),
                     new GradientOfInput(), new GradientOfWeights(true), new GradientOfWeights(false), new LinearBf16(),
                     new AttentionStep(), new HadamardRows(), new PiQuantize(false), new PiQuantize(true), new PiDequantize(),
-                    new FakeQuant(false), new FakeQuant(true)),
+                    new FakeQuant(false), new FakeQuant(true), new SoftmaxLoss(false), new SoftmaxLoss(true)),
             Arrays.stream(OptimizerUpdate.Kind.values()).map(OptimizerUpdate::new),
             Arrays.stream(BlockFormat.values()).map(BlockGemm::new)).<Kernel>flatMap(kernels -> kernels).toList();
 

@@ -1,7 +1,5 @@
 package org.setun.training.loss;
 
-import org.setun.nn.Tensor;
-
 /**
  * {@code scale * sum of log2(1 + |w| / step)}: the bits that the magnitudes of latent weights need at the present distance of levels (the measure of
  * learned bit-widths in Uhlich et al., arXiv 1905.11452, per weight). Weights that ask for levels beyond those that there are pay for it. The slope
@@ -15,10 +13,10 @@ public final class BitWidthPenalty extends ElementPenalty {
      * A penalty.
      *
      * @param scale factor of every weight
-     * @param steps F32, all above 0: the distance of two levels, one per piece of the weight
+     * @param steps all above 0: the distance of two levels, one per piece of the weight
      */
-    public BitWidthPenalty(float scale, Tensor steps) {
-        super(scale, steps.toArray());
+    public BitWidthPenalty(float scale, float... steps) {
+        super(scale, steps);
     }
 
     @Override

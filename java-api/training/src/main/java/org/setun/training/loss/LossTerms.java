@@ -18,6 +18,7 @@ import org.setun.nn.function.RelationDistillation;
 import org.setun.nn.function.SquaredError;
 import org.setun.nn.function.TopKDistillation;
 import org.setun.quant.QuantizationUncertainty;
+import org.setun.quant.qat.LevelQuantizer;
 
 /**
  * All terms that a loss can have, by the names that configurations and reports use. {@link #create} makes the {@link Function} of one; its Javadoc
@@ -87,6 +88,16 @@ public final class LossTerms {
             return scales;
         }
 
+        /** The distances of two levels, one per scale. */
+        private float[] steps() {
+            float[] steps = scales().toArray();
+            double divisions = layer().quantization().weights() instanceof LevelQuantizer level ? level.rule().levels().divisions() : 1;
+            for (int i = 0; i < steps.length; i++) {
+                steps[i] = (float) (steps[i] / divisions);
+            }
+            return steps;
+        }
+
         /** The quantized layer; terms that need one come through here. */
         @Override
         public BitLinear layer() {
@@ -125,7 +136,7 @@ public final class LossTerms {
                 s -> new RelationDistillation(s.batch(), s.t(), s.heads(), s.scale())));
         all.put("quantization", new Entry(Subject.WEIGHTS, "squared error of quantization", s -> new SquaredError(s.scale())));
         all.put("bit_width", new Entry(Subject.WEIGHTS, "bits that the magnitudes of weights need",
-                s -> new BitWidthPenalty(s.scale(), s.scales())));
+                s -> new BitWidthPenalty(s.scale(), s.steps())));
         all.put("sparsity", new Entry(Subject.WEIGHTS, "magnitude of weights", s -> new SparsityPenalty(s.scale())));
         all.put("dampening", new Entry(Subject.WEIGHTS, "squared error of quantization within the outermost levels",
                 s -> new DampeningPenalty(s.scales().size(), s.scale())));

@@ -112,6 +112,22 @@ class DistillationTest {
         assertThat(Files.readString(folder.resolve("all/ternary/events.jsonl"))).contains("\"terms\":{\"cross_entropy\":");
     }
 
+    /** Learned scales, scales per row, levels that divide the scale. */
+    @ParameterizedTest
+    @CsvSource({"2, stretched, largest, channel, true", "1, signed, absmean, tensor, false", "3, mid_rise, lsq, channel, true"})
+    void penaltiesKnowEveryQuantizerOfEqualDistances(String bits, String levels, String scale, String granularity, boolean learned)
+            throws IOException {
+        List<TrainingEvent.Step> steps = new ArrayList<>();
+        run(config(levels, "distillation.enabled=false", "quantization.weights=uniform", "quantization.bits=" + bits,
+                "quantization.levels=" + levels, "quantization.scale=" + scale, "quantization.granularity=" + granularity,
+                "quantization.learned_scale=" + learned, "loss.quantization=1", "loss.bit_width=0.1", "loss.dampening=1",
+                "loss.anneal_dampening=false", "loss.uncertainty=1", "training.max_steps=3"), Resume.NEW, steps);
+        assertThat(steps).hasSize(3).allSatisfy(step -> assertThat(step.terms()).containsOnlyKeys("cross_entropy", "quantization",
+                "bit_width", "dampening", "uncertainty").allSatisfy((name, value) -> assertThat(value).isPositive()));
+        assertThat(steps.getFirst().terms().get("dampening")).isLessThanOrEqualTo(steps.getFirst().terms().get("quantization"));
+        assertThat(steps.getFirst().terms().get("uncertainty")).isLessThan(1);
+    }
+
     /** Weights of 0 leave the cross-entropy alone, in value and gradient, bit for bit; and with a teacher its own term is the same. */
     @Test
     void withoutOtherTermsTheLossIsTheCrossEntropyBitForBit() throws IOException {

@@ -109,7 +109,7 @@ class PenaltiesTest {
 
     @Test
     void bitWidth() {
-        Tensor steps = Tensor.of(pool, new float[]{1, 2}, 2);
+        float[] steps = {1, 2};
         assertThat(value(new BitWidthPenalty(1, steps), tensor(2, 2, 0, -3, 2, 14))).as("0 + 2 + 1 + 3 bits").isCloseTo(6, within(1e-9));
         check(new BitWidthPenalty(0.5f, steps), normal(4, 9));
     }
