@@ -19,18 +19,14 @@ VF_INLINE void e8p_3_pack(const uint8_t *data, int64_t count, int row, uint8_t *
     for (int i = 0; i < BLOCK_VALUES; i++) {
         codes[i] = (uint8_t)(integers[i] + 15);
     }
-    record_put(record + 64, row, 8, 5, 0, 4, codes, 0);
-    record_put(record + 64, row, 8, 5, 4, 1, codes, 4);
+    record_put_five(record + 64, row, codes);
     record_put_half(record, row, data + 96);
 }
 
 VF_INLINE void e8p_3_codes(const uint8_t *parameters, const uint8_t *record, int part, int c, int s, vi *u) {
     (void)parameters;
     (void)c;
-    vi high = record_vector(record + 64, part, 5 * s + 4);
-    for (int f = 0; f < 8; f++) {
-        u[f] = vi_field(record_vector(record + 64, part, 5 * s + f / 2), 4 * (f % 2), 4) | vi_field(high, f, 1) << 4;
-    }
+    record_fields_5(record + 64, part, s, u);
 }
 
 VF_INLINE void e8p_3_scales(const uint8_t *record, int part, block_scales *to) { to->d = record_halves(record, part, 0); }

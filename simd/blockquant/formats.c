@@ -14,13 +14,14 @@
 #include "q3_k.h"
 #include "q4_0.h"
 #include "q4_k.h"
+#include "q5_k.h"
 #include "q6_k.h"
 #include "q8_0.h"
 
 #define FORMAT_ROW(NAME, name) \
     {SETUN_BLOCK_##NAME, NAME##_FILE_VALUES, NAME##_FILE_BYTES, NAME##_RECORD_BYTES, name##_most_parameter, name##_parameters, name##_pack},
 /* Formats without a parameter. */
-#define PLAIN(F) F(q4_0) F(q8_0) F(q2_k) F(q3_k) F(q4_k) F(q6_k) F(e8p_2) F(e8p_3) F(e8p_4) F(pi_q2) F(pi_q3)
+#define PLAIN(F) F(q4_0) F(q8_0) F(q2_k) F(q3_k) F(q4_k) F(q5_k) F(q6_k) F(e8p_2) F(e8p_3) F(e8p_4) F(pi_q2) F(pi_q3)
 #define PLAIN_PARAMETERS(name) name##_most_parameter = 0,
 enum { PLAIN(PLAIN_PARAMETERS) pi_tan2_most_parameter = 0x7f7f, pi_tan3_most_parameter = 0x7f7f7f7f };
 #define NO_PARAMETERS(name) \

@@ -37,6 +37,7 @@ static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(m
 #include "q3_k.h"
 #include "q4_0.h"
 #include "q4_k.h"
+#include "q5_k.h"
 #include "q6_k.h"
 #include "q8_0.h"
 
@@ -54,6 +55,9 @@ static inline void amx_publish(const void *memory) { __asm__ volatile("" ::"r"(m
 #include "format_body.h"
 #define FORMAT q4_k
 #define FORMAT_UPPER Q4_K
+#include "format_body.h"
+#define FORMAT q5_k
+#define FORMAT_UPPER Q5_K
 #include "format_body.h"
 #define FORMAT q6_k
 #define FORMAT_UPPER Q6_K

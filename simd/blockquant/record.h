@@ -62,4 +62,33 @@ VF_INLINE vi record_six(const uint8_t *six, int part, int v) {
     return low | high;
 }
 
+/* Codes of five bits: four vectors of nibbles and one of high bits to a step. */
+VF_INLINE void record_put_five(uint8_t *at, int row, const uint8_t *codes) {
+    record_put(at, row, 8, 5, 0, 4, codes, 0);
+    record_put(at, row, 8, 5, 4, 1, codes, 4);
+}
+VF_INLINE void record_fields_5(const uint8_t *at, int part, int s, vi *u) {
+    vi high = record_vector(at, part, 5 * s + 4);
+    for (int f = 0; f < 8; f++) {
+        u[f] = vi_field(record_vector(at, part, 5 * s + f / 2), 4 * (f % 2), 4) | vi_moved(high, f, 4, 1);
+    }
+}
+
+/* The head of Q4_K and Q5_K: f16 d, f16 dmin, and 12 bytes of scales and minima. Scale j < 4 is the low six bits of byte j of these, minimum
+ * j < 4 those of byte 4 + j; for j >= 4 the low four bits are the low (scale) and high (minimum) nibble of byte 4 + j, and the high two are
+ * those of bytes j - 4 and j. */
+VF_INLINE void record_put_k(uint8_t *record, int row, const uint8_t *data) {
+    const uint8_t *packed = data + 4;
+    uint8_t six[16];
+    for (int j = 0; j < 4; j++) {
+        six[j] = packed[j] & 63;
+        six[8 + j] = packed[4 + j] & 63;
+        six[4 + j] = (uint8_t)((packed[8 + j] & 15) | packed[j] >> 6 << 4);
+        six[12 + j] = (uint8_t)(packed[8 + j] >> 4 | packed[4 + j] >> 6 << 4);
+    }
+    record_put_six(record, row, six);
+    record_put_half(record + 192, row, data);
+    record_put_half(record + 224, row, data + 2);
+}
+
 #endif

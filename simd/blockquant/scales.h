@@ -17,4 +17,14 @@ typedef struct block_scales {
     vf d, e;
 } block_scales;
 
+/* Those that record_put_k wrote. */
+VF_INLINE void scales_k(const uint8_t *record, int part, block_scales *to) {
+    for (int v = 0; v < 2; v++) {
+        record_bytes(record_six(record, part, v), to->whole + 4 * v);
+        record_pairs(record_six(record, part, 2 + v), to->minima + 2 * v);
+    }
+    to->d = record_halves(record + 192, part, 0);
+    to->e = record_halves(record + 192, part, 1);
+}
+
 #endif

@@ -27,6 +27,7 @@
  * Record by record, in bytes (d and e: f16 [16]; s, z per sub-block j, as below):
  *     Q8_0  d[8][16] (256);  codes c + 128: F = 1, V = 1, B = 8 (4096)      Q4_0  d[8][16] (256);  codes c + 8: F = 2, V = 1, B = 4 (2048)
  *     Q4_K  six-bit s[0..7], z[0..7] (192);  d, e (64);  codes: F = 2, V = 1, B = 4 (2048)
+ *     Q5_K  as Q4_K, but codes: F = 8, V = 5, low four bits from vector 0, the high one in vector 4 (2560)
  *     Q2_K  s + 16 z (256);  d, e (64);  codes: F = 4, V = 1, B = 2 (1024)
  *     Q6_K  s (256);  d, 32 unused bytes;  codes c + 32: F = 4, V = 3, low four bits from vector 0, high two from vector 2 (3072)
  *     pi-q2, pi-tan2  d, 32 unused bytes;  codes: F = 4, V = 1, B = 2 (1024)
@@ -59,6 +60,7 @@ enum {
     SETUN_BLOCK_Q2_K = 10,
     SETUN_BLOCK_Q3_K = 11,
     SETUN_BLOCK_Q4_K = 12,
+    SETUN_BLOCK_Q5_K = 13,
     SETUN_BLOCK_Q6_K = 14,
     SETUN_BLOCK_E8P_2 = 802,
     SETUN_BLOCK_E8P_3 = 803,

@@ -14,6 +14,8 @@ public enum BlockFormat {
     Q3_K(11, 256, 110, 1792),
     /** GGUF type 12: 256 values of 4 bits, scales and minima per 32, in 144 bytes. */
     Q4_K(12, 256, 144, 2304),
+    /** GGUF type 13: 256 values of 5 bits, scales and minima per 32, in 176 bytes. */
+    Q5_K(13, 256, 176, 2816),
     /** GGUF type 14: 256 values of 6 bits, scales per 16, in 210 bytes. */
     Q6_K(14, 256, 210, 3392),
     /** 256 values as points of E8P ({@link E8pPoints}), 2 bits, in 66 bytes. */

@@ -22,6 +22,7 @@ interface BlockCodec {
             case Q2_K -> new GgufBlocks.Q2K();
             case Q3_K -> new GgufBlocks.Q3K();
             case Q4_K -> new GgufBlocks.Q4K();
+            case Q5_K -> new GgufBlocks.Q5K();
             case Q6_K -> new GgufBlocks.Q6K();
             case E8P_2 -> new E8pBlocks(2);
             case E8P_3 -> new E8pBlocks(3);

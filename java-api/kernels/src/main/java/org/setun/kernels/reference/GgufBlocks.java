@@ -160,16 +160,30 @@ final class GgufBlocks {
         }
     }
 
-    static final class Q4K implements BlockCodec {
+    /** Scales and minima in six bits each, as Q4_K and Q5_K have them in their first 16 bytes. */
+    private abstract static class ScalesAndMinima implements BlockCodec {
         private static final int SCALES = 0;
         private static final int D = 192;
-        private static final Plane[] CODES = {new Plane(256, 2, 1, 0, 4, 0)};
+        private static final int AT = 256; // of the codes in a record
+        private final Plane[] planes;
+
+        ScalesAndMinima(Plane... planes) {
+            this.planes = planes;
+        }
+
+        /** Code {@code i} of a block. */
+        abstract int code(byte[] file, int i);
+
+        /** Four bits of it, of 128 bytes from {@code at} on. */
+        static int nibble(byte[] file, int at, int i) {
+            return file[at + 32 * (i / 64) + i % 32] >> 4 * (i / 32 % 2) & 15;
+        }
 
         @Override
         public void pack(byte[] file, int row, byte[] record) {
             int[] codes = new int[VALUES];
             for (int i = 0; i < VALUES; i++) {
-                codes[i] = file[16 + 32 * (i / 64) + i % 32] >> 4 * (i / 32 % 2) & 15;
+                codes[i] = code(file, i);
             }
             int[] scalesAndMinima = new int[16];
             for (int j = 0; j < 4; j++) {
@@ -179,7 +193,7 @@ final class GgufBlocks {
                 scalesAndMinima[4 + j] = three[2] & 15 | three[0] >> 6 << 4;
                 scalesAndMinima[12 + j] = three[2] >> 4 | three[1] >> 6 << 4;
             }
-            put(record, row, codes, CODES);
+            put(record, row, codes, planes);
             putSix(record, SCALES, row, scalesAndMinima);
             putHalf(record, D, row, file, 0);
             putHalf(record, D + HALVES, row, file, 2);
@@ -187,9 +201,33 @@ final class GgufBlocks {
 
         @Override
         public BlockWeights read(byte[] parameters, byte[] record, int row) {
-            int[] codes = get(record, row, CODES);
+            int[] codes = get(record, row, planes);
             return new BlockWeights(codes, null, six(record, SCALES, row, 0, 8), six(record, SCALES, row, 8, 8), half(record, D, row),
                     half(record, D + HALVES, row));
+        }
+    }
+
+    static final class Q4K extends ScalesAndMinima {
+
+        Q4K() {
+            super(new Plane(ScalesAndMinima.AT, 2, 1, 0, 4, 0));
+        }
+
+        @Override
+        int code(byte[] file, int i) {
+            return nibble(file, 16, i);
+        }
+    }
+
+    static final class Q5K extends ScalesAndMinima {
+
+        Q5K() {
+            super(new Plane(ScalesAndMinima.AT, 8, 5, 0, 4, 0), new Plane(ScalesAndMinima.AT, 8, 5, 4, 1, 4));
+        }
+
+        @Override
+        int code(byte[] file, int i) {
+            return nibble(file, 48, i) | (file[16 + i % 32] >> i / 32 & 1) << 4;
         }
     }
 

@@ -59,7 +59,7 @@ final class BlockCases {
             case Q4_0, Q8_0 -> e(0);
             case Q2_K -> e(80, 82);
             case Q3_K -> e(108);
-            case Q4_K -> e(0, 2);
+            case Q4_K, Q5_K -> e(0, 2);
             case Q6_K -> e(208);
             case E8P_2 -> e(64);
             case E8P_3 -> e(96);
