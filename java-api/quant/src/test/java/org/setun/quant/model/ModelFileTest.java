@@ -101,7 +101,7 @@ class ModelFileTest {
     void aTokenizerIsForLlama2cFilesAlone() {
         Path model = TestData.require("golden-models/llama-Q8_0.gguf");
         assertThatThrownBy(() -> ModelFile.open(model, model)).isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("has its own");
+                .hasMessageContaining("only llama2.c checkpoints take one");
     }
 
     /** The same file without a tensor, or with one more of the value 2. */
