@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -152,18 +153,26 @@ class ReferenceBackendTest {
                 arguments[i] = new NnOps.Attention(1, 4, 4, 2, 1, 4, 1, 8, 4, 0);
             } else if (type == GemmOps.Operand.class) {
                 arguments[i] = GemmOps.Operand.f32(Arena.ofAuto().allocate(1 << 20, 64), 256);
-            } else if (type == OptimOps.AdamW.class) {
-                arguments[i] = new OptimOps.AdamW(1, 1, 1, 1, 1, 1, 1);
-            } else if (type == OptimOps.Sgd.class) {
-                arguments[i] = new OptimOps.Sgd(1, 1, 1, true);
-            } else if (type == OptimOps.Lion.class) {
-                arguments[i] = new OptimOps.Lion(1, 1, 1, 1);
             } else if (type == FakeQuantRule.class) {
                 arguments[i] = new FakeQuantRule(QuantLevels.ternary(), new Estimator.Lsq(0));
+            } else if (type.isRecord()) {
+                arguments[i] = ones(type); // hyper-parameters
             } else {
                 arguments[i] = type.getEnumConstants()[0];
             }
         }
         return arguments;
+    }
+
+    /** A record of numbers and flags, all of them 1 or set. */
+    private static Object ones(Class<?> type) {
+        Class<?>[] types = Arrays.stream(type.getRecordComponents()).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        Object[] values = Arrays.stream(types).map(each -> each == float.class ? (Object) 1f : each == boolean.class ? (Object) true : 1)
+                .toArray();
+        try {
+            return type.getDeclaredConstructor(types).newInstance(values);
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(type + " is not made of numbers and flags", e);
+        }
     }
 }
