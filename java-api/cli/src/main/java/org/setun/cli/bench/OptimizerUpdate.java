@@ -42,7 +42,7 @@ final class OptimizerUpdate implements Kernel {
     @Override
     public Work prepare(Operands operands, Shape shape, long n, long setBytes) {
         long count = shape.m() * shape.k();
-        long bytes = count * (WEIGHT_AND_GRADIENT + kind.stateBytes);
+        long bytes = (count * (WEIGHT_AND_GRADIENT + kind.stateBytes) + 63) / 64 * 64; // pieces stay aligned whatever the shape
         int copies = Operands.copies(bytes, setBytes);
         MemorySegment set = operands.set(bytes, copies);
         MemorySegment scales = operands.floats(2 * count / OptimOps.ADAMW8_BLOCK + 2);
