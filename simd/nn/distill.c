@@ -23,10 +23,16 @@ static setun_status check(setun_context *context, const setun_distill_args *args
     return SETUN_OK;
 }
 
+typedef struct distill_job {
+    nn_job rows;
+    int64_t scratch_each;
+    float *scratch; /* per worker: a whole number of lines, for two rows */
+} distill_job;
+
 static void rows_task(void *arg, int64_t task, int32_t worker) {
-    (void)worker;
-    const nn_job *job = arg;
-    job->kernels->distill(job->args, nn_first(job, task), nn_last(job, task));
+    const distill_job *job = arg;
+    job->rows.kernels->distill(job->rows.args, nn_first(&job->rows, task), nn_last(&job->rows, task),
+                               job->scratch + worker * job->scratch_each);
 }
 
 static setun_status distill(setun_context *context, const setun_distill_args *args) {
@@ -34,8 +40,10 @@ static setun_status distill(setun_context *context, const setun_distill_args *ar
     if (status != SETUN_OK) {
         return status;
     }
-    nn_job job = nn_rows(context, args, args->n, 2 * args->vocab);
-    setun_parallel(context, nn_tasks(&job), rows_task, &job);
+    distill_job job = {.rows = nn_rows(context, args, args->n, 2 * args->vocab)};
+    job.scratch_each = (2 * args->vocab + 15) / 16 * 16;
+    SETUN_REQUIRE_SCRATCH(context, job.scratch, job.scratch_each * setun_workers(context));
+    setun_parallel(context, nn_tasks(&job.rows), rows_task, &job);
     return SETUN_OK;
 }
 

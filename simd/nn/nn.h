@@ -63,7 +63,8 @@ typedef struct setun_nn_kernels {
     void (*add_rows)(const float *x, int64_t ldx, int64_t rows, int64_t d, float *sums);
 
     void (*cross_entropy)(const setun_cross_entropy_args *args, int64_t first, int64_t last);
-    void (*distill)(const setun_distill_args *args, int64_t first, int64_t last);
+    /* scratch: two rows of logits */
+    void (*distill)(const setun_distill_args *args, int64_t first, int64_t last, float *scratch);
 } setun_nn_kernels;
 
 const setun_nn_kernels *setun_nn_select(setun_isa isa);
