@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockOps;
+import org.setun.kernels.FakeQuantOps;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.HadamardOps;
 import org.setun.kernels.NnOps;
@@ -59,7 +60,7 @@ class SelfTestsTest {
 
     private static Set<String> operations() {
         return Stream.of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, OptimOps.class, PiOps.class,
-                HadamardOps.class)
+                HadamardOps.class, FakeQuantOps.class)
                 .flatMap(family -> Stream.of(family.getMethods())).filter(method -> Modifier.isAbstract(method.getModifiers()))
                 .map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
     }
