@@ -136,9 +136,39 @@ static setun_status adafactor(setun_context *context, replay_case *c) {
     return setun_adafactor(context, &args);
 }
 
+static setun_status track_codes(setun_context *context, replay_case *c) {
+    setun_track_codes_args args = {.size = sizeof args,
+                                   .count = I(count),
+                                   .codes = P(codes),
+                                   .previous = P(previous),
+                                   .direction = P(direction),
+                                   .oscillation = P(oscillation),
+                                   .average = P(average),
+                                   .frozen = P(frozen),
+                                   .momentum = F(momentum),
+                                   .threshold = F(threshold),
+                                   .counts = P(counts)};
+    return setun_track_codes(context, &args);
+}
+
+static setun_status constrain_weights(setun_context *context, replay_case *c) {
+    setun_constrain_weights_args args = {.size = sizeof args,
+                                         .groups = I(groups),
+                                         .group = I(group),
+                                         .w = P(w),
+                                         .scales = P(scales),
+                                         .frozen = P(frozen),
+                                         .limit = F(limit),
+                                         .shift = F(shift),
+                                         .divisions = F(divisions),
+                                         .counts = P(counts)};
+    return setun_constrain_weights(context, &args);
+}
+
 const replay_op REPLAY_DENSE_OPS[] = {{"gemm_f32", gemm_f32},       {"gemm_bf16", gemm_bf16},
                                       {"sum", sum},     {"sum_squares", sum_squares},
                                       {"clip_factor", clip_factor}, {"adamw", adamw},
                                       {"sgd", sgd},                 {"lion", lion},
                                       {"adamw8", adamw8},           {"adafactor", adafactor},
+                                      {"track_codes", track_codes}, {"constrain_weights", constrain_weights},
                                       {NULL, NULL}};

@@ -101,6 +101,39 @@ typedef struct setun_adamw8_args {
  * 2n - 1/2))), P = n/(0.9*10^(d-6)), Q = n*8/9. */
 SETUN_API setun_status setun_adamw8(setun_context *context, const setun_adamw8_args *args);
 
+enum { SETUN_CODE_FREE = -128 }; /* in `frozen`: a weight that is not */
+
+typedef struct setun_track_codes_args {
+    uint64_t size;
+    int64_t count;
+    const int8_t *codes;          /* of the present weights */
+    int8_t *previous, *direction; /* [count] codes before; sign of each weight's last change of code, 0 before the first */
+    float *oscillation, *average; /* [count] moving averages of oscillations and of codes; both or neither NULL */
+    int8_t *frozen;               /* [count] codes of frozen weights, SETUN_CODE_FREE of others; NULL: none freezes; needs the averages */
+    float momentum, threshold;    /* of the averages; of an oscillation that freezes */
+    double *counts;               /* [3]: changes of codes, oscillations, frozen weights */
+} setun_track_codes_args;
+/* What the codes of a weight do over the steps (arXiv 2203.11086). d = sign(code - previous); a change against the last direction is an
+ * oscillation o = 1:
+ *     oscillation = oscillation + momentum*(o - oscillation)
+ *     average     = average + momentum*(code - average)
+ * A weight whose oscillation is above threshold > 0 freezes at the integer nearest to its average, at least -127. Exact; all bits. */
+SETUN_API setun_status setun_track_codes(setun_context *context, const setun_track_codes_args *args);
+
+typedef struct setun_constrain_weights_args {
+    uint64_t size;
+    int64_t groups, group; /* w is [groups][group], with a scale for each group */
+    float *w;
+    const float *scales;
+    const int8_t *frozen;   /* [groups*group] as of setun_track_codes, or NULL */
+    float limit;            /* in scales; 0: none */
+    float shift, divisions; /* of the levels: a code stands for (code + shift) * (1/divisions) scales */
+    double *counts;         /* [2]: weights that were cut to the limit; weights that are not finite */
+} setun_constrain_weights_args;
+/* Holds latent weights where quantization can use them: frozen ones at ((code + shift) * (1/divisions)) * scale, others in +-limit*scale. NaN
+ * stays. All bits. */
+SETUN_API setun_status setun_constrain_weights(setun_context *context, const setun_constrain_weights_args *args);
+
 typedef struct setun_adafactor_args {
     uint64_t size;
     int64_t rows, columns; /* of w, dense; a vector is one row */

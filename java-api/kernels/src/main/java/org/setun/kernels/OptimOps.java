@@ -65,4 +65,29 @@ public interface OptimOps {
     /** One step on {@code w} f32[rows][columns] with the second moments {@code row} f32[rows] and {@code column} f32[columns]. */
     void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row, MemorySegment column,
             @Nullable MemorySegment gradFactor);
+
+    /** The mark of a weight that is not frozen. */
+    byte CODE_FREE = -128;
+
+    /** Momentum of the moving averages, and the oscillation above which a weight freezes, 0: never. */
+    record CodeTracking(float momentum, float threshold) {
+    }
+
+    /**
+     * What {@code codes} i8[count] do over the steps (arXiv 2203.11086): updates {@code previous, direction} i8[count] and, if given,
+     * {@code oscillation, average} f32[count] and {@code frozen} i8[count]; {@code counts} f64[3] gets changes, oscillations, frozen weights.
+     */
+    void trackCodes(CodeTracking how, long count, MemorySegment codes, MemorySegment previous, MemorySegment direction,
+            @Nullable MemorySegment oscillation, @Nullable MemorySegment average, @Nullable MemorySegment frozen, MemorySegment counts);
+
+    /** The largest latent weight in scales, 0: any; and what codes stand for, as of {@link QuantLevels}. */
+    record WeightLimit(float limit, float shift, float divisions) {
+    }
+
+    /**
+     * Holds {@code w} f32[groups][group] where quantization with {@code scales} f32[groups] can use it: frozen weights at their codes, others within
+     * the limit. {@code counts} f64[2] gets the weights that were cut, and those that are not finite.
+     */
+    void constrainWeights(WeightLimit limit, long groups, long group, MemorySegment w, MemorySegment scales, @Nullable MemorySegment frozen,
+            MemorySegment counts);
 }

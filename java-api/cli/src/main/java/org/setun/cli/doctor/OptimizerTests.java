@@ -74,6 +74,37 @@ final class OptimizerTests {
             MemorySegment column = o.floats(K);
             b.adafactor(new OptimOps.Adafactor(1e-3f, 0, 1e-30f, 1, 0.1f), M, K, w, o.gaussian(M * K), row, column, null);
             return values(w, row, column);
+        }), SelfTest.exact("SGD", (b, o) -> {
+            MemorySegment w = o.gaussian(K);
+            MemorySegment m = o.gaussian(K);
+            b.sgd(new OptimOps.Sgd(1e-2f, 0.9f, 0.1f, true), K, w, o.gaussian(K), m, null);
+            return values(w, m);
+        }), SelfTest.exact("Lion", (b, o) -> {
+            MemorySegment w = o.gaussian(K);
+            MemorySegment m = o.gaussian(K);
+            b.lion(new OptimOps.Lion(1e-2f, 0.9f, 0.99f, 0.1f), K, w, o.gaussian(K), m, null);
+            return values(w, m);
+        }), SelfTest.exact("Adam and its direction", (b, o) -> {
+            MemorySegment w = o.gaussian(K);
+            MemorySegment m = o.floats(K);
+            MemorySegment v = o.floats(K);
+            MemorySegment direction = o.floats(K);
+            b.adam(STEP, K, w, o.gaussian(K), m, v, null);
+            b.adamDirection(STEP, K, w, o.gaussian(K), m, v, null, direction);
+            return values(w, m, v, direction);
+        }), SelfTest.exact("codes over steps, limits of weights", (b, o) -> {
+            MemorySegment previous = o.codes(M * K);
+            MemorySegment direction = o.codes(M * K);
+            MemorySegment oscillation = o.scales(M * K);
+            MemorySegment average = o.gaussian(M * K);
+            MemorySegment frozen = o.bytes(M * K).fill(OptimOps.CODE_FREE);
+            MemorySegment w = o.gaussian(M * K);
+            MemorySegment counts = o.doubles(5);
+            b.trackCodes(new OptimOps.CodeTracking(0.1f, 1), M * K, o.codes(M * K), previous, direction, oscillation, average, frozen,
+                    counts.asSlice(0, 3 * Double.BYTES));
+            b.constrainWeights(new OptimOps.WeightLimit(1, 0, 1), M, K, w, o.scales(M), frozen, counts.asSlice(3 * Double.BYTES));
+            return join(values(w, oscillation, average), byteValues(previous), byteValues(direction), byteValues(frozen),
+                    values(counts));
         }));
     }
 }

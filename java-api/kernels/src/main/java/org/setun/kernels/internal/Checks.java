@@ -359,4 +359,36 @@ public final class Checks {
             throw new IllegalArgumentException("eps = " + step.eps() + " and clip = " + step.clip() + " must be above 0");
         }
     }
+
+    public static void trackCodes(long count, MemorySegment codes, MemorySegment previous, MemorySegment direction,
+            @Nullable MemorySegment oscillation, @Nullable MemorySegment average, @Nullable MemorySegment frozen, MemorySegment counts) {
+        vector("codes", codes, Type.I8, "count", count);
+        moment("previous", previous, Type.I8, "count", count);
+        moment("direction", direction, Type.I8, "count", count);
+        moment("counts", counts, Type.F64, "values", 3);
+        if ((oscillation == null) != (average == null) || frozen != null && oscillation == null) {
+            throw new IllegalArgumentException("oscillation and average go together, and frozen needs them");
+        }
+        if (oscillation != null && average != null) {
+            moment("oscillation", oscillation, Type.F32, "count", count);
+            moment("average", average, Type.F32, "count", count);
+        }
+        if (frozen != null) {
+            moment("frozen", frozen, Type.I8, "count", count);
+        }
+    }
+
+    public static void constrainWeights(OptimOps.WeightLimit limit, long groups, long group, MemorySegment w, MemorySegment scales,
+            @Nullable MemorySegment frozen, MemorySegment counts) {
+        matrix("w", w, Type.F32, "groups", groups, "group", group);
+        writable("w", w);
+        vector("scales", scales, Type.F32, "groups", groups);
+        if (frozen != null) {
+            matrix("frozen", frozen, Type.I8, "groups", groups, "group", group);
+        }
+        moment("counts", counts, Type.F64, "values", 2);
+        if (!(limit.limit() >= 0) || !(limit.divisions() > 0)) {
+            throw new IllegalArgumentException("limit = " + limit.limit() + " must be >= 0 and divisions = " + limit.divisions() + " > 0");
+        }
+    }
 }

@@ -33,6 +33,14 @@ public final class NativeOptim implements OptimOps {
             JAVA_LONG.withName("rows"), JAVA_LONG.withName("columns"), ADDRESS.withName("w"), ADDRESS.withName("g"),
             ADDRESS.withName("row"), ADDRESS.withName("column"), JAVA_FLOAT.withName("lr"), JAVA_FLOAT.withName("beta2"),
             JAVA_FLOAT.withName("eps"), JAVA_FLOAT.withName("clip"), JAVA_FLOAT.withName("weight_decay"), ADDRESS.withName("grad_factor"));
+    private static final Struct TRACK_CODES_ARGS = Downcalls.struct("setun_track_codes_args", JAVA_LONG.withName("size"),
+            JAVA_LONG.withName("count"), ADDRESS.withName("codes"), ADDRESS.withName("previous"), ADDRESS.withName("direction"),
+            ADDRESS.withName("oscillation"), ADDRESS.withName("average"), ADDRESS.withName("frozen"), JAVA_FLOAT.withName("momentum"),
+            JAVA_FLOAT.withName("threshold"), ADDRESS.withName("counts"));
+    private static final Struct CONSTRAIN_WEIGHTS_ARGS = Downcalls.struct("setun_constrain_weights_args", JAVA_LONG.withName("size"),
+            JAVA_LONG.withName("groups"), JAVA_LONG.withName("group"), ADDRESS.withName("w"), ADDRESS.withName("scales"),
+            ADDRESS.withName("frozen"), JAVA_FLOAT.withName("limit"), JAVA_FLOAT.withName("shift"), JAVA_FLOAT.withName("divisions"),
+            ADDRESS.withName("counts"));
     private static final MethodHandle SUM = Downcalls.operation("setun_sum", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle SUM_SQUARES = Downcalls.operation("setun_sum_squares", ADDRESS, JAVA_LONG, ADDRESS);
     private static final MethodHandle CLIP_FACTOR = Downcalls.operation("setun_clip_factor", ADDRESS, JAVA_LONG, JAVA_FLOAT, ADDRESS);
@@ -40,6 +48,8 @@ public final class NativeOptim implements OptimOps {
     private static final Operation SGD = Downcalls.described("setun_sgd");
     private static final Operation LION = Downcalls.described("setun_lion");
     private static final Operation ADAMW8 = Downcalls.described("setun_adamw8");
+    private static final Operation TRACK_CODES = Downcalls.described("setun_track_codes");
+    private static final Operation CONSTRAIN_WEIGHTS = Downcalls.described("setun_constrain_weights");
     private static final Operation ADAFACTOR = Downcalls.described("setun_adafactor");
 
     private final NativeContext context;
@@ -145,5 +155,22 @@ public final class NativeOptim implements OptimOps {
         Checks.adafactor(step, rows, columns, w, g, row, column, gradFactor);
         context.call(ADAFACTOR, Arguments.begin(ADAFACTOR_ARGS).i64(rows).i64(columns).pointer(w).pointer(g).pointer(row).pointer(column)
                 .f32(step.lr()).f32(step.beta2()).f32(step.eps()).f32(step.clip()).f32(step.weightDecay()).pointer(gradFactor));
+    }
+
+    @Override
+    public void trackCodes(CodeTracking how, long count, MemorySegment codes, MemorySegment previous, MemorySegment direction,
+            @Nullable MemorySegment oscillation, @Nullable MemorySegment average, @Nullable MemorySegment frozen, MemorySegment counts) {
+        Checks.trackCodes(count, codes, previous, direction, oscillation, average, frozen, counts);
+        context.call(TRACK_CODES,
+                Arguments.begin(TRACK_CODES_ARGS).i64(count).pointer(codes).pointer(previous).pointer(direction).pointer(oscillation)
+                        .pointer(average).pointer(frozen).f32(how.momentum()).f32(how.threshold()).pointer(counts));
+    }
+
+    @Override
+    public void constrainWeights(WeightLimit limit, long groups, long group, MemorySegment w, MemorySegment scales,
+            @Nullable MemorySegment frozen, MemorySegment counts) {
+        Checks.constrainWeights(limit, groups, group, w, scales, frozen, counts);
+        context.call(CONSTRAIN_WEIGHTS, Arguments.begin(CONSTRAIN_WEIGHTS_ARGS).i64(groups).i64(group).pointer(w).pointer(scales)
+                .pointer(frozen).f32(limit.limit()).f32(limit.shift()).f32(limit.divisions()).pointer(counts));
     }
 }

@@ -407,6 +407,20 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void trackCodes(CodeTracking how, long count, MemorySegment codes, MemorySegment previous, MemorySegment direction,
+            @Nullable MemorySegment oscillation, @Nullable MemorySegment average, @Nullable MemorySegment frozen, MemorySegment counts) {
+        Checks.trackCodes(count, codes, previous, direction, oscillation, average, frozen, counts);
+        ReferenceCodes.track(how, count, codes, previous, direction, oscillation, average, frozen, counts);
+    }
+
+    @Override
+    public void constrainWeights(WeightLimit limit, long groups, long group, MemorySegment w, MemorySegment scales,
+            @Nullable MemorySegment frozen, MemorySegment counts) {
+        Checks.constrainWeights(limit, groups, group, w, scales, frozen, counts);
+        ReferenceCodes.constrain(limit, groups, group, w, scales, frozen, counts);
+    }
+
+    @Override
     public void adafactor(Adafactor step, long rows, long columns, MemorySegment w, MemorySegment g, MemorySegment row,
             MemorySegment column, @Nullable MemorySegment gradFactor) {
         Checks.adafactor(step, rows, columns, w, g, row, column, gradFactor);

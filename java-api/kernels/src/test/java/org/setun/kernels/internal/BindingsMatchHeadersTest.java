@@ -105,6 +105,7 @@ class BindingsMatchHeadersTest {
         for (BlockFormat format : BlockFormat.values()) {
             java.put("SETUN_BLOCK_" + format.name(), (long) format.code());
         }
+        java.put("SETUN_CODE_FREE", (long) OptimOps.CODE_FREE);
         java.put("SETUN_ADAMW8_BLOCK", (long) OptimOps.ADAMW8_BLOCK);
         for (PiScaling.Base base : PiScaling.Base.values()) {
             java.put("SETUN_PI_" + base.name(), (long) base.code());

@@ -4,10 +4,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.stream.Stream;
 import org.setun.conformance.cases.Operand.Type;
+import org.setun.kernels.OptimOps;
 import org.setun.kernels.OptimOps.Adafactor;
 import org.setun.kernels.OptimOps.AdamW;
+import org.setun.kernels.OptimOps.CodeTracking;
 import org.setun.kernels.OptimOps.Lion;
 import org.setun.kernels.OptimOps.Sgd;
+import org.setun.kernels.OptimOps.WeightLimit;
 import org.setun.testsupport.OffHeap;
 
 /** Cases of {@code setun/optim.h}: all of them promise bits. */
@@ -26,7 +29,9 @@ final class OptimCases {
                 new Op("sgd", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::sgd),
                 new Op("lion", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::lion),
                 new Op("adamw8", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::adamW8),
-                new Op("adafactor", new int[]{3, 20, 1}, new int[]{200, 9000, 3}, OptimCases::adafactor));
+                new Op("adafactor", new int[]{3, 20, 1}, new int[]{200, 9000, 3}, OptimCases::adafactor),
+                new Op("track_codes", new int[]{20, 1}, new int[]{40_000, 2}, OptimCases::trackCodes),
+                new Op("constrain_weights", new int[]{3, 20, 1}, new int[]{40, 1000, 1}, OptimCases::constrainWeights));
     }
 
     private static Case sum(int[] e, Filler filler) {
@@ -130,5 +135,45 @@ final class OptimCases {
         factor(made, e[2]);
         return made.call((b, s) -> b.adafactor(step, rows, columns, s.get("w"), s.get("g"), s.get("row"), s.get("column"),
                 s.get("grad_factor")));
+    }
+
+    /** The second extent: counts alone, with averages, with freezing. */
+    private static Case trackCodes(int[] e, Filler filler) {
+        CodeTracking how = new CodeTracking(0.25f, 0.3f);
+        Case made = new Case("track_codes").scalar("count", (long) e[0]).scalar("momentum", how.momentum())
+                .scalar("threshold", how.threshold()).in("codes", Type.I8, filler.codes(e[0]))
+                .inout("previous", Type.I8, filler.codes(e[0]))
+                .inout("direction", Type.I8, filler.codes(e[0]));
+        if (e[1] > 0) {
+            made.inout("oscillation", Type.F32, filler.positive(e[0])).inout("average", Type.F32, filler.plain(e[0]));
+        }
+        if (e[1] > 1) {
+            made.inout("frozen", Type.I8, frozen(filler, e[0]));
+        }
+        return made.out("counts", Type.F64, 3).call((b, s) -> b.trackCodes(how, e[0], s.get("codes"), s.get("previous"),
+                s.get("direction"), s.get("oscillation"), s.get("average"), s.get("frozen"), s.get("counts")));
+    }
+
+    private static MemorySegment frozen(Filler filler, int count) {
+        MemorySegment codes = filler.codes(count);
+        for (int i = 0; i < count; i++) {
+            if (filler.random().nextInt(4) > 0) {
+                codes.set(ValueLayout.JAVA_BYTE, i, OptimOps.CODE_FREE);
+            }
+        }
+        return codes;
+    }
+
+    /** The third extent: a limit, and frozen weights of levels that are shifted. */
+    private static Case constrainWeights(int[] e, Filler filler) {
+        WeightLimit limit = e[2] == 0 ? new WeightLimit(1.1f, 0, 1) : new WeightLimit(0, 0.5f, 2);
+        Case made = new Case("constrain_weights").scalar("groups", (long) e[0]).scalar("group", (long) e[1]).scalar("limit", limit.limit())
+                .scalar("shift", limit.shift()).scalar("divisions", limit.divisions())
+                .inout("w", Type.F32, filler.floats((long) e[0] * e[1])).in("scales", Type.F32, filler.positive(e[0]));
+        if (e[2] > 0) {
+            made.in("frozen", Type.I8, frozen(filler, e[0] * e[1]));
+        }
+        return made.out("counts", Type.F64, 2).call(
+                (b, s) -> b.constrainWeights(limit, e[0], e[1], s.get("w"), s.get("scales"), s.get("frozen"), s.get("counts")));
     }
 }
