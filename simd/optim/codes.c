@@ -51,16 +51,16 @@ static void constrain_task(void *arg, int64_t task, int32_t worker) {
     int64_t cut = 0, bad = 0, end = setun_min_i64(job->count, (task + 1) * CODES_TASK);
     for (int64_t i = task * CODES_TASK; i < end;) {
         int64_t group = i / a->group, stop = setun_min_i64(end, (group + 1) * a->group);
-        float scale = a->scales[group], most = a->limit > 0 ? a->limit * scale : INFINITY;
+        float scale = a->scales[group], most = a->limit > 0 && scale > 0 ? a->limit * scale : INFINITY;
         for (; i < stop; i++) {
             float w = a->w[i];
+            bad += !isfinite(w);
             if (a->frozen != NULL && a->frozen[i] != SETUN_CODE_FREE) {
                 w = ((float)a->frozen[i] + a->shift) * unit * scale;
             } else if (w > most || w < -most) {
                 w = w > most ? most : -most;
                 cut++;
             }
-            bad += !isfinite(w);
             a->w[i] = w;
         }
     }

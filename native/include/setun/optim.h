@@ -128,10 +128,10 @@ typedef struct setun_constrain_weights_args {
     const int8_t *frozen;   /* [groups*group] as of setun_track_codes, or NULL */
     float limit;            /* in scales; 0: none */
     float shift, divisions; /* of the levels: a code stands for (code + shift) * (1/divisions) scales */
-    double *counts;         /* [2]: weights that were cut to the limit; weights that are not finite */
+    double *counts;         /* [2]: weights that were cut to the limit; weights that were not finite */
 } setun_constrain_weights_args;
-/* Holds latent weights where quantization can use them: frozen ones at ((code + shift) * (1/divisions)) * scale, others in +-limit*scale. NaN
- * stays. All bits. */
+/* Holds latent weights where quantization can use them: frozen ones at ((code + shift) * (1/divisions)) * scale, others in +-limit*scale
+ * where the scale is above 0. NaN stays. All bits. */
 SETUN_API setun_status setun_constrain_weights(setun_context *context, const setun_constrain_weights_args *args);
 
 typedef struct setun_adafactor_args {

@@ -86,7 +86,7 @@ public interface OptimOps {
 
     /**
      * Holds {@code w} f32[groups][group] where quantization with {@code scales} f32[groups] can use it: frozen weights at their codes, others within
-     * the limit. {@code counts} f64[2] gets the weights that were cut, and those that are not finite.
+     * the limit. {@code counts} f64[2] gets the weights that were cut, and those that were not finite.
      */
     void constrainWeights(WeightLimit limit, long groups, long group, MemorySegment w, MemorySegment scales, @Nullable MemorySegment frozen,
             MemorySegment counts);

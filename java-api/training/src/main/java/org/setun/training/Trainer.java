@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -24,6 +25,7 @@ import org.setun.training.event.EarlyStopping;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
 import org.setun.training.optimizer.Optimizer;
+import org.setun.training.optimizer.QuantizedLayers;
 import org.setun.training.progressive.ProgressiveQuantization;
 import org.setun.training.schedule.Schedule;
 
@@ -45,6 +47,7 @@ public final class Trainer {
     private final Schedule schedule;
     private final ProgressiveQuantization progressive;
     private final Optimizer optimizer;
+    private final @Nullable QuantizedLayers layers;
     private final Workspace workspace;
     private final StepRunner runner;
     private final List<TrainingListener> listeners;
@@ -70,6 +73,12 @@ public final class Trainer {
         schedule = ScheduleFactory.of(options.config);
         progressive = new ProgressiveQuantization(options.config.progressive(), settings.seed());
         optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer(), pages());
+        layers = QuantizedLayers.areWanted(options.config.optimizer())
+                ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
+                : null;
+        if (layers != null) {
+            optimizer.constrain(layers);
+        }
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
                 settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
@@ -166,6 +175,10 @@ public final class Trainer {
         emit(new TrainingEvent.Progress(options.run, step, settings.maxSteps(), meter.meanLoss(), schedule.learningRate(Math.max(step, 1)),
                 meter.lastNorm(), meter.recentUnitsPerSecond(), meter.secondsPerStep() * (settings.maxSteps() - step), skipped));
         meter.startInterval();
+        Map<String, QuantizedLayers.CodeChanges> changes = layers == null ? Map.of() : layers.report();
+        if (!changes.isEmpty()) {
+            emit(new TrainingEvent.Codes(options.run, step, changes));
+        }
     }
 
     /** Evaluates and reports; returns whether the result is a number and no evaluation before was as good. */

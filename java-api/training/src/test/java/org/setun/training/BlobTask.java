@@ -26,7 +26,11 @@ final class BlobTask implements TrainingTask {
     int largestBatch;
 
     BlobTask(Allocator allocator, long seed) {
-        model = new Mlp(List.of((long) FEATURES, 32L, 3L), true, Quantization.NONE, allocator, seed);
+        this(allocator, seed, Quantization.NONE);
+    }
+
+    BlobTask(Allocator allocator, long seed, Quantization quantization) {
+        model = new Mlp(List.of((long) FEATURES, 32L, 3L), true, quantization, allocator, seed);
     }
 
     @Override

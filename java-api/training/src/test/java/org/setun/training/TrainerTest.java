@@ -13,10 +13,13 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
+import org.setun.nn.Quantization;
+import org.setun.quant.TernaryAbsmean;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
+import org.setun.training.event.JsonLines;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingEvent.Evaluated;
 import org.setun.training.event.TrainingEvent.Progress;
@@ -262,5 +265,18 @@ class TrainerTest {
         TrainingResult twin = train("training.max_steps=1");
         assertThat(a.accuracyRetention(twin, true)).isEqualTo(0.8);
         assertThat(a.accuracyRetention(twin, false)).isEqualTo(1.25);
+    }
+
+    @Test
+    void codesAreReportedWithTheProgress() throws IOException {
+        task = new BlobTask(pool, 1, new Quantization(new TernaryAbsmean(), null));
+        train("training.max_steps=20", "training.log_every=10", "optimizer.track_codes=true");
+        assertThat(steps(TrainingEvent.Codes.class)).containsExactly(10L, 20L);
+        TrainingEvent.Codes codes = all(TrainingEvent.Codes.class).getFirst();
+        assertThat(codes.layers()).hasSameSizeAs(task.model().linears());
+        assertThat(codes.layers().values()).anyMatch(layer -> layer.changed() > 0);
+        assertThat(JsonLines.fields(codes)).containsKeys("event", "layers");
+        train("training.max_steps=2");
+        assertThat(steps(TrainingEvent.Codes.class)).as("only if asked for").isEmpty();
     }
 }

@@ -51,15 +51,15 @@ final class ReferenceCodes {
         double bad = 0;
         for (long i = 0; i < groups * group; i++) {
             float scale = f32(scales, i / group);
-            float most = limit.limit() > 0 ? limit.limit() * scale : Float.POSITIVE_INFINITY;
+            float most = limit.limit() > 0 && scale > 0 ? limit.limit() * scale : Float.POSITIVE_INFINITY;
             float value = f32(w, i);
+            bad += Float.isFinite(value) ? 0 : 1;
             if (frozen != null && i8(frozen, i) != OptimOps.CODE_FREE) {
                 value = (i8(frozen, i) + limit.shift()) * (1 / limit.divisions()) * scale;
             } else if (value > most || value < -most) {
                 value = value > most ? most : -most;
                 cut++;
             }
-            bad += Float.isFinite(value) ? 0 : 1;
             f32(w, i, value);
         }
         f64(counts, 0, cut);

@@ -117,7 +117,14 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "largest global norm of the gradient; 0 = no clipping", min = 0) double clipNorm,
             @Setting("decay norm weights and biases too") boolean decayNorms,
             @Setting("decay the embedding and the head too") boolean decayEmbeddings,
-            @Setting("keep the state in a file in checkpoint.folder (or that for temporary files) which is paged in and out") boolean paged) {
+            @Setting("keep the state in a file in checkpoint.folder (or that for temporary files) which is paged in and out") boolean paged,
+            @Setting(value = "largest latent weight of a quantized layer, in outermost levels; 0 = no limit", min = 0, max = 1000) double latentClip,
+            @Setting("learning rates by name, PATTERN=FACTOR with * for anything; the first that fits counts") List<String> layerLr,
+            @Setting(value = "factor of the learning rate of learned scales", min = 0, max = 1000) double scaleLrFactor,
+            @Setting("count changes and oscillations of the codes of quantized layers; reported every log_every steps") boolean trackCodes,
+            @Setting(value = "share of oscillating steps from which a weight freezes, at the start; 0 = none freezes", min = 0, max = 1) double freezeThreshold,
+            @Setting(value = "the same at the end of the schedule", min = 0, max = 1) double freezeThresholdEnd,
+            @Setting(value = "momentum of that share, and of the average code at which a weight freezes", min = 0, max = 1) double freezeMomentum) {
     }
 
     /** Which schedule. */
@@ -298,7 +305,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
                 new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
-                new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false),
+                new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false, 0, List.of(), 1, false, 0,
+                        0,
+                        0.01),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true,
@@ -337,6 +346,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
+        require(optimizer.freezeThresholdEnd <= optimizer.freezeThreshold, "optimizer.freeze_threshold_end", optimizer.freezeThresholdEnd,
+                "must not exceed optimizer.freeze_threshold = " + optimizer.freezeThreshold);
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
         validateDistillation();

@@ -2,8 +2,10 @@ package org.setun.training.event;
 
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.setun.training.config.TrainingConfig.LogLevel;
+import org.setun.training.event.TrainingEvent.Codes;
 import org.setun.training.event.TrainingEvent.Evaluated;
 import org.setun.training.event.TrainingEvent.Finished;
 import org.setun.training.event.TrainingEvent.Progress;
@@ -13,6 +15,7 @@ import org.setun.training.event.TrainingEvent.Skipped;
 import org.setun.training.event.TrainingEvent.Started;
 import org.setun.training.event.TrainingEvent.Step;
 import org.setun.training.event.TrainingEvent.Warning;
+import org.setun.training.optimizer.QuantizedLayers.CodeChanges;
 
 /** Prints events as lines for people: with {@code INFO} all but single steps, with {@code WARN} only what went wrong. */
 public final class ConsoleLog implements TrainingListener {
@@ -48,6 +51,8 @@ public final class ConsoleLog implements TrainingListener {
                     e.gradientNorm());
             case Progress e -> format("of %d: loss %.4f, learning rate %.3g, %,.0f/s, %s left%s", e.maxSteps(), e.loss(), e.learningRate(),
                     e.unitsPerSecond(), duration(e.secondsLeft()), e.skipped() == 0 ? "" : ", " + e.skipped() + " steps skipped");
+            case Codes e -> format("codes: %.3g of the weights changed per step, %.3g oscillated, %.3g are frozen",
+                    mean(e, CodeChanges::changed), mean(e, CodeChanges::oscillating), mean(e, CodeChanges::frozen));
             case Evaluated e -> format("held out: loss %.4f, %s %.4f%s", e.loss(), e.metric().replace('_', ' '), e.value(),
                     e.best() ? " (best)" : "");
             case Sampled e -> "sample: " + e.prompt() + e.text();
@@ -76,5 +81,8 @@ public final class ConsoleLog implements TrainingListener {
         }
         long whole = Math.round(seconds);
         return whole < 60 ? format("%.1f s", seconds) : format("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+    private static double mean(Codes codes, ToDoubleFunction<CodeChanges> share) {
+        return codes.layers().values().stream().mapToDouble(share).average().orElse(0);
     }
 }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.setun.training.optimizer.QuantizedLayers.CodeChanges;
 
 /**
  * Something that happened during a run. Every event names the run ({@code ternary}, {@code fp32}, ...) and the number of updates done. The
@@ -46,6 +47,18 @@ public sealed interface TrainingEvent {
      */
     record Progress(String run, long step, long maxSteps, double loss, double learningRate, double gradientNorm, double unitsPerSecond,
             double secondsLeft, long skipped) implements TrainingEvent {
+    }
+
+    /**
+     * What the codes of quantized layers did since the last such report; with {@code optimizer.track_codes}.
+     *
+     * @param layers by name of the weight
+     */
+    record Codes(String run, long step, Map<String, CodeChanges> layers) implements TrainingEvent {
+
+        public Codes {
+            layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
+        }
     }
 
     /**

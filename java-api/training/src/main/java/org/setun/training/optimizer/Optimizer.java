@@ -30,6 +30,8 @@ public final class Optimizer implements AutoCloseable {
     private final Backend backend;
     private final TrainingConfig.Optimizer settings;
     private final List<Slot> slots = new ArrayList<>();
+    private final List<WeightConstraint> constraints = new ArrayList<>();
+    private final RateFactors factors;
     private final @Nullable PagedMemory file;
     private final @Nullable MemoryPool paged;
     private final Tensor sums;
@@ -50,6 +52,7 @@ public final class Optimizer implements AutoCloseable {
     public Optimizer(Backend backend, Allocator allocator, List<Parameter> parameters, TrainingConfig.Optimizer settings, Path pages) {
         this.backend = backend;
         this.settings = settings;
+        factors = new RateFactors(settings);
         file = settings.paged() ? new PagedMemory(pages) : null;
         paged = file == null ? null : MemoryPool.builder(file).build();
         try {
@@ -113,13 +116,36 @@ public final class Optimizer implements AutoCloseable {
     /** One update with the gradients that {@link #measure} has seen, which it may overwrite. */
     public void update(double learningRate, double decayFactor) {
         updates++;
+        constraints.forEach(constraint -> constraint.begin(updates));
         for (Slot slot : slots) {
             float decay = (float) (decays(slot.parameter) ? settings.weightDecay() * decayFactor : 0);
             slot.rule.update(
-                    new UpdateRule.Step(backend, (float) learningRate, decay, updates, clip.segment().asSlice(Float.BYTES, Float.BYTES)),
+                    new UpdateRule.Step(backend, (float) (learningRate * factors.of(slot.parameter.name())), decay, updates,
+                            clip.segment().asSlice(Float.BYTES, Float.BYTES)),
                     slot.parameter, slot.state);
             slot.parameter.markChanged();
         }
+        constraints.forEach(constraint -> constraint.apply(updates));
+        constraints.forEach(constraint -> constraint.validate(updates));
+    }
+
+    /** Adds a constraint, after those that there are. */
+    public void constrain(WeightConstraint constraint) {
+        constraints.add(constraint);
+    }
+
+    /**
+     * From now on, divides the learning rate of a parameter by {@code 1 + sensitivity}: for a layer whose loss reacts strongly to its codes. Not part
+     * of the state.
+     *
+     * @param name        of the parameter
+     * @param sensitivity at least 0; 0 undoes it
+     */
+    public void adaptLearningRate(String name, double sensitivity) {
+        if (slots.stream().noneMatch(slot -> slot.parameter.name().equals(name))) {
+            throw new IllegalArgumentException("there is no parameter " + name);
+        }
+        factors.adapt(name, sensitivity);
     }
 
     /** Whether weight decay applies to {@code parameter}. */
@@ -151,6 +177,7 @@ public final class Optimizer implements AutoCloseable {
                 all.add(new NamedTensor(slot.names.get(i), storedAs(tensor.type()), shape, tensor.segment()));
             }
         }
+        constraints.forEach(constraint -> all.addAll(constraint.state()));
         return all;
     }
 

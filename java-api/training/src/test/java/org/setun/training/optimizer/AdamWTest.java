@@ -10,7 +10,6 @@ import org.setun.kernels.MemoryPool;
 import org.setun.nn.Parameter;
 import org.setun.nn.Shape;
 import org.setun.training.config.TrainingConfig;
-import org.setun.training.config.TrainingConfig.OptimizerKind;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -38,7 +37,7 @@ class AdamWTest {
     }
 
     private static TrainingConfig.Optimizer settings(double decay, double clip, boolean norms, boolean embeddings) {
-        return new TrainingConfig.Optimizer(OptimizerKind.ADAMW, 0, false, 0.9, 0.99, 1e-8, decay, clip, norms, embeddings, false);
+        return Settings.of("weight_decay=" + decay, "clip_norm=" + clip, "decay_norms=" + norms, "decay_embeddings=" + embeddings);
     }
 
     /** The first value of tensor {@code index} of the state: m and v of each parameter in turn. */

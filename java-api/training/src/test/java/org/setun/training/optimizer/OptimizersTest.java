@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -44,7 +45,7 @@ class OptimizersTest {
     }
 
     private static TrainingConfig.Optimizer settings(OptimizerKind kind, double decay) {
-        return new TrainingConfig.Optimizer(kind, 0.9, false, 0.9, 0.99, 1e-8, decay, 0, false, false, false);
+        return Settings.of("kind=" + kind.toString().toLowerCase(Locale.ROOT), "momentum=0.9", "weight_decay=" + decay);
     }
 
     private Parameter matrix(String name, long rows, long columns) {
@@ -247,7 +248,8 @@ class OptimizersTest {
     @Test
     void clippingScalesTheGradientOfEveryKind() {
         for (OptimizerKind kind : List.of(OptimizerKind.SGD, OptimizerKind.MUON)) {
-            TrainingConfig.Optimizer clipped = new TrainingConfig.Optimizer(kind, 0.5, false, 0.9, 0.99, 1e-8, 0, 1, false, false, false);
+            TrainingConfig.Optimizer clipped = Settings.of("kind=" + kind.toString().toLowerCase(Locale.ROOT), "momentum=0.5",
+                    "clip_norm=1");
             Parameter w = matrix("blk.0.ffn_up.weight", 2, 2);
             Optimizer optimizer = new Optimizer(backend, pool, List.of(w), clipped);
             step(optimizer, w, new float[]{3, 0, 0, 4}, 0.1);

@@ -1,0 +1,73 @@
+package org.setun.training.optimizer;
+
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.setun.training.config.ConfigException;
+import org.setun.training.config.TrainingConfig;
+
+/** By how much the learning rate of a parameter differs from the schedule's. */
+final class RateFactors {
+
+    /** The end of the names of learned scales. */
+    private static final String SCALE = ".scale";
+
+    private final Map<Pattern, Double> patterns = new LinkedHashMap<>();
+    private final double ofScales;
+    private final Map<String, Double> adapted = new HashMap<>();
+
+    RateFactors(TrainingConfig.Optimizer settings) {
+        ofScales = settings.scaleLrFactor();
+        for (String item : settings.layerLr()) {
+            patterns.put(pattern(item), factor(item));
+        }
+    }
+
+    private static Pattern pattern(String item) {
+        int end = item.lastIndexOf('=');
+        if (end < 1) {
+            throw refused(item);
+        }
+        return Pattern
+                .compile(String.join(".*", List.of(item.substring(0, end).strip().split("\\*", -1)).stream().map(Pattern::quote).toList()));
+    }
+
+    private static double factor(String item) {
+        try {
+            double factor = Double.parseDouble(item.substring(item.lastIndexOf('=') + 1).strip());
+            if (factor >= 0 && Double.isFinite(factor)) {
+                return factor;
+            }
+        } catch (NumberFormatException e) {
+            throw refused(item);
+        }
+        throw refused(item);
+    }
+
+    private static ConfigException refused(String item) {
+        return new ConfigException("optimizer.layer_lr = \"" + item + "\": must be PATTERN=FACTOR with a factor of at least 0, for example"
+                + " \"blk.*.ffn_down.weight=0.5\"");
+    }
+
+    /** The factor of a parameter: that of the first pattern that fits its name, that of scales, and that of its sensitivity. */
+    double of(String name) {
+        double factor = name.endsWith(SCALE) ? ofScales : 1;
+        factor *= adapted.getOrDefault(name, 1.0);
+        for (Map.Entry<Pattern, Double> entry : patterns.entrySet()) {
+            if (entry.getKey().matcher(name).matches()) {
+                return factor * entry.getValue();
+            }
+        }
+        return factor;
+    }
+
+    /** Divides the rate of a parameter by {@code 1 + sensitivity}. */
+    void adapt(String name, double sensitivity) {
+        if (!(sensitivity >= 0) || Double.isInfinite(sensitivity)) {
+            throw new IllegalArgumentException("sensitivity of " + name + " = " + sensitivity + ": must be a number of at least 0");
+        }
+        adapted.put(name, 1 / (1 + sensitivity));
+    }
+}
