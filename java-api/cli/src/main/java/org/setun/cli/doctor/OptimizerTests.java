@@ -35,29 +35,6 @@ final class OptimizerTests {
             MemorySegment v = o.floats(K);
             b.adamW(STEP, K, w, o.gaussian(K), m, v, null);
             return values(w, m, v);
-        }), SelfTest.exact("Adam", (b, o) -> {
-            MemorySegment w = o.gaussian(K);
-            MemorySegment m = o.floats(K);
-            MemorySegment v = o.floats(K);
-            b.adam(new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f), K, w, o.gaussian(K), m, v, null);
-            return values(w, m, v);
-        }), SelfTest.exact("direction of AdamW", (b, o) -> {
-            MemorySegment m = o.floats(K);
-            MemorySegment v = o.floats(K);
-            MemorySegment direction = o.floats(K);
-            b.adamDirection(new OptimOps.AdamW(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.1f, 0.05f), K, o.gaussian(K), o.gaussian(K), m, v, null,
-                    direction);
-            return values(direction, m, v);
-        }), SelfTest.exact("SGD", (b, o) -> {
-            MemorySegment w = o.gaussian(K);
-            MemorySegment m = o.floats(K);
-            b.sgd(new OptimOps.Sgd(1e-2f, 0.9f, 0.1f, true), K, w, o.gaussian(K), m, null);
-            return values(w, m);
-        }), SelfTest.exact("Lion", (b, o) -> {
-            MemorySegment w = o.gaussian(K);
-            MemorySegment m = o.gaussian(K);
-            b.lion(new OptimOps.Lion(1e-3f, 0.9f, 0.99f, 0.1f), K, w, o.gaussian(K), m, null);
-            return values(w, m);
         }), SelfTest.exact("8-bit AdamW", (b, o) -> {
             MemorySegment w = o.gaussian(K);
             MemorySegment m = o.bytes(K);
