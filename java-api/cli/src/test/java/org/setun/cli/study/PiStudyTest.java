@@ -2,6 +2,7 @@ package org.setun.cli.study;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,7 @@ class PiStudyTest {
         try (Backend backend = Backends.open()) {
             PiReport report = PiReport.run(List.of(language), List.of(), List.of(), 4096, 1, 200, 32, backend, step -> {
             });
-            JsonNode json = new ObjectMapper().valueToTree(report);
+            JsonNode json = new ObjectMapper().setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).valueToTree(report); // as --json writes it
             assertThat(json.get("models")).hasSize(26).allSatisfy(row -> {
                 assertThat(row.get("perplexity").asDouble()).isGreaterThan(row.get("reference_perplexity").asDouble());
                 assertThat(row.get("divergence").asDouble()).isPositive();
