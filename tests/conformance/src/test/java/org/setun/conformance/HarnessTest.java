@@ -20,6 +20,7 @@ import org.setun.conformance.cases.Ops;
 import org.setun.kernels.ActivationOps;
 import org.setun.kernels.Backend;
 import org.setun.kernels.BlockOps;
+import org.setun.kernels.FakeQuantOps;
 import org.setun.kernels.GemmOps;
 import org.setun.kernels.HadamardOps;
 import org.setun.kernels.NnOps;
@@ -46,7 +47,7 @@ class HarnessTest {
         Set<String> covered = Ops.all().map(op -> plain(op.name().replaceAll(":.*", ""))).collect(Collectors.toCollection(TreeSet::new));
         Set<String> offered = Stream
                 .of(TernaryOps.class, BlockOps.class, GemmOps.class, NnOps.class, ActivationOps.class, HadamardOps.class,
-                        OptimOps.class, PiOps.class)
+                        OptimOps.class, PiOps.class, FakeQuantOps.class)
                 .flatMap(ops -> Arrays.stream(ops.getDeclaredMethods()))
                 .filter(method -> Arrays.asList(method.getParameterTypes()).contains(MemorySegment.class)).map(Method::getName)
                 .map(HarnessTest::plain).collect(Collectors.toCollection(TreeSet::new));

@@ -25,7 +25,9 @@ final class OptimCases {
         return Stream.of(new Op("sum", new int[]{20}, new int[]{70_000}, OptimCases::sum),
                 new Op("sum_squares", new int[]{20}, new int[]{70_000}, OptimCases::sumSquares),
                 new Op("clip_factor", new int[]{3, 1}, new int[]{100, 3}, OptimCases::clipFactor),
-                new Op("adamw", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::adamW),
+                new Op("adamw", new int[]{20, 1}, new int[]{20_000, 3}, (e, filler) -> adamW(e, 0, filler)),
+                new Op("adam", new int[]{20, 1}, new int[]{20_000, 3}, (e, filler) -> adamW(e, 1, filler)),
+                new Op("adam_direction", new int[]{20, 1}, new int[]{20_000, 3}, (e, filler) -> adamW(e, 2, filler)),
                 new Op("sgd", new int[]{20, 1, 0}, new int[]{20_000, 3, 2}, OptimCases::sgd),
                 new Op("lion", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::lion),
                 new Op("adamw8", new int[]{20, 1}, new int[]{20_000, 3}, OptimCases::adamW8),
@@ -55,19 +57,19 @@ final class OptimCases {
                 .out("out", Type.F32, 2).call((b, s) -> b.clipFactor(s.get("sums"), e[0], maxNorm, s.get("out")));
     }
 
-    /** The second extent: no factor, factor 1, factor 0.3, factor 0; the third: AdamW, Adam, the direction alone. */
-    private static Case adamW(int[] e, Filler filler) {
+    /** The second extent: no factor, factor 1, factor 0.3, factor 0. Kind: AdamW, Adam, the direction alone. */
+    private static Case adamW(int[] e, int kind, Filler filler) {
         Case made = new Case("adamw").scalar("count", (long) e[0]).scalar("lr", STEP.lr()).scalar("beta1", STEP.beta1())
                 .scalar("beta2", STEP.beta2()).scalar("eps", STEP.eps()).scalar("weight_decay", STEP.weightDecay())
-                .scalar("bias1", STEP.bias1()).scalar("bias2", STEP.bias2()).scalar("coupled", e[2] == 1 ? 1 : 0)
+                .scalar("bias1", STEP.bias1()).scalar("bias2", STEP.bias2()).scalar("coupled", kind == 1 ? 1 : 0)
                 .inout("w", Type.F32, filler.floats(e[0])).in("g", Type.F32, filler.floats(e[0])).inout("m", Type.F32, filler.plain(e[0]))
                 .inout("v", Type.F32, filler.positive(e[0]));
         factor(made, e[1]);
-        if (e[2] == 2) {
+        if (kind == 2) {
             return made.out("direction", Type.F32, e[0]).call((b, s) -> b.adamDirection(STEP, e[0], s.get("w"), s.get("g"), s.get("m"),
                     s.get("v"), s.get("grad_factor"), s.get("direction")));
         }
-        return e[2] == 1
+        return kind == 1
                 ? made.call((b, s) -> b.adam(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("grad_factor")))
                 : made.call((b, s) -> b.adamW(STEP, e[0], s.get("w"), s.get("g"), s.get("m"), s.get("v"), s.get("grad_factor")));
     }
