@@ -19,8 +19,8 @@ import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.testsupport.TestData;
-import org.setun.training.optimizer.Optimizer;
 import org.setun.training.config.TrainingConfig;
+import org.setun.training.optimizer.Optimizer;
 
 /**
  * A small decoder that was trained on Shakespeare for a minute.
