@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:?usage: tests/fuzz.sh SECONDS [TARGET...]}
 shift
+targets=$(find java-api -path '*/src/test/*' -name '*FuzzTest.java' -exec basename {} FuzzTest.java \; | sort)
+for target; do
+  grep -qx -- "$target" <<<"$targets" || { echo "tests/fuzz.sh: no target $target; there are: "$targets >&2; exit 2; }
+done
 # -fae: a crash in one module does not keep the other from being fuzzed.
 exec mvn -q -B -ntp -fae -pl java-api/formats,java-api/quant -am integration-test -Dtest=none -Dsurefire.failIfNoSpecifiedTests=false \
   -Dsetun.fuzz.seconds="$seconds" -Dsetun.fuzz.targets="$*"

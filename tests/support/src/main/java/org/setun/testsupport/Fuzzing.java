@@ -29,7 +29,8 @@ public final class Fuzzing {
     private static final Path LOGS = Path.of("target", "fuzz");
     private static final String SUFFIX = "FuzzTest";
     private static final Pattern DONE = Pattern.compile("(?m)^#(\\d+)\\s+DONE.*?cov: (\\d+)");
-    private static final Duration STARTUP = Duration.ofMinutes(2);
+    /** More than starting and ending takes on a machine that does other work, too. */
+    private static final Duration STARTUP = Duration.ofMinutes(10);
 
     private Fuzzing() {
     }
