@@ -112,55 +112,50 @@ UPDATE_TASK_OF(sgd)
 UPDATE_TASK_OF(lion)
 UPDATE_TASK_OF(adamw8)
 
+/* What every descriptor of an update has: weights and gradients; `values` gets their number. */
+#define REQUIRE_UPDATE(context, args, values)                                                                                      \
+    SETUN_REQUIRE_ARGS(context, args);                                                                                             \
+    SETUN_REQUIRE_AT_LEAST(context, (args)->count, 0);                                                                             \
+    SETUN_REQUIRE_SHAPE(context, (args)->count, 1, &(values));                                                                     \
+    SETUN_REQUIRE_DATA(context, (args)->w, values);                                                                                \
+    SETUN_REQUIRE_DATA(context, (args)->g, values)
+
+/* The corrections that moments are divided by. */
+#define REQUIRE_BIAS(context, args)                                                                                                \
+    SETUN_REQUIRE(context, (args)->bias1 > 0, "bias1 = %g must be > 0", (double)(args)->bias1);                                    \
+    SETUN_REQUIRE(context, (args)->bias2 > 0, "bias2 = %g must be > 0", (double)(args)->bias2)
+
 static setun_status adamw(setun_context *context, const setun_adamw_args *args) {
     int64_t values;
-    SETUN_REQUIRE_ARGS(context, args);
-    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
-    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
-    SETUN_REQUIRE_DATA(context, args->w, values);
-    SETUN_REQUIRE_DATA(context, args->g, values);
+    REQUIRE_UPDATE(context, args, values);
     SETUN_REQUIRE_DATA(context, args->m, values);
     SETUN_REQUIRE_DATA(context, args->v, values);
-    SETUN_REQUIRE(context, args->bias1 > 0, "bias1 = %g must be > 0", (double)args->bias1);
-    SETUN_REQUIRE(context, args->bias2 > 0, "bias2 = %g must be > 0", (double)args->bias2);
+    REQUIRE_BIAS(context, args);
     return update(context, args, values, args->grad_factor, adamw_task);
 }
 
 static setun_status sgd(setun_context *context, const setun_sgd_args *args) {
     int64_t values;
-    SETUN_REQUIRE_ARGS(context, args);
-    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
-    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
-    SETUN_REQUIRE_DATA(context, args->w, values);
-    SETUN_REQUIRE_DATA(context, args->g, values);
+    REQUIRE_UPDATE(context, args, values);
     SETUN_REQUIRE(context, !args->nesterov || args->m != NULL, "nesterov = %d needs m", args->nesterov);
     return update(context, args, values, args->grad_factor, sgd_task);
 }
 
 static setun_status lion(setun_context *context, const setun_lion_args *args) {
     int64_t values;
-    SETUN_REQUIRE_ARGS(context, args);
-    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
-    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
-    SETUN_REQUIRE_DATA(context, args->w, values);
-    SETUN_REQUIRE_DATA(context, args->g, values);
+    REQUIRE_UPDATE(context, args, values);
     SETUN_REQUIRE_DATA(context, args->m, values);
     return update(context, args, values, args->grad_factor, lion_task);
 }
 
 static setun_status adamw8(setun_context *context, const setun_adamw8_args *args) {
     int64_t values;
-    SETUN_REQUIRE_ARGS(context, args);
-    SETUN_REQUIRE_AT_LEAST(context, args->count, 0);
-    SETUN_REQUIRE_SHAPE(context, args->count, 1, &values);
-    SETUN_REQUIRE_DATA(context, args->w, values);
-    SETUN_REQUIRE_DATA(context, args->g, values);
+    REQUIRE_UPDATE(context, args, values);
     SETUN_REQUIRE_DATA(context, args->m, values);
     SETUN_REQUIRE_DATA(context, args->v, values);
     SETUN_REQUIRE_DATA(context, args->m_scale, values);
     SETUN_REQUIRE_DATA(context, args->v_scale, values);
-    SETUN_REQUIRE(context, args->bias1 > 0, "bias1 = %g must be > 0", (double)args->bias1);
-    SETUN_REQUIRE(context, args->bias2 > 0, "bias2 = %g must be > 0", (double)args->bias2);
+    REQUIRE_BIAS(context, args);
     return update(context, args, values, args->grad_factor, adamw8_task);
 }
 

@@ -26,4 +26,10 @@ public enum Granularity {
             case BLOCK -> BLOCK_VALUES;
         };
     }
+
+    /** How many scales a weight has. */
+    public long groups(long outputs, long inputs) {
+        long group = group(outputs, inputs);
+        return group == 0 ? 0 : outputs * inputs / group;
+    }
 }

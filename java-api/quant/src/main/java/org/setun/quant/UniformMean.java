@@ -4,6 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.kernels.Estimator;
+import org.setun.kernels.FakeQuantRule;
+import org.setun.kernels.QuantLevels;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
@@ -48,11 +51,12 @@ public record UniformMean(int bits, boolean perRow) implements WeightQuantizer {
         UniformWeight weight = (UniformWeight) into;
         long group = perRow ? latent.columns() : latent.size();
         MemorySegment steps = weight.scales().segment();
-        for (long first = 0, row = 0; first < latent.size(); first += group, row++) {
-            float step = step(latent.segment(), first, group);
-            steps.setAtIndex(ValueLayout.JAVA_FLOAT, row, step);
-            round(latent.segment(), first, group, step, weight);
+        for (long row = 0; row < weight.scales().size(); row++) {
+            steps.setAtIndex(ValueLayout.JAVA_FLOAT, row, step(latent.segment(), row * group, group));
         }
+        FakeQuantRule rule = new FakeQuantRule(QuantLevels.midRise(bits), new Estimator.Identity());
+        backend.fakeQuantForward(rule, weight.scales().size(), group, latent.segment(), steps, null, weight.values().segment(),
+                weight.codes().segment(), null);
     }
 
     private float step(MemorySegment w, long first, long count) {
@@ -62,17 +66,5 @@ public record UniformMean(int bits, boolean perRow) implements WeightQuantizer {
         }
         double mean = sum / count;
         return Double.isFinite(mean) ? (float) (Math.max(mean, SMALLEST_MEAN) * STEPS[bits - 1] / MEAN_MAGNITUDE) : Float.NaN;
-    }
-
-    private void round(MemorySegment w, long first, long count, float step, UniformWeight into) {
-        MemorySegment codes = into.codes().segment();
-        MemorySegment values = into.values().segment();
-        int half = 1 << (bits - 1);
-        float inverse = 1 / step;
-        for (long i = first; i < first + count; i++) {
-            int code = Math.clamp((int) Math.floor(w.getAtIndex(ValueLayout.JAVA_FLOAT, i) * inverse), -half, half - 1);
-            codes.set(ValueLayout.JAVA_BYTE, i, (byte) code);
-            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, (code + 0.5f) * step);
-        }
     }
 }

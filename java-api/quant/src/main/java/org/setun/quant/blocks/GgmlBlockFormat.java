@@ -2,14 +2,11 @@ package org.setun.quant.blocks;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.Locale;
-import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.setun.formats.gguf.Dequantizer;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.quant.format.BlockRounder;
-import org.setun.quant.format.WeightFormat;
+import org.setun.quant.format.GgmlFormat;
 
 /**
  * A GGUF block type: codes {@code least} to {@code most} on a grid of equal steps per group.
@@ -20,34 +17,9 @@ import org.setun.quant.format.WeightFormat;
  * @param fit makes the scratch of one rounder
  */
 record GgmlBlockFormat(GgmlType type, int groupValues, int least, int most, boolean integers, int reach,
-        Supplier<BlockFit> fit, Packing packing) implements WeightFormat {
+        Supplier<BlockFit> fit, Packing packing) implements GgmlFormat {
 
     private static final float MAX_HALF = 65504;
-
-    @Override
-    public String name() {
-        return type.name().toLowerCase(Locale.ROOT);
-    }
-
-    @Override
-    public int blockSize() {
-        return type.blockSize();
-    }
-
-    @Override
-    public int blockBytes() {
-        return type.blockBytes();
-    }
-
-    @Override
-    public Optional<GgmlType> ggmlType() {
-        return Optional.of(type);
-    }
-
-    @Override
-    public void decode(MemorySegment blocks, long at, int count, float[] values, int to) {
-        Dequantizer.decode(type, blocks, at, count, values, to);
-    }
 
     @Override
     public BlockRounder newRounder() {

@@ -3,10 +3,7 @@ package org.setun.quant.format;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Locale;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.setun.formats.gguf.Dequantizer;
 import org.setun.formats.gguf.GgmlType;
 
 /**
@@ -14,7 +11,7 @@ import org.setun.formats.gguf.GgmlType;
  *
  * @param type one of the three
  */
-record FloatFormat(GgmlType type) implements WeightFormat {
+record FloatFormat(GgmlType type) implements GgmlFormat {
 
     private static final ValueLayout.OfFloat SINGLE = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -23,26 +20,6 @@ record FloatFormat(GgmlType type) implements WeightFormat {
         if (type != GgmlType.F32 && type != GgmlType.F16 && type != GgmlType.BF16) {
             throw new IllegalArgumentException("type = " + type + " must be F32, F16 or BF16");
         }
-    }
-
-    @Override
-    public String name() {
-        return type.name().toLowerCase(Locale.ROOT);
-    }
-
-    @Override
-    public int blockSize() {
-        return 1;
-    }
-
-    @Override
-    public int blockBytes() {
-        return type.blockBytes();
-    }
-
-    @Override
-    public Optional<GgmlType> ggmlType() {
-        return Optional.of(type);
     }
 
     @Override
@@ -73,11 +50,6 @@ record FloatFormat(GgmlType type) implements WeightFormat {
         for (int i = 0; i < count; i++) {
             store(nearest(check(values[from + i])), blocks, at + (long) i * blockBytes());
         }
-    }
-
-    @Override
-    public void decode(MemorySegment blocks, long at, int count, float[] values, int to) {
-        Dequantizer.decode(type, blocks, at, count, values, to);
     }
 
     private float check(float value) {

@@ -74,8 +74,7 @@ public record PiWeightQuantizer(int lowest, int highest, int k, Granularity gran
 
     @Override
     public Shape scaleShape(long outputs, long inputs) {
-        long group = granularity.group(outputs, inputs);
-        return Shape.of(group == 0 ? 0 : outputs * inputs / group);
+        return Shape.of(granularity.groups(outputs, inputs));
     }
 
     /** LSQ's start: the step is twice the mean magnitude over the root of the highest code. */

@@ -42,8 +42,7 @@ public record LearnedFakeQuantizer(FakeQuantRule rule, ScaleRule start,
 
     @Override
     public Shape scaleShape(long outputs, long inputs) {
-        long group = granularity.group(outputs, inputs);
-        return Shape.of(group == 0 ? 0 : outputs * inputs / group);
+        return Shape.of(granularity.groups(outputs, inputs));
     }
 
     /** Sets {@code scales} to the logarithms of the scales that the rule gives. */

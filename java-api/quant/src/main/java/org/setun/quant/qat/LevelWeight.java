@@ -30,8 +30,7 @@ public final class LevelWeight implements QuantizedWeight {
 
     /** Room for a weight; the contents are undefined. */
     static LevelWeight allocate(Allocator allocator, long outputs, long inputs, QuantLevels levels, Granularity granularity) {
-        long group = granularity.group(outputs, inputs);
-        UniformWeight uniform = UniformWeight.allocate(allocator, outputs, inputs, group == 0 ? 0 : outputs * inputs / group);
+        UniformWeight uniform = UniformWeight.allocate(allocator, outputs, inputs, granularity.groups(outputs, inputs));
         boolean ternary = levels.equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR;
         return new LevelWeight(uniform,
                 ternary ? new TernaryWeight(Tensor.allocate(allocator, DType.CODES, outputs, inputs), uniform.scales()) : null);
