@@ -58,6 +58,21 @@ public record FakeQuantRule(QuantLevels levels, Estimator estimator, float mix, 
         return new FakeQuantRule(levels, estimator, mix, noise, fraction, block, other);
     }
 
+    /** Plain rounding to the same levels: what evaluation, inference and export use, whatever the weights were trained with. */
+    public FakeQuantRule rounded() {
+        return new FakeQuantRule(levels, new Estimator.Identity());
+    }
+
+    /** True if this rounds already, whatever its gradient is. */
+    public boolean isRounding() {
+        return isHard() && !isRandom();
+    }
+
+    /** True if the seed has a say: noise, blocks left out, or a choice of levels by chance. */
+    public boolean isRandom() {
+        return noise > 0 || fraction < 1 || estimator instanceof Estimator.Gumbel;
+    }
+
     /** True if every value becomes the level of its code. */
     public boolean isHard() {
         return estimator.hard() && mix == 1 && noise == 0 && fraction == 1;

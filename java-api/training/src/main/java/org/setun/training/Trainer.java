@@ -13,6 +13,7 @@ import org.setun.kernels.Workspace;
 import org.setun.nn.Parameter;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.quant.qat.Rounding;
 import org.setun.training.TrainingResult.Point;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
@@ -71,7 +72,7 @@ public final class Trainer {
         task = options.task;
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
-        progressive = new ProgressiveQuantization(options.config.progressive(), settings.seed());
+        progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed());
         optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer(), pages());
         layers = QuantizedLayers.areWanted(options.config.optimizer())
                 ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
@@ -135,6 +136,7 @@ public final class Trainer {
         if (step < settings.maxSteps() && step > 0) {
             save(); // stopped early: whatever is configured, the run can be resumed
         }
+        progressive.restore();
         double seconds = secondsBefore + meter.totalSeconds();
         emit(new TrainingEvent.Finished(options.run, step, reason, seconds));
         return new TrainingResult(options.run, step, losses.stream().mapToDouble(Double::doubleValue).toArray(), List.copyOf(evaluations),
@@ -145,7 +147,7 @@ public final class Trainer {
         int count = Math.multiplyExact(settings.batchSize(), settings.accumulationSteps());
         double rate = schedule.learningRate(step + 1);
         meter.begin();
-        progressive.prepare(task.model(), step + 1);
+        progressive.prepare(step + 1);
         StepRunner.Outcome outcome = runner.run(samples, count, rate, schedule.weightDecayFactor(step + 1),
                 message -> emit(new TrainingEvent.Warning(options.run, step, message)));
         meter.end(count);
@@ -183,7 +185,12 @@ public final class Trainer {
 
     /** Evaluates and reports; returns whether the result is a number and no evaluation before was as good. */
     private boolean evaluate() {
-        progressive.prepareEvaluation(task.model(), step);
+        try (Rounding _ = Rounding.of(task.model())) {
+            return evaluateRounded();
+        }
+    }
+
+    private boolean evaluateRounded() {
         TrainingTask.Evaluation result = task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()),
                 settings.evalSteps());
         Point point = new Point(step, result.loss(), result.value());
@@ -209,8 +216,9 @@ public final class Trainer {
 
     /** Evaluates the whole held-out data with the present weights, without a report. */
     public TrainingTask.Evaluation evaluateAll() {
-        progressive.prepareEvaluation(task.model(), step);
-        return task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()), 0);
+        try (Rounding _ = Rounding.of(task.model())) {
+            return task.evaluate(Tape.evaluating(options.backend, workspace, settings.precision()), 0);
+        }
     }
 
     private void checkLimits() {

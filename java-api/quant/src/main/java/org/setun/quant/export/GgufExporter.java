@@ -34,6 +34,7 @@ import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 import org.setun.quant.TernaryWeight;
 import org.setun.quant.qat.LevelWeight;
+import org.setun.quant.qat.Rounding;
 
 /**
  * Writes a trained {@link Decoder} as GGUF. The ternary codes are those of the training graph, bit for bit.
@@ -90,7 +91,9 @@ public final class GgufExporter {
     /** Writes a model without a tokenizer, or with one that {@code tokenizer} puts into the metadata. */
     public static ExportReport export(Backend backend, Decoder decoder, Consumer<GgufWriter> tokenizer, ExportOptions options, Path file)
             throws IOException {
-        return new GgufExporter(backend, decoder, options).write(tokenizer, file);
+        try (Rounding _ = Rounding.of(decoder)) {
+            return new GgufExporter(backend, decoder, options).write(tokenizer, file);
+        }
     }
 
     private ExportReport write(Consumer<GgufWriter> tokenizer, Path file) throws IOException {

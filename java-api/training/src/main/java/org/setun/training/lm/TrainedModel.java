@@ -10,6 +10,7 @@ import org.setun.formats.tokenizer.TokenizerJson;
 import org.setun.kernels.Allocator;
 import org.setun.nn.Decoder;
 import org.setun.nn.Parameter;
+import org.setun.quant.qat.Rounding;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.NamedTensor;
 import org.setun.training.checkpoint.TrainingState;
@@ -19,7 +20,7 @@ import org.setun.training.config.TrainingConfig;
 /**
  * A language model out of a checkpoint: what evaluation, generation and export begin with.
  *
- * @param decoder   with the checkpoint's weights, quantized as in training
+ * @param decoder   with the checkpoint's weights, rounded to the levels they were trained for
  * @param tokenizer the one it was trained with
  * @param config    of the run
  * @param state     of the run when the checkpoint was saved
@@ -40,6 +41,7 @@ public record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, TrainingConf
         }
         checkpoint.loadWeights(weights);
         decoder.parameters().forEach(Parameter::markChanged);
+        Rounding.of(decoder);
         return new TrainedModel(decoder, tokenizer, config, checkpoint.state());
     }
 }

@@ -1,5 +1,6 @@
 package org.setun.training.progressive;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.setun.kernels.Estimator;
 import org.setun.kernels.FakeQuantRule;
@@ -9,82 +10,64 @@ import org.setun.nn.Model;
 import org.setun.quant.qat.LevelQuantizer;
 import org.setun.training.config.TrainingConfig.Progressive;
 import org.setun.training.config.TrainingConfig.ProgressiveKind;
-import org.setun.training.config.TrainingConfig.ProgressiveShape;
 
 /**
  * What training does to the quantizers of weights as it goes: how much of the quantized weight is used, how sharp a smooth estimator is, and which
- * random numbers are drawn. All of it is a function of the step alone, so a resumed run goes on with the same bits. One thread.
+ * random numbers are drawn. All of it is a function of the step alone, so a resumed run goes on with the same bits. What the settings leave alone
+ * stays as the model's quantizers were made. One thread.
  */
 public final class ProgressiveQuantization {
 
-    private final Progressive settings;
-    private final long seed;
+    /** A layer with levels, the quantizer it was made with, and its place among all linear layers. */
+    private record Layer(BitLinear linear, LevelQuantizer base, int index) {
+    }
 
-    /** The schedule of a run. */
-    public ProgressiveQuantization(Progressive settings, long seed) {
+    private final Progressive settings;
+    private final ProgressiveSchedule schedule;
+    private final long seed;
+    private final int linears;
+    private final List<Layer> layers = new ArrayList<>();
+
+    /** The schedule of a run that trains {@code model}; {@code seed} is the run's. */
+    public ProgressiveQuantization(Model model, Progressive settings, long seed) {
         this.settings = settings;
         this.seed = seed;
-    }
-
-    /** How far the schedule is at {@code step}: 0 up to the start, 1 from the end on, in between along the shape. */
-    public double progress(long step) {
-        if (settings.kind() == ProgressiveKind.NONE || step >= settings.endStep()) {
-            return 1;
-        }
-        if (step <= settings.startStep()) {
-            return 0;
-        }
-        double share = (double) (step - settings.startStep()) / (settings.endStep() - settings.startStep());
-        return settings.shape() == ProgressiveShape.LINEAR ? share : 0.5 * (1 - Math.cos(Math.PI * share));
-    }
-
-    /** The share of the quantized weight at {@code step} in layer {@code index} of {@code layers}. */
-    public double mix(long step, int index, int layers) {
-        double progress = progress(step);
-        return switch (settings.kind()) {
-            case NONE, SOFT_TO_HARD -> 1;
-            case MIX -> progress;
-            case LAYER_WISE -> progress * layers >= index + 1 ? 1 : 0;
-        };
-    }
-
-    /** The temperature of smooth estimators at {@code step}, falling geometrically; 0 if the schedule does not set it. */
-    public double temperature(long step) {
-        return settings.kind() == ProgressiveKind.SOFT_TO_HARD
-                ? settings.startTemperature() * Math.pow(settings.endTemperature() / settings.startTemperature(), progress(step))
-                : 0;
-    }
-
-    /** Sets the quantizers of {@code model} for the forward and backward passes of {@code step}, counted from 1. */
-    public void prepare(Model model, long step) {
-        apply(model, step, true);
-    }
-
-    /** Sets them for an evaluation after {@code step}: without noise and random choices of blocks. */
-    public void prepareEvaluation(Model model, long step) {
-        apply(model, step, false);
-    }
-
-    private void apply(Model model, long step, boolean training) {
-        List<Linear> layers = model.linears();
-        for (int i = 0; i < layers.size(); i++) {
-            if (layers.get(i) instanceof BitLinear layer && layer.quantization().weights() instanceof LevelQuantizer quantizer) {
-                FakeQuantRule rule = quantizer.rule();
-                FakeQuantRule next = new FakeQuantRule(rule.levels(), sharpened(rule.estimator(), step),
-                        (float) mix(step, i, layers.size()),
-                        training ? (float) settings.noise() : 0, training ? (float) settings.fraction() : 1, settings.block(),
-                        isRandom(rule.estimator()) ? seed(step, i) : 0);
-                layer.quantizeWeightsBy(quantizer.withRule(next));
+        schedule = new ProgressiveSchedule(settings);
+        List<Linear> all = model.linears();
+        linears = all.size();
+        for (int i = 0; i < all.size(); i++) {
+            if (all.get(i) instanceof BitLinear layer && layer.quantization().weights() instanceof LevelQuantizer quantizer) {
+                layers.add(new Layer(layer, quantizer, i));
             }
         }
     }
 
-    private boolean isRandom(Estimator estimator) {
-        return settings.noise() > 0 || settings.fraction() < 1 || estimator instanceof Estimator.Gumbel;
+    /** Sets the quantizers for the forward and backward passes of {@code step}, counted from 1. */
+    public void prepare(long step) {
+        for (Layer layer : layers) {
+            FakeQuantRule rule = rule(layer.base().rule(), step, layer.index());
+            layer.linear().quantizeWeightsBy(layer.base().withRule(rule.isRandom() ? rule.withSeed(seed(step, layer.index())) : rule));
+        }
+    }
+
+    /** Gives the layers the quantizers back that the model was made with, after the last step. */
+    public void restore() {
+        layers.forEach(layer -> layer.linear().quantizeWeightsBy(layer.base()));
+    }
+
+    private FakeQuantRule rule(FakeQuantRule base, long step, int index) {
+        boolean scheduled = settings.kind() == ProgressiveKind.MIX || settings.kind() == ProgressiveKind.LAYER_WISE;
+        boolean shared = settings.fraction() < 1;
+        return new FakeQuantRule(base.levels(), sharpened(base.estimator(), step),
+                scheduled ? (float) schedule.mix(step, index, linears) : base.mix(),
+                settings.noise() > 0 ? (float) settings.noise() : base.noise(),
+                shared ? (float) settings.fraction() : base.fraction(),
+                shared ? settings.block() : base.block(),
+                base.seed());
     }
 
     private Estimator sharpened(Estimator estimator, long step) {
-        double temperature = temperature(step);
+        double temperature = schedule.temperature(step);
         if (temperature == 0) {
             return estimator;
         }

@@ -16,22 +16,29 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.gguf.GgufFile;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
+import org.setun.kernels.Workspace;
 import org.setun.nn.BitLinear;
 import org.setun.nn.DType;
+import org.setun.nn.Decoder;
 import org.setun.nn.Linear;
+import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.training.TrainingResult;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.data.TokenDataset;
 import org.setun.training.lm.LanguageModelTraining.Resume;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 /** Runs with the quantizers, estimators and schedules that a configuration can name. */
 class QuantizedTrainingTest {
@@ -125,6 +132,43 @@ class QuantizedTrainingTest {
                 Tensor values = Tensor.allocate(pool, DType.F32, up.weight().shape());
                 up.quantizedWeight(backend).expand(backend, values);
                 assertThat(read.floats("blk.0.ffn_up.weight")).containsExactly(values.toArray());
+            }
+        }
+    }
+
+    /** Whatever training computes with, what is evaluated is what a checkpoint gives, and both are levels and nothing else. */
+    @ParameterizedTest
+    @ValueSource(strings = {"soft", "gumbel", "dsq", "identity"})
+    void softAndRandomWeightsAreEvaluatedAndExportedAsLevels(String estimator) throws IOException {
+        List<String> keys = uniform("quantization.bits=2", "quantization.granularity=tensor", "quantization.estimator=" + estimator,
+                "training.max_steps=4");
+        try (Backend backend = Backends.open();
+                MemoryPool pool = new MemoryPool(backend);
+                Workspace workspace = new Workspace(pool, 1 << 20);
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder, keys.toArray(String[]::new)), backend)) {
+            LanguageModelTraining.Outcome trained = training.train(Resume.NEW);
+            TrainedModel loaded = TrainedModel.load(CheckpointStore.list(folder.resolve("uniform")).getLast(), pool);
+            TokenDataset heldOut = new TokenDataset(training.corpus().heldOut(), 16, 0);
+            LanguageModelTask task = new LanguageModelTask(loaded.decoder(), heldOut, heldOut, loaded.tokenizer(), 4);
+            assertThat(task.evaluate(Tape.evaluating(backend, workspace), 0).value()).isEqualTo(trained.bitsPerByte());
+            assertLevels(export(backend, loaded.decoder(), loaded.tokenizer()), loaded.decoder());
+            assertLevels(export(backend, trained.model(), loaded.tokenizer()), trained.model());
+        }
+    }
+
+    private Path export(Backend backend, Decoder model, Tokenizer tokenizer) throws IOException {
+        Path file = folder.resolve("model.gguf");
+        GgufExporter.export(backend, model, tokenizer, ExportOptions.of("levels", MatrixType.F32), file);
+        return file;
+    }
+
+    private static void assertLevels(Path file, Decoder model) throws IOException {
+        try (GgufFile read = GgufFile.open(file)) {
+            for (Linear layer : model.linears()) {
+                float scale = (float) Math.exp(((BitLinear) layer).scale().value().item());
+                for (float value : read.floats(layer.weight().name())) {
+                    assertThat(value / scale).isCloseTo(Math.round(value / scale), within(1e-5f)).isBetween(-2.00001f, 1.00001f);
+                }
             }
         }
     }
