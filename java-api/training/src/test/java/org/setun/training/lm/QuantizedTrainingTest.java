@@ -145,7 +145,8 @@ class QuantizedTrainingTest {
         try (Backend backend = Backends.open();
                 MemoryPool pool = new MemoryPool(backend);
                 Workspace workspace = new Workspace(pool, 1 << 20);
-                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder, keys.toArray(String[]::new)), backend)) {
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder, keys.toArray(String[]::new)),
+                        backend)) {
             LanguageModelTraining.Outcome trained = training.train(Resume.NEW);
             TrainedModel loaded = TrainedModel.load(CheckpointStore.list(folder.resolve("uniform")).getLast(), pool);
             TokenDataset heldOut = new TokenDataset(training.corpus().heldOut(), 16, 0);

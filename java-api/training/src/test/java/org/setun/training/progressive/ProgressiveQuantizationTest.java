@@ -127,7 +127,8 @@ class ProgressiveQuantizationTest {
                 settings(ProgressiveKind.NONE, ProgressiveShape.LINEAR, 0, 1), 5);
         schedule.prepare(3);
         assertThat(rules(model)).allSatisfy(each -> assertThat(each.withSeed(9)).isEqualTo(rule));
-        assertThat(rules(model).stream().map(FakeQuantRule::seed).distinct()).as("new numbers for each layer").hasSize(2).doesNotContain(9L);
+        assertThat(rules(model).stream().map(FakeQuantRule::seed).distinct()).as("new numbers for each layer").hasSize(2)
+                .doesNotContain(9L);
     }
 
     private static List<FakeQuantRule> rules(Mlp model) {
