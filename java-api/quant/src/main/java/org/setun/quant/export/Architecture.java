@@ -10,7 +10,11 @@ enum Architecture {
     /** The same with squared ReLU, as Microsoft's tools name it. */
     BITNET_B158("bitnet-b1.58"),
     /** No such norms, SwiGLU, interleaved rotary pairs. */
-    LLAMA("llama");
+    LLAMA("llama"),
+    /** The same with rotary pairs of halves and biases of queries, keys and values. */
+    QWEN2("qwen2"),
+    /** With rotary pairs of halves, and norms of query and key heads. */
+    QWEN3("qwen3");
 
     private final String label;
 
@@ -33,19 +37,27 @@ enum Architecture {
             throw new IllegalArgumentException("config.activation = RELU2 without sub norms: no GGUF architecture computes it; "
                     + "train with sub norms, or with SILU");
         }
-        if (config.qkvBias() || config.headNorms()) {
-            throw new IllegalArgumentException("config.qkvBias = " + config.qkvBias() + ", config.headNorms = " + config.headNorms()
-                    + ": only models without them are exported; train without them");
-        }
-        Architecture architecture = !config.subNorms() ? LLAMA : config.activation() == NnOps.Glu.SILU ? BITNET : BITNET_B158;
+        Architecture architecture = ofFamily(config);
         architecture.requireShape(config);
         architecture.requireType(matrices);
         requireRows(config, matrices);
         return architecture;
     }
 
+    private static Architecture ofFamily(DecoderConfig config) {
+        if (config.qkvBias() || config.headNorms()) {
+            if (config.subNorms() || config.qkvBias() && config.headNorms() || config.rope() != NnOps.Rope.HALVES) {
+                throw new IllegalArgumentException("config.qkvBias = " + config.qkvBias() + ", config.headNorms = " + config.headNorms()
+                        + ", config.subNorms = " + config.subNorms() + ", config.rope = " + config.rope()
+                        + ": no GGUF architecture computes it; Qwen 2 has the biases and Qwen 3 the norms alone, both rotate HALVES");
+            }
+            return config.qkvBias() ? QWEN2 : QWEN3;
+        }
+        return !config.subNorms() ? LLAMA : config.activation() == NnOps.Glu.SILU ? BITNET : BITNET_B158;
+    }
+
     private void requireShape(DecoderConfig config) {
-        if (this == LLAMA) {
+        if (this != BITNET && this != BITNET_B158) {
             return;
         }
         if (!config.tiedHead()) {

@@ -151,7 +151,7 @@ public final class GgufExporter {
                 .float32(arch + "attention.layer_norm_rms_epsilon", config.normEps())
                 .uint32(arch + "rope.dimension_count", config.headDim())
                 .float32(arch + "rope.freq_base", config.ropeTheta());
-        if (architecture != Architecture.LLAMA) {
+        if (config.subNorms()) {
             writer.string(arch + "rope.scaling.type", "linear").float32(arch + "rope.scaling.factor", 1);
         }
         if (architecture == Architecture.BITNET_B158) {

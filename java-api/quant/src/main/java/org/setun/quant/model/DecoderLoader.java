@@ -26,10 +26,10 @@ final class DecoderLoader implements ParameterValues {
         unused = new TreeSet<>(source.names());
     }
 
-    /** A decoder in fp32. A tensor that it does not use is an error: the model would be computed wrongly. */
-    static Decoder load(TensorSource source, DecoderConfig config, Allocator allocator) {
+    /** A decoder with the weights of a file. A tensor that it does not use is an error: the model would be computed wrongly. */
+    static Decoder load(TensorSource source, DecoderConfig config, Quantization quantization, Allocator allocator) {
         DecoderLoader loader = new DecoderLoader(source);
-        Decoder decoder = new Decoder(config, Quantization.NONE, allocator, loader);
+        Decoder decoder = new Decoder(config, quantization, allocator, loader);
         if (!loader.unused.isEmpty()) {
             throw source.error("tensor " + loader.unused.iterator().next() + " has no place in this architecture (" + loader.unused.size()
                     + " such tensors): the model would be computed wrongly");

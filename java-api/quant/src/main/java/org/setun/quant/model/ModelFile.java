@@ -24,6 +24,7 @@ import org.setun.kernels.Allocator;
 import org.setun.kernels.NnOps;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
+import org.setun.nn.Quantization;
 import org.setun.quant.ptq.Integrity;
 import org.setun.quant.ptq.SetunGguf;
 import org.setun.quant.ptq.input.ModelInput;
@@ -210,7 +211,17 @@ public final class ModelFile implements AutoCloseable {
      * @throws FormatException if a tensor is missing, of another shape, or has no place in the architecture
      */
     public Decoder decoder(Allocator allocator) {
-        return DecoderLoader.load(tensors, config, allocator);
+        return decoder(allocator, config, Quantization.NONE);
+    }
+
+    /**
+     * Reads the model's fp32 weights as those that training starts from; this file may be closed afterwards.
+     *
+     * @param shape        {@link #config()}, perhaps with less context
+     * @param quantization of the blocks' linear layers
+     */
+    public Decoder decoder(Allocator allocator, DecoderConfig shape, Quantization quantization) {
+        return DecoderLoader.load(tensors, shape, quantization, allocator);
     }
 
     @Override

@@ -30,7 +30,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("which pairs the rotary embedding rotates") Rope rope,
             @Setting(value = "base of the rotary embedding", min = 1) double ropeTheta,
             @Setting(value = "epsilon of the norms", min = 0, max = 1) double normEps,
-            @Setting("the output head is the embedding table") boolean tiedHead) {
+            @Setting("the output head is the embedding table") boolean tiedHead,
+            @Setting("biases of the query, key and value projections (Qwen 2)") boolean qkvBias,
+            @Setting("norms of each query and key head (Qwen 3)") boolean headNorms,
+            @Setting("model to start from: GGUF, safetensors, llama2.c, a checkpoint or the folder of a run; it gives all keys of [model] but context, and the tokenizer") String start) {
 
         /** {@link #headDim} with 0 resolved. */
         public int resolvedHeadDim() {
@@ -60,7 +63,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
 
     /** Where the tokenizer comes from. */
     public record Tokenizer(
-            @Setting("a tokenizer.json to use; empty = train a byte-level BPE on the corpus") String file,
+            @Setting("a tokenizer.json, llama2.c's tokenizer.bin or a GGUF file to take the tokenizer from; empty = that of model.start, or train a byte-level BPE on the corpus") String file,
             @Setting(value = "entries of a trained vocabulary", min = 257, max = 1 << 20) int vocabSize,
             @Setting(value = "bytes of the training text that the BPE is trained on; 0 = all", min = 0) long trainBytes) {
     }
@@ -301,7 +304,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     /** The values of keys that a file does not mention. */
     public static TrainingConfig defaults() {
         return new TrainingConfig(
-                new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true),
+                new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true, false, false, ""),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
                 new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),

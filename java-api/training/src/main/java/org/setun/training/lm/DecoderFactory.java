@@ -15,7 +15,8 @@ final class DecoderFactory {
 
     static DecoderConfig config(Model m, int vocabulary) {
         return new DecoderConfig(vocabulary, m.dim(), m.layers(), m.heads(), m.kvHeads(), m.resolvedHeadDim(), m.ffn(), m.context(),
-                m.activation(), m.subNorms(), m.rope(), (float) m.ropeTheta(), (float) m.normEps(), m.tiedHead());
+                m.activation(), m.subNorms(), m.rope(), (float) m.ropeTheta(), (float) m.normEps(), m.tiedHead(),
+                m.qkvBias(), m.headNorms());
     }
 
     static Decoder decoder(TrainingConfig config, int vocabulary, Allocator allocator, long seed) {

@@ -11,8 +11,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.setun.formats.tokenizer.BpeTokenizer;
-import org.setun.formats.tokenizer.TokenizerJson;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -97,7 +96,7 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     /** Reads the corpus and makes tokenizer and tokens; the backend stays the caller's. */
     public static LanguageModelTraining open(TrainingConfig config, Backend backend) throws IOException {
-        TrainingConfig checked = ConfigReader.check(config);
+        TrainingConfig checked = StartModel.adopt(ConfigReader.check(config));
         boolean temporary = checked.checkpoint().folder().isEmpty();
         Path folder = temporary ? Files.createTempDirectory("setun-train") : Path.of(checked.checkpoint().folder());
         try {
@@ -137,7 +136,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         return corpus;
     }
 
-    public BpeTokenizer tokenizer() {
+    public Tokenizer tokenizer() {
         return corpus.tokenizer();
     }
 
@@ -168,7 +167,9 @@ public final class LanguageModelTraining implements AutoCloseable {
     }
 
     private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) throws IOException {
-        Decoder decoder = DecoderFactory.decoder(with(weights), tokenizer().vocabSize(), memory, config.training().seed());
+        Decoder decoder = config.model().start().isEmpty()
+                ? DecoderFactory.decoder(with(weights), tokenizer().vocabSize(), memory, config.training().seed())
+                : StartModel.decoder(with(weights), tokenizer().vocabSize(), backend, memory);
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
         TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
@@ -254,18 +255,11 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     /** The ids that a model has learned mean nothing to another tokenizer, even one with as many of them. */
     private void requireSameTokenizer(Path checkpoint) throws IOException {
-        Path file = checkpoint.resolve(TokenizedCorpus.TOKENIZER);
-        if (Files.exists(file) && !sameTokens(TokenizerJson.read(file), tokenizer())) {
+        if (TokenizerFiles.isIn(checkpoint) && !TokenizerFiles.same(TokenizerFiles.read(checkpoint), tokenizer())) {
             throw new IllegalArgumentException("checkpoint " + checkpoint
                     + " was trained with another tokenizer than this configuration and"
-                    + " text give: set tokenizer.file to its " + TokenizedCorpus.TOKENIZER + ", or choose another checkpoint.folder");
+                    + " text give: set tokenizer.file to its tokenizer, or choose another checkpoint.folder");
         }
-    }
-
-    private static boolean sameTokens(BpeTokenizer a, BpeTokenizer b) {
-        return a.preTokenizer() == b.preTokenizer() && a.merges().equals(b.merges())
-                && a.vocabulary().tokens().equals(b.vocabulary().tokens())
-                && a.vocabulary().kinds().equals(b.vocabulary().kinds());
     }
 
     private Outcome run(TrainerBuilder builder, LanguageModelTask task) throws IOException {

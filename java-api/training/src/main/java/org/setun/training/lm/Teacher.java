@@ -85,7 +85,8 @@ record Teacher(String name, Decoder decoder) {
         }
     }
 
-    private static Optional<Path> checkpoint(Path path) throws IOException {
+    /** The checkpoint that {@code path} is or, as the folder of a run, holds as its newest. */
+    static Optional<Path> checkpoint(Path path) throws IOException {
         if (!Files.isDirectory(path)) {
             return Optional.empty();
         }

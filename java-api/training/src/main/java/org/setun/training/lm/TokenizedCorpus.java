@@ -19,35 +19,33 @@ import java.util.TreeMap;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
 import org.setun.formats.Sha256;
-import org.setun.formats.tokenizer.BpeTokenizer;
 import org.setun.formats.tokenizer.BpeTrainer;
 import org.setun.formats.tokenizer.PreTokenizer;
-import org.setun.formats.tokenizer.TokenizerJson;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.Corpus;
 import org.setun.training.data.Document;
 import org.setun.training.data.TokenFile;
 
 /**
- * A corpus, the tokenizer for it, and its tokens on disk. The folder keeps {@code tokenizer.json}, {@code train.tokens} and
- * {@code heldout.tokens}; they are used again if they were made from the same text with the same settings, and made anew otherwise.
- * {@code tokenizer_source.txt} says what the tokenizer was trained on. One end-of-text token follows each document.
+ * A corpus, the tokenizer for it, and its tokens on disk. The folder keeps {@code tokenizer.json} (SentencePiece: {@code tokenizer.gguf}),
+ * {@code train.tokens} and {@code heldout.tokens}; they are used again if they were made from the same text with the same settings, and made anew otherwise.
+ * {@code tokenizer_source.txt} says what the tokenizer was trained on. One end-of-text token follows each document; tokenizers that
+ * begin texts with a token of their own put it before each.
  */
 public final class TokenizedCorpus implements AutoCloseable {
 
     /** Ends documents. */
     public static final String END_OF_TEXT = "<|endoftext|>";
-    static final String TOKENIZER = "tokenizer.json";
-    private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
     private static final String TOKENIZER_SOURCE = "tokenizer_source.txt";
 
     private final Corpus corpus;
-    private final BpeTokenizer tokenizer;
+    private final Tokenizer tokenizer;
     private final Map<String, byte[]> tokenizerFiles;
     private final TokenFile training;
     private final TokenFile heldOut;
 
-    private TokenizedCorpus(Corpus corpus, BpeTokenizer tokenizer, Map<String, byte[]> files, TokenFile training, TokenFile heldOut) {
+    private TokenizedCorpus(Corpus corpus, Tokenizer tokenizer, Map<String, byte[]> files, TokenFile training, TokenFile heldOut) {
         this.corpus = corpus;
         this.tokenizer = tokenizer;
         this.tokenizerFiles = files;
@@ -62,15 +60,13 @@ public final class TokenizedCorpus implements AutoCloseable {
         TokenFile training = null;
         try {
             byte[] trainingText = textHash(corpus.training());
-            BpeTokenizer tokenizer = tokenizer(config.tokenizer(), corpus, trainingText, folder);
-            Map<String, byte[]> files = new TreeMap<>();
-            for (String name : List.of(TOKENIZER, TOKENIZER_CONFIG)) {
-                files.put(name, Files.readAllBytes(folder.resolve(name)));
-            }
-            byte[] reading = config.data().invalidUtf8().name().getBytes(StandardCharsets.US_ASCII);
-            byte[] hash = sha256(files.get(TOKENIZER), reading, trainingText);
+            Tokenizer tokenizer = tokenizer(config, corpus, trainingText, folder);
+            Map<String, byte[]> files = TokenizerFiles.bytes(folder);
+            byte[] tokenizerFile = files.values().iterator().next();
+            byte[] reading = (config.data().invalidUtf8().name() + (tokenizer.vocabulary().markers().addBos() ? " bos" : "")).getBytes(StandardCharsets.US_ASCII);
+            byte[] hash = sha256(tokenizerFile, reading, trainingText);
             training = tokens(folder.resolve("train.tokens"), corpus, corpus.training(), tokenizer, hash);
-            hash = sha256(files.get(TOKENIZER), reading, textHash(corpus.heldOut()));
+            hash = sha256(tokenizerFile, reading, textHash(corpus.heldOut()));
             TokenFile heldOut = tokens(folder.resolve("heldout.tokens"), corpus, corpus.heldOut(), tokenizer, hash);
             return new TokenizedCorpus(corpus, tokenizer, files, training, heldOut);
         } catch (IOException | RuntimeException e) {
@@ -82,23 +78,22 @@ public final class TokenizedCorpus implements AutoCloseable {
         }
     }
 
-    private static BpeTokenizer tokenizer(TrainingConfig.Tokenizer settings, Corpus corpus, byte[] trainingText, Path folder)
-            throws IOException {
-        Path file = folder.resolve(TOKENIZER);
+    private static Tokenizer tokenizer(TrainingConfig config, Corpus corpus, byte[] trainingText, Path folder) throws IOException {
+        TrainingConfig.Tokenizer settings = config.tokenizer();
         Path source = folder.resolve(TOKENIZER_SOURCE);
-        if (!settings.file().isEmpty()) {
-            BpeTokenizer given = TokenizerJson.read(Path.of(settings.file()));
+        if (!settings.file().isEmpty() || !config.model().start().isEmpty()) {
+            Tokenizer given = StartModel.tokenizer(config);
             Files.deleteIfExists(source);
-            TokenizerJson.write(given, file);
+            TokenizerFiles.write(given, folder);
             return given;
         }
         byte[] wanted = source(settings, trainingText);
-        if (!Files.exists(file) || !Files.exists(source) || !Arrays.equals(Files.readAllBytes(source), wanted)) {
+        if (!TokenizerFiles.isIn(folder) || !Files.exists(source) || !Arrays.equals(Files.readAllBytes(source), wanted)) {
             Files.deleteIfExists(source); // it must never stand beside a tokenizer that it does not describe
-            TokenizerJson.write(train(settings, corpus), file);
+            TokenizerFiles.write(train(settings, corpus), folder);
             AtomicFile.write(source, channel -> Channels.newOutputStream(channel).write(wanted));
         }
-        return TokenizerJson.read(file);
+        return TokenizerFiles.read(folder);
     }
 
     /** All that a trained tokenizer depends on. */
@@ -107,7 +102,7 @@ public final class TokenizedCorpus implements AutoCloseable {
                 + HexFormat.of().formatHex(trainingText) + "\n").getBytes(StandardCharsets.US_ASCII);
     }
 
-    private static BpeTokenizer train(TrainingConfig.Tokenizer settings, Corpus corpus) throws IOException {
+    private static Tokenizer train(TrainingConfig.Tokenizer settings, Corpus corpus) throws IOException {
         BpeTrainer trainer = new BpeTrainer(settings.vocabSize(), PreTokenizer.GPT_2, List.of(END_OF_TEXT));
         long[] left = {settings.trainBytes() > 0 ? settings.trainBytes() : Long.MAX_VALUE};
         corpus.read(corpus.training(), (text, end) -> {
@@ -119,7 +114,7 @@ public final class TokenizedCorpus implements AutoCloseable {
         return trainer.train();
     }
 
-    private static TokenFile tokens(Path file, Corpus corpus, List<Document> documents, BpeTokenizer tokenizer, byte[] hash)
+    private static TokenFile tokens(Path file, Corpus corpus, List<Document> documents, Tokenizer tokenizer, byte[] hash)
             throws IOException {
         if (Files.exists(file)) {
             try {
@@ -129,13 +124,20 @@ public final class TokenizedCorpus implements AutoCloseable {
             }
         }
         int[] end = {tokenizer.eos()};
+        int[] begin = {tokenizer.bos()};
+        boolean[] isFirst = {tokenizer.vocabulary().markers().addBos()};
         TokenFile.write(file, tokenizer.vocabSize(), hash, sink -> corpus.read(documents, (text, endOfDocument) -> {
+            if (isFirst[0]) {
+                sink.accept(begin, 0);
+                isFirst[0] = false;
+            }
             if (!text.isEmpty()) {
                 sink.accept(tokenizer.encode(text, false), text.getBytes(StandardCharsets.UTF_8).length);
             }
             if (endOfDocument && end[0] >= 0) {
                 sink.accept(end, 0);
             }
+            isFirst[0] = endOfDocument && tokenizer.vocabulary().markers().addBos();
         }));
         return TokenFile.open(file, hash);
     }
@@ -169,11 +171,11 @@ public final class TokenizedCorpus implements AutoCloseable {
         return corpus;
     }
 
-    public BpeTokenizer tokenizer() {
+    public Tokenizer tokenizer() {
         return tokenizer;
     }
 
-    /** {@code tokenizer.json} and {@code tokenizer_config.json}, for checkpoints. */
+    /** The tokenizer's files by name, for checkpoints. */
     public Map<String, byte[]> tokenizerFiles() {
         return tokenizerFiles;
     }

@@ -5,8 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.setun.formats.tokenizer.BpeTokenizer;
-import org.setun.formats.tokenizer.TokenizerJson;
+import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Allocator;
 import org.setun.nn.Decoder;
 import org.setun.nn.Parameter;
@@ -25,13 +24,25 @@ import org.setun.training.config.TrainingConfig;
  * @param config    of the run
  * @param state     of the run when the checkpoint was saved
  */
-public record TrainedModel(Decoder decoder, BpeTokenizer tokenizer, TrainingConfig config, TrainingState state) {
+public record TrainedModel(Decoder decoder, Tokenizer tokenizer, TrainingConfig config, TrainingState state) {
+
+    /** A checkpoint whose files are whole, without its weights. */
+    record Head(Checkpoint checkpoint, TrainingConfig config, Tokenizer tokenizer) {
+    }
+
+    /** Opens and checks the checkpoint in {@code folder}. */
+    static Head head(Path folder) throws IOException {
+        Checkpoint checkpoint = Checkpoint.open(folder);
+        TrainingConfig config = ConfigReader.fromMap(folder.resolve("checkpoint.json").toString(), checkpoint.state().config());
+        return new Head(checkpoint, config, TokenizerFiles.read(folder));
+    }
 
     /** Reads and checks the checkpoint in {@code folder}; the weights go to {@code allocator}. */
     public static TrainedModel load(Path folder, Allocator allocator) throws IOException {
-        Checkpoint checkpoint = Checkpoint.open(folder);
-        TrainingConfig config = ConfigReader.fromMap(folder.resolve("checkpoint.json").toString(), checkpoint.state().config());
-        BpeTokenizer tokenizer = TokenizerJson.read(folder.resolve("tokenizer.json"));
+        Head head = head(folder);
+        TrainingConfig config = head.config();
+        Tokenizer tokenizer = head.tokenizer();
+        Checkpoint checkpoint = head.checkpoint();
         Decoder decoder = DecoderFactory.decoder(config, tokenizer.vocabSize(), allocator, 0);
         List<NamedTensor> weights = new ArrayList<>();
         for (Parameter parameter : decoder.parameters()) {

@@ -1,0 +1,177 @@
+package org.setun.training.lm;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.setun.formats.tokenizer.Markers;
+import org.setun.formats.tokenizer.SpmTokenizer;
+import org.setun.formats.tokenizer.TokenKind;
+import org.setun.formats.tokenizer.Tokenizer;
+import org.setun.formats.tokenizer.Vocabulary;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.NnOps;
+import org.setun.nn.BitLinear;
+import org.setun.nn.Decoder;
+import org.setun.nn.DecoderConfig;
+import org.setun.nn.DecoderInit;
+import org.setun.nn.Quantization;
+import org.setun.quant.export.ExportOptions;
+import org.setun.quant.export.GgufExporter;
+import org.setun.quant.export.MatrixType;
+import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.ConfigException;
+import org.setun.training.lm.LanguageModelTraining.Outcome;
+import org.setun.training.lm.LanguageModelTraining.Resume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+/** Runs that start from a model that exists. */
+class StartModelTest {
+
+    private static final String[] STAND_STILL = {"quantization.weights=none", "training.max_steps=1", "schedule.learning_rate=0",
+            "schedule.min_learning_rate=0", "schedule.warmup_steps=0", "schedule.total_steps=1"};
+
+    @TempDir
+    static Path shared;
+    private static Path text;
+    private static Path run;
+    private static double bitsPerByte;
+
+    @TempDir
+    Path folder;
+
+    /** A full-precision model of another shape than the runs of the tests ask for. */
+    @BeforeAll
+    static void trainOne() throws IOException {
+        text = Runs.text(shared);
+        run = shared.resolve("first/fp32");
+        bitsPerByte = train(shared.resolve("first"), Resume.NEW, "quantization.weights=none", "model.dim=64", "model.heads=4",
+                "model.sub_norms=false", "training.max_steps=20").bitsPerByte();
+    }
+
+    private static Outcome train(Path checkpoints, Resume resume, String... keys) throws IOException {
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, checkpoints, keys), backend)) {
+            return training.train(resume);
+        }
+    }
+
+    private static String[] keys(Path start, String... more) {
+        List<String> keys = new ArrayList<>(List.of("model.start=\"" + start + "\"", "model.dim=256", "model.layers=4", "model.heads=4",
+                "model.kv_heads=4", "model.ffn=768")); // the defaults: not asked for
+        keys.addAll(List.of(more));
+        return keys.toArray(String[]::new);
+    }
+
+    private Path export(Decoder decoder, Tokenizer tokenizer, Backend backend) throws IOException {
+        Path file = folder.resolve("start.gguf");
+        GgufExporter.export(backend, decoder, tokenizer, ExportOptions.of("start", MatrixType.F32).withHalfTables(false), file);
+        return file;
+    }
+
+    @Test
+    void theFirstModelIsThatOfTheFileOrTheRun() throws IOException {
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(run).getLast(), pool);
+            Path file = export(model.decoder(), model.tokenizer(), backend);
+            assertThat(train(folder.resolve("a"), Resume.NEW, keys(run, STAND_STILL)).bitsPerByte()).isEqualTo(bitsPerByte);
+            Outcome fromFile = train(folder.resolve("b"), Resume.NEW, keys(file, STAND_STILL));
+            assertThat(fromFile.bitsPerByte()).as("rows of queries and keys are in another order, sums too").isCloseTo(bitsPerByte,
+                    within(1e-6));
+        }
+    }
+
+    /** A quantized run starts better than one from random weights, resumes bit for bit and keeps the shape in its checkpoints. */
+    @Test
+    void aQuantizedRunStartsFromItAndResumes() throws IOException {
+        String[] keys = keys(run, "quantization.weights=uniform", "quantization.bits=4", "training.max_steps=8", "checkpoint.save_every=4",
+                "schedule.learning_rate=0.001", "schedule.total_steps=8");
+        double[] whole = train(folder.resolve("whole"), Resume.NEW, keys).result().losses();
+        double[] random = train(folder.resolve("random"), Resume.NEW, "quantization.weights=uniform", "quantization.bits=4",
+                "training.max_steps=1", "schedule.total_steps=8").result().losses();
+        assertThat(whole[0]).isLessThan(0.8 * random[0]);
+        Path runFolder = folder.resolve("whole/uniform");
+        try (Stream<Path> files = Files.walk(CheckpointStore.list(runFolder).getLast())) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+        assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses())
+                .containsExactly(Arrays.copyOfRange(whole, 4, 8));
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            Decoder decoder = TrainedModel.load(CheckpointStore.list(runFolder).getLast(), pool).decoder();
+            assertThat(decoder.config().dim()).isEqualTo(64);
+            assertThat(decoder.linears()).allMatch(layer -> layer instanceof BitLinear bits && bits.scale() != null);
+        }
+    }
+
+    /** Qwen's biases and head norms are trained and written, SentencePiece's tokenizer is that of the file and of checkpoints. */
+    @ParameterizedTest
+    @CsvSource({"false,false", "true,false", "false,true"})
+    void familiesAndTheirTokenizers(boolean biases, boolean headNorms) throws IOException {
+        SpmTokenizer tokenizer = sentencePiece();
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            DecoderConfig shape = new DecoderConfig(tokenizer.vocabSize(), 32, 2, 2, 1, 16, 64, 32, NnOps.Glu.SILU, false, NnOps.Rope.HALVES,
+                    10_000, 1e-6f, true, biases, headNorms);
+            Path file = export(new Decoder(shape, Quantization.NONE, pool, DecoderInit.seeded(1)), tokenizer, backend);
+            Outcome outcome = train(folder.resolve("run"), Resume.NEW, keys(file, "training.max_steps=30"));
+            assertThat(outcome.result().losses()[29]).isLessThan(0.9 * outcome.result().losses()[0]);
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("run/ternary")).getLast(), pool);
+            assertThat(model.tokenizer().encode("the cat", true)).isEqualTo(tokenizer.encode("the cat", true)).startsWith(1);
+            assertThat(model.decoder().config().qkvBias()).isEqualTo(biases);
+            assertThat(model.decoder().config().headNorms()).isEqualTo(headNorms);
+            Path trained = export(model.decoder(), model.tokenizer(), backend);
+            String[] again = keys(trained, STAND_STILL);
+            assertThat(train(folder.resolve("again"), Resume.NEW, again).model().config().vocab()).isEqualTo(tokenizer.vocabSize());
+        }
+    }
+
+    private static SpmTokenizer sentencePiece() {
+        List<String> tokens = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
+        List<TokenKind> kinds = new ArrayList<>(List.of(TokenKind.UNKNOWN, TokenKind.CONTROL, TokenKind.CONTROL));
+        for (int value = 0; value < 256; value++) {
+            tokens.add(String.format("<0x%02X>", value));
+            kinds.add(TokenKind.BYTE);
+        }
+        for (String piece : ("\u2581 a b c d e f g h i j k l m n o p q r s t u v w x y z . \u2581t he \u2581the \u2581c \u2581s at").split(" ")) {
+            tokens.add(piece);
+            kinds.add(TokenKind.NORMAL);
+        }
+        float[] scores = new float[tokens.size()];
+        for (int i = 259; i < scores.length; i++) {
+            scores[i] = -scores.length + i;
+        }
+        return new SpmTokenizer(new Vocabulary(tokens, kinds, new Markers(1, 2, 0, Markers.NONE, true, false)), scores, true);
+    }
+
+    @Test
+    void contradictionsAreRefusedBeforeAnythingIsMade() throws IOException {
+        assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, "model.start=\"" + run + "\"", "model.dim=48"))
+                .isInstanceOf(ConfigException.class).hasMessageContaining("model.dim = 48").hasMessageContaining("has 64")
+                .hasMessageContaining("leave the key out");
+        assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, keys(run, "model.context=17")))
+                .isInstanceOf(ConfigException.class).hasMessageContaining("model.context = 17").hasMessageContaining("16 positions");
+        assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, keys(folder.resolve("none.gguf"))))
+                .isInstanceOf(IOException.class).hasMessageContaining("none.gguf");
+        Path small = folder.resolve("small");
+        train(small, Resume.NEW, "tokenizer.vocab_size=280", "training.max_steps=1", "schedule.total_steps=1", "schedule.warmup_steps=0");
+        assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW,
+                keys(run, "tokenizer.file=\"" + small.resolve("data/tokenizer.json") + "\"")))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("both need one vocabulary");
+        assertThat(folder.resolve("a/ternary")).doesNotExist();
+    }
+}
