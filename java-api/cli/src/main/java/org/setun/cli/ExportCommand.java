@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.setun.cli.inspect.Printable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
@@ -16,7 +17,10 @@ import org.setun.quant.export.ExportReport;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
+import org.setun.quant.ptq.QuantizeReport;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.lm.ModelExport;
 import org.setun.training.lm.TrainedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -32,8 +36,10 @@ final class ExportCommand implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "FILE", description = "The GGUF file to write; an older one stays if writing fails.")
     Path file = Path.of("");
 
-    @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).", defaultValue = "TQ2_0")
-    MatrixType type = MatrixType.TQ2_0;
+    @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: the format that the weights were "
+            + "trained for; of ternary weights TQ2_0, of others F16).")
+    @Nullable
+    MatrixType type;
 
     @Option(names = "--scales", description = "Where ternary scales go: ${COMPLETION-CANDIDATES}; TENSOR is exact (default: ${DEFAULT-VALUE}).", defaultValue = "TENSOR")
     ScaleStorage scales = ScaleStorage.TENSOR;
@@ -49,7 +55,15 @@ final class ExportCommand implements Callable<Integer> {
         requireCheckpoint();
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             TrainedModel model = TrainedModel.load(checkpoint, pool);
-            ExportOptions options = ExportOptions.of(name, type).withScales(scales).withLicense(license);
+            WeightQuantizer weights = model.config().quantization().weights();
+            if (type == null && weights == WeightQuantizer.FORMAT) {
+                int threads = Runtime.getRuntime().availableProcessors();
+                QuantizeReport report = ModelExport.write(backend, model, name, license, file, threads, (step, done, total) -> {
+                });
+                System.out.printf(Locale.ROOT, "%s: matrices %s, %,d bytes%n", file, model.config().quantization().format(), report.bytes());
+                return 0;
+            }
+            ExportOptions options = ExportOptions.of(name, type != null ? type : standard(weights)).withScales(scales).withLicense(license);
             ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), options, file);
             System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes%n", report.file(), report.architecture(), report.bytes());
             if (report.scaleError() > 0) {
@@ -58,6 +72,10 @@ final class ExportCommand implements Callable<Integer> {
             report.warnings().forEach(warning -> System.err.println("warning: " + Printable.of(warning)));
         }
         return 0;
+    }
+
+    private static MatrixType standard(WeightQuantizer weights) {
+        return weights == WeightQuantizer.TERNARY ? MatrixType.TQ2_0 : MatrixType.F16;
     }
 
     private void requireCheckpoint() throws IOException {

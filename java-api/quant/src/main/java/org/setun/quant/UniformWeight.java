@@ -12,8 +12,8 @@ import org.setun.nn.Tensor;
  * A weight of 1 to 8 bits per value on a uniform grid: {@code (code + 1/2) * scale} of {@link UniformMean}, {@code code * scale} of others.
  * There is no packed kernel for it: products run in fp32 on the values that the codes stand for, which are kept beside them.
  *
- * @param codes  I8[outputs][inputs]
- * @param scales one F32 for each group of consecutive values: a row, a block, or the whole matrix
+ * @param codes  I8[outputs][inputs]; empty if a storage format has given the values
+ * @param scales one F32 for each group of consecutive values: a row, a block, or the whole matrix; likewise
  * @param values F32[outputs][inputs], what the codes stand for
  */
 public record UniformWeight(Tensor codes, Tensor scales, Tensor values) implements QuantizedWeight {
@@ -27,12 +27,12 @@ public record UniformWeight(Tensor codes, Tensor scales, Tensor values) implemen
 
     @Override
     public long outputs() {
-        return codes.rows();
+        return values.rows();
     }
 
     @Override
     public long inputs() {
-        return codes.columns();
+        return values.columns();
     }
 
     @Override

@@ -253,7 +253,7 @@ public final class GgufExporter {
         scratch.reset();
         Parameter weight = matrix.weight();
         MemorySegment values = weight.value().segment();
-        if (matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
+        if (!options.latent() && matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
             Tensor expanded = Tensor.allocate(scratch, DType.F32, weight.shape());
             bits.quantizedWeight(backend).expand(backend, expanded);
             values = expanded.segment();

@@ -7,6 +7,8 @@ import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
 import org.setun.nn.Precision;
 import org.setun.quant.Granularity;
+import org.setun.quant.format.WeightFormats;
+import org.setun.quant.qat.FormatQuantizer;
 import org.setun.quant.qat.ScaleRule;
 
 /**
@@ -154,6 +156,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         TERNARY,
         /** Levels at equal distances, with the estimator and the scales of the other keys. */
         UNIFORM,
+        /** What a storage format keeps of them: the key {@code format}. */
+        FORMAT,
         /** Full precision. */
         NONE
     }
@@ -180,7 +184,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
 
     /** What is quantized, and how. */
     public record Quantization(
-            @Setting("quantizer of q, k, v, output, gate, up and down: ternary (BitNet b1.58), uniform (as the keys below say), none") WeightQuantizer weights,
+            @Setting("quantizer of q, k, v, output, gate, up and down: ternary (BitNet b1.58), uniform (as the keys below say), format (what a file of that format keeps), none") WeightQuantizer weights,
             @Setting("how the inputs of these layers are rounded; not with weights = none") ActivationQuantizer activations,
             @Setting(value = "uniform: 1, 1.58 (ternary), 2 to 8", min = 1, max = 8) double bits,
             @Setting("uniform: which levels; stretched = SEQ of ParetoQ, 1.58 or 2 bits") LevelKind levels,
@@ -189,7 +193,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "uniform: clipped, lsq, reste: gradient ends at this many scales; 0 = at the outermost levels", min = 0, max = 100) double estimatorLimit,
             @Setting("uniform: how a scale follows from its weights, or starts if it is learned") ScaleRule scale,
             @Setting("uniform: train the scales (LSQ)") boolean learnedScale,
-            @Setting("uniform: what shares a scale") Granularity granularity) {
+            @Setting("uniform: what shares a scale") Granularity granularity,
+            @Setting("format: a format of setun quantize, such as q4_0, pi-q2 or pi-tan3:K=14") String format) {
     }
 
     /** How weights become quantized in the course of training. */
@@ -314,7 +319,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true,
-                        Granularity.CHANNEL),
+                        Granularity.CHANNEL, "pi-q3"),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
@@ -346,6 +351,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                         || quantization.estimator == EstimatorKind.DSQ),
                 "progressive.kind", "soft_to_hard",
                 "needs quantization.weights = \"uniform\" and estimator = \"soft\", \"dsq\" or \"gumbel\"");
+        require(progressive.kind == ProgressiveKind.NONE || quantization.weights != WeightQuantizer.FORMAT, "progressive.kind",
+                progressive.kind.toString().toLowerCase(Locale.ROOT), "formats have no levels to go to; needs quantization.weights ="
+                        + " \"ternary\" or \"uniform\"");
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
@@ -353,8 +361,20 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "must not exceed optimizer.freeze_threshold = " + optimizer.freezeThreshold);
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
+        validateFormat();
         validateDistillation();
         return this;
+    }
+
+    private void validateFormat() {
+        if (quantization.weights != WeightQuantizer.FORMAT) {
+            return;
+        }
+        try {
+            new FormatQuantizer(WeightFormats.parse(quantization.format));
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("quantization." + e.getMessage(), e);
+        }
     }
 
     private void validateDistillation() {

@@ -48,6 +48,8 @@ public final class LanguageModelTraining implements AutoCloseable {
     public static final String TERNARY = "ternary";
     /** Name of the run with weights of equally distant levels. */
     public static final String UNIFORM = "uniform";
+    /** Name of the run with weights of a storage format. */
+    public static final String FORMAT = "format";
     /** Name of the runs with fp32 weights. */
     public static final String FULL_PRECISION = "fp32";
 
@@ -184,11 +186,13 @@ public final class LanguageModelTraining implements AutoCloseable {
         return bytes;
     }
 
-    /** The folder of a run, inside {@code checkpoint.folder}: {@link #TERNARY}, {@link #UNIFORM} or {@link #FULL_PRECISION}. */
+    /** The folder of a run, inside {@code checkpoint.folder}: {@link #TERNARY}, {@link #UNIFORM},
+     * {@link #FORMAT} or {@link #FULL_PRECISION}. */
     public static String name(WeightQuantizer weights) {
         return switch (weights) {
             case TERNARY -> TERNARY;
             case UNIFORM -> UNIFORM;
+            case FORMAT -> FORMAT;
             case NONE -> FULL_PRECISION;
         };
     }

@@ -11,7 +11,9 @@ import org.setun.quant.Granularity;
 import org.setun.quant.HadamardInt8Absmax;
 import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryAbsmean;
+import org.setun.quant.format.WeightFormats;
 import org.setun.quant.qat.FakeQuantizer;
+import org.setun.quant.qat.FormatQuantizer;
 import org.setun.quant.qat.LearnedFakeQuantizer;
 import org.setun.quant.qat.ScaleRule;
 import org.setun.training.config.ConfigException;
@@ -37,6 +39,8 @@ final class QuantizationFactory {
                             : ternary(),
                     activations(settings));
             case UNIFORM -> new Quantization(uniform(settings), activations(settings));
+            case FORMAT -> new Quantization(new FormatQuantizer(WeightFormats.parse(settings.format())),
+                    activations(settings));
         };
     }
 

@@ -32,6 +32,7 @@ import org.setun.nn.Tensor;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
+import org.setun.quant.model.ModelFile;
 import org.setun.training.TrainingResult;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.data.TokenDataset;
@@ -90,7 +91,8 @@ class QuantizedTrainingTest {
                         "progressive.fraction=0.5"),
                 List.of("quantization.weights=ternary", "progressive.kind=mix", "progressive.start_step=2", "progressive.end_step=20"),
                 List.of("quantization.weights=ternary", "progressive.kind=layer_wise", "progressive.end_step=20",
-                        "progressive.shape=linear"));
+                        "progressive.shape=linear"),
+                List.of("quantization.weights=format", "quantization.format=q4_0"));
     }
 
     /** Each learns, and stopped in the middle of its schedule it goes on bit for bit. */
@@ -102,7 +104,7 @@ class QuantizedTrainingTest {
         assertThat(whole.losses()[23]).isLessThan(0.75 * whole.losses()[0]);
         TrainingResult part = run(folder.resolve("parts"), Resume.NEW, keys, steps);
         assertThat(part.losses()).as("the same again").containsExactly(whole.losses());
-        removeNewest(folder.resolve("parts").resolve(keys.getFirst().endsWith("ternary") ? "ternary" : "uniform"));
+        removeNewest(folder.resolve("parts").resolve(keys.getFirst().substring("quantization.weights=".length())));
         TrainingResult rest = run(folder.resolve("parts"), Resume.LATEST, keys, steps);
         assertThat(rest.losses()).containsExactly(Arrays.copyOfRange(whole.losses(), 12, 24));
         assertThat(rest.evaluations()).isEqualTo(whole.evaluations());
@@ -169,6 +171,33 @@ class QuantizedTrainingTest {
                 float scale = (float) Math.exp(((BitLinear) layer).scale().value().item());
                 for (float value : read.floats(layer.weight().name())) {
                     assertThat(value / scale).isCloseTo(Math.round(value / scale), within(1e-5f)).isBetween(-2.00001f, 1.00001f);
+                }
+            }
+        }
+    }
+
+    /** A file of the format that weights were trained for holds the very values of training. */
+    @ParameterizedTest
+    @ValueSource(strings = {"q4_0", "pi-q2", "pi-tan3:K=14"})
+    void formatsAreWrittenAsTheyWereTrained(String format) throws IOException {
+        String[] keys = {"quantization.weights=format", "quantization.format=" + format, "training.max_steps=4", "model.dim=256",
+                "model.heads=4", "model.kv_heads=4", "model.ffn=256", "model.layers=1"};
+        try (Backend backend = Backends.open();
+                MemoryPool pool = new MemoryPool(backend);
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder, keys), backend)) {
+            training.train(Resume.NEW);
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("format")).getLast(), pool);
+            Path file = folder.resolve("model.gguf");
+            ModelExport.write(backend, model, "trained", "", file, 2, (step, done, total) -> {
+            });
+            assertThat(folder).as("nothing is left beside it").isDirectoryNotContaining(path -> path.toString().contains(".latent"));
+            try (ModelFile read = ModelFile.open(file, null)) {
+                Decoder decoder = read.decoder(pool);
+                for (Linear layer : model.decoder().linears()) {
+                    Tensor values = Tensor.allocate(pool, DType.F32, layer.weight().shape());
+                    ((BitLinear) layer).quantizedWeight(backend).expand(backend, values);
+                    assertThat(decoder.parameter(layer.weight().name()).value().toArray()).as(layer.weight().name())
+                            .containsExactly(values.toArray());
                 }
             }
         }
