@@ -60,7 +60,8 @@ final class ExportCommand implements Callable<Integer> {
                 int threads = Runtime.getRuntime().availableProcessors();
                 QuantizeReport report = ModelExport.write(backend, model, name, license, file, threads, (step, done, total) -> {
                 });
-                System.out.printf(Locale.ROOT, "%s: matrices %s, %,d bytes%n", file, model.config().quantization().format(), report.bytes());
+                System.out.printf(Locale.ROOT, "%s: matrices %s, %,d bytes%n", file, model.config().quantization().format(),
+                        report.bytes());
                 return 0;
             }
             ExportOptions options = ExportOptions.of(name, type != null ? type : standard(weights)).withScales(scales).withLicense(license);

@@ -319,7 +319,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true,
-                        Granularity.CHANNEL, "pi-q3"),
+                        Granularity.CHANNEL, "q4_0"),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),

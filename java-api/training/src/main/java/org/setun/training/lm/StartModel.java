@@ -93,7 +93,8 @@ final class StartModel {
     }
 
     private static boolean same(@Nullable Object a, @Nullable Object b) {
-        return a instanceof Number x && b instanceof Number y ? x.doubleValue() == y.doubleValue()
+        return a instanceof Number x && b instanceof Number y
+                ? x.doubleValue() == y.doubleValue()
                 : String.valueOf(a).equalsIgnoreCase(String.valueOf(b));
     }
 

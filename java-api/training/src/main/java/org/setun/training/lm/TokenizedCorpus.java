@@ -63,7 +63,8 @@ public final class TokenizedCorpus implements AutoCloseable {
             Tokenizer tokenizer = tokenizer(config, corpus, trainingText, folder);
             Map<String, byte[]> files = TokenizerFiles.bytes(folder);
             byte[] tokenizerFile = files.values().iterator().next();
-            byte[] reading = (config.data().invalidUtf8().name() + (tokenizer.vocabulary().markers().addBos() ? " bos" : "")).getBytes(StandardCharsets.US_ASCII);
+            byte[] reading = (config.data().invalidUtf8().name() + (tokenizer.vocabulary().markers().addBos() ? " bos" : ""))
+                    .getBytes(StandardCharsets.US_ASCII);
             byte[] hash = sha256(tokenizerFile, reading, trainingText);
             training = tokens(folder.resolve("train.tokens"), corpus, corpus.training(), tokenizer, hash);
             hash = sha256(tokenizerFile, reading, textHash(corpus.heldOut()));

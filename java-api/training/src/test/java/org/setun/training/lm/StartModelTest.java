@@ -125,7 +125,8 @@ class StartModelTest {
     void familiesAndTheirTokenizers(boolean biases, boolean headNorms) throws IOException {
         SpmTokenizer tokenizer = sentencePiece();
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
-            DecoderConfig shape = new DecoderConfig(tokenizer.vocabSize(), 32, 2, 2, 1, 16, 64, 32, NnOps.Glu.SILU, false, NnOps.Rope.HALVES,
+            DecoderConfig shape = new DecoderConfig(tokenizer.vocabSize(), 32, 2, 2, 1, 16, 64, 32, NnOps.Glu.SILU, false,
+                    NnOps.Rope.HALVES,
                     10_000, 1e-6f, true, biases, headNorms);
             Path file = export(new Decoder(shape, Quantization.NONE, pool, DecoderInit.seeded(1)), tokenizer, backend);
             Outcome outcome = train(folder.resolve("run"), Resume.NEW, keys(file, "training.max_steps=30"));
@@ -147,7 +148,8 @@ class StartModelTest {
             tokens.add(String.format("<0x%02X>", value));
             kinds.add(TokenKind.BYTE);
         }
-        for (String piece : ("\u2581 a b c d e f g h i j k l m n o p q r s t u v w x y z . \u2581t he \u2581the \u2581c \u2581s at").split(" ")) {
+        for (String piece : ("\u2581 a b c d e f g h i j k l m n o p q r s t u v w x y z . \u2581t he \u2581the \u2581c \u2581s at")
+                .split(" ")) {
             tokens.add(piece);
             kinds.add(TokenKind.NORMAL);
         }
