@@ -7,6 +7,7 @@ module org.setun.quant {
     requires org.tukaani.xz;
 
     exports org.setun.quant;
+    exports org.setun.quant.activation;
     exports org.setun.quant.budget;
     exports org.setun.quant.calibration;
     exports org.setun.quant.export;

@@ -35,18 +35,20 @@ final class DecoderBlock {
         double narrow = init.residualDeviation(config.layers());
         Builder make = new Builder("blk." + index + ".", quantization, initializer);
         attentionNorm = make.norm("attn_norm", config.dim());
-        q = make.linear("attn_q", attention, config.dim(), init.standardDeviation(), config.qkvBias());
-        k = make.linear("attn_k", keys, config.dim(), init.standardDeviation(), config.qkvBias());
-        v = make.linear("attn_v", keys, config.dim(), init.standardDeviation(), config.qkvBias());
+        Quantization attentionInput = make.place("attn_q", config.dim());
+        q = make.linear("attn_q", attentionInput, attention, config.dim(), init.standardDeviation(), config.qkvBias());
+        k = make.linear("attn_k", attentionInput, keys, config.dim(), init.standardDeviation(), config.qkvBias());
+        v = make.linear("attn_v", attentionInput, keys, config.dim(), init.standardDeviation(), config.qkvBias());
         queryNorm = config.headNorms() ? make.norm("attn_q_norm", config.headDim()) : null;
         keyNorm = config.headNorms() ? make.norm("attn_k_norm", config.headDim()) : null;
         attentionSubNorm = config.subNorms() ? make.norm("attn_sub_norm", attention) : null;
-        output = make.linear("attn_output", config.dim(), attention, narrow, false);
+        output = make.linear("attn_output", make.place("attn_output", attention), config.dim(), attention, narrow, false);
         ffnNorm = make.norm("ffn_norm", config.dim());
-        gate = make.linear("ffn_gate", config.ffn(), config.dim(), init.standardDeviation(), false);
-        up = make.linear("ffn_up", config.ffn(), config.dim(), init.standardDeviation(), false);
+        Quantization ffnInput = make.place("ffn_gate", config.dim());
+        gate = make.linear("ffn_gate", ffnInput, config.ffn(), config.dim(), init.standardDeviation(), false);
+        up = make.linear("ffn_up", ffnInput, config.ffn(), config.dim(), init.standardDeviation(), false);
         ffnSubNorm = config.subNorms() ? make.norm("ffn_sub_norm", config.ffn()) : null;
-        down = make.linear("ffn_down", config.dim(), config.ffn(), narrow, false);
+        down = make.linear("ffn_down", make.place("ffn_down", config.ffn()), config.dim(), config.ffn(), narrow, false);
         rope = new Rope(config.headDim(), config.ropeTheta(), config.rope(), true);
         glu = new Glu(config.activation());
     }
@@ -69,9 +71,16 @@ final class DecoderBlock {
             return norm;
         }
 
-        Linear linear(String name, long outputs, long inputs, double deviation, boolean bias) {
+        /** What layers quantize whose input the layer {@code name} is the first to read. */
+        Quantization place(String name, long inputs) {
+            Quantization placed = quantization.at(prefix + name, initializer, inputs);
+            parameters.addAll(placed.parameters());
+            return placed;
+        }
+
+        Linear linear(String name, Quantization placed, long outputs, long inputs, double deviation, boolean bias) {
             Linear linear = Linear.of(initializer.normal(prefix + name + ".weight", deviation, outputs, inputs),
-                    bias ? initializer.constant(prefix + name + ".bias", 0, outputs) : null, quantization);
+                    bias ? initializer.constant(prefix + name + ".bias", 0, outputs) : null, placed);
             parameters.addAll(linear.parameters());
             return linear;
         }

@@ -28,7 +28,10 @@ public sealed class Linear permits BitLinear {
         this.bias = bias;
     }
 
-    /** A layer with what {@code quantization} asks for: a {@link BitLinear} unless it is none. */
+    /**
+     * A layer with what {@code quantization} asks for: a {@link BitLinear} unless it is none. The quantizer of its input is taken as it is: whoever
+     * makes the layers of a model gives each place {@linkplain ActivationQuantizer#at its own}.
+     */
     public static Linear of(Parameter weight, @Nullable Parameter bias, Quantization quantization) {
         return quantization.isNone() ? new Linear(weight, bias) : new BitLinear(weight, bias, quantization);
     }
@@ -71,7 +74,7 @@ public sealed class Linear permits BitLinear {
     }
 
     /**
-     * Layers that share one input, and with it one quantization of that input; their weights may be quantized in different ways. All have a bias, or
+     * Layers that share one input, and with it one quantizer of that input; their weights may be quantized in different ways. All have a bias, or
      * none has. One output per layer.
      */
     public static Tensor[] forwardAll(Tape tape, Tensor x, List<? extends Linear> layers) {
@@ -110,8 +113,12 @@ public sealed class Linear permits BitLinear {
                 inputs.add(quantized.scale().value());
             }
         }
+        ActivationQuantizer activations = first.quantization().activations();
+        if (activations != null) {
+            activations.parameters().forEach(parameter -> inputs.add(parameter.value()));
+        }
         Tensor[] outputs = tape.applyAll(
-                new LinearFunction(weights, first.quantization().activations(), first.bias != null, residual != null),
+                new LinearFunction(weights, activations, first.bias != null, residual != null),
                 inputs.toArray(Tensor[]::new));
         if (observer != null) {
             observer.observeOutputs(layers, outputs);

@@ -11,7 +11,8 @@ import org.setun.nn.function.Relu;
  * has it: ternary products have a scale of their own, and the norm keeps the 8-bit range of the next input well used. The first layer sees
  * the raw input, whose per-row quantization needs no norm. The full-precision model has the same norms: it differs in the numbers alone.
  *
- * <p>Parameters: {@code layers.N.norm.weight} (from N = 1), {@code layers.N.weight}, {@code layers.N.bias}.
+ * <p>Parameters: {@code layers.N.norm.weight} (from N = 1), those of the quantizer of the input ({@code layers.N.input.*}), {@code layers.N.weight},
+ * {@code layers.N.bias}.
  */
 public final class Mlp implements Model {
 
@@ -47,7 +48,9 @@ public final class Mlp implements Model {
             }
             Parameter weight = initializer.normal(name + ".weight", Math.sqrt(2.0 / in), out, in);
             Parameter offset = bias ? initializer.constant(name + ".bias", 0, out) : null;
-            Linear layer = Linear.of(weight, offset, quantization);
+            Quantization placed = quantization.at(name, initializer, in);
+            parameters.addAll(placed.parameters());
+            Linear layer = Linear.of(weight, offset, placed);
             layers.add(layer);
             parameters.addAll(layer.parameters());
         }

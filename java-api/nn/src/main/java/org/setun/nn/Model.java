@@ -1,6 +1,7 @@
 package org.setun.nn;
 
 import java.util.List;
+import java.util.Objects;
 
 /** Something with parameters. */
 public interface Model {
@@ -10,6 +11,12 @@ public interface Model {
 
     /** The linear layers that quantization applies to, in the order of the parameters. */
     List<Linear> linears();
+
+    /** What belongs to the model and is not trained, such as observed ranges of activations: saved with the parameters. */
+    default List<Parameter> buffers() {
+        return linears().stream().map(layer -> layer.quantization().activations()).filter(Objects::nonNull).distinct()
+                .flatMap(quantizer -> quantizer.buffers().stream()).toList();
+    }
 
     /** Number of trained values. */
     default long parameterCount() {

@@ -1,5 +1,6 @@
 package org.setun.nn;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,21 @@ public record Quantization(@Nullable WeightQuantizer weights, @Nullable Activati
 
     public boolean isNone() {
         return weights == null && activations == null;
+    }
+
+    /** The same for one place of a model: see {@link ActivationQuantizer#at}. */
+    public Quantization at(String place, Initializer initializer, long columns) {
+        return activations == null ? this : new Quantization(weights, activations.at(place, initializer, columns));
+    }
+
+    /** The same with another quantizer of weights. */
+    public Quantization withWeights(@Nullable WeightQuantizer quantizer) {
+        return new Quantization(quantizer, activations);
+    }
+
+    /** What is trained of the quantizer of activations. */
+    public List<Parameter> parameters() {
+        return activations == null ? List.of() : activations.parameters();
     }
 
     /** The same without weight quantization. */

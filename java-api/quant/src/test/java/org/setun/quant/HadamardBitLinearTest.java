@@ -11,6 +11,7 @@ import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.nn.function.Hadamard;
 import org.setun.nn.function.LinearFunction;
+import org.setun.quant.activation.HadamardRows;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -41,7 +42,7 @@ class HadamardBitLinearTest extends QuantTest {
         Tensor x = normal(1, 5, d);
         Tensor w = normal(1, 7, d);
         Tensor dy = normal(1, 5, 7);
-        Pass inside = pass(new HadamardInt8Absmax(), false, x, w, dy, false);
+        Pass inside = pass(new HadamardRows(new Int8Absmax()), false, x, w, dy, false);
         Pass before = pass(new Int8Absmax(), true, x, w, dy, false);
         assertThat(inside.y).containsExactly(before.y);
         assertThat(inside.dx).containsExactly(before.dx);
@@ -54,8 +55,8 @@ class HadamardBitLinearTest extends QuantTest {
         Tensor x = normal(1, 3, 32);
         Tensor w = normal(1, 4, 32);
         Tensor dy = normal(1, 3, 4);
-        float[] once = pass(new HadamardInt8Absmax(), false, x, w, dy, false).dx;
-        float[] twice = pass(new HadamardInt8Absmax(), false, x, w, dy, true).dx;
+        float[] once = pass(new HadamardRows(new Int8Absmax()), false, x, w, dy, false).dx;
+        float[] twice = pass(new HadamardRows(new Int8Absmax()), false, x, w, dy, true).dx;
         for (int i = 0; i < once.length; i++) {
             assertThat(twice[i]).isEqualTo(2 * once[i]);
         }
@@ -67,7 +68,7 @@ class HadamardBitLinearTest extends QuantTest {
         float[] values = normal(1, 1, d).toArray();
         values[17] = 60;
         Tensor x = Tensor.of(pool, values, 1, d);
-        assertThat(squaredError(new HadamardInt8Absmax(), true, x)).isLessThan(squaredError(new Int8Absmax(), false, x) / 20);
+        assertThat(squaredError(new HadamardRows(new Int8Absmax()), true, x)).isLessThan(squaredError(new Int8Absmax(), false, x) / 20);
     }
 
     private double squaredError(ActivationQuantizer quantizer, boolean rotated, Tensor x) {

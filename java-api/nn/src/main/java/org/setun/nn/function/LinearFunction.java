@@ -1,5 +1,6 @@
 package org.setun.nn.function;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -10,6 +11,7 @@ import org.setun.nn.DType;
 import org.setun.nn.Function;
 import org.setun.nn.FunctionContext;
 import org.setun.nn.LearnedScaleQuantizer;
+import org.setun.nn.Parameter;
 import org.setun.nn.Precision;
 import org.setun.nn.QuantizedRows;
 import org.setun.nn.QuantizedWeight;
@@ -28,8 +30,8 @@ import org.setun.nn.WeightQuantizer;
  * input as they are, and dx those of a ternary weight.
  *
  * <p>Inputs: {@code x} F32[n][k]; a weight F32[m_i][k] per projection; a bias F32[m_i] per projection if {@code bias}; {@code residual}
- * F32[n][m_0] if {@code residual} (one projection only); the learned scales of each projection whose quantizer has some. Outputs:
- * F32[n][m_i].
+ * F32[n][m_0] if {@code residual} (one projection only); the learned scales of each projection whose quantizer has some; the
+ * {@linkplain ActivationQuantizer#parameters parameters} of {@code activations}. Outputs: F32[n][m_i].
  *
  * @param weights     per projection the quantized weight, made of the present latent weight, or fp32
  * @param activations quantizes {@code x}, or null
@@ -74,8 +76,17 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         return residualInput() + (residual ? 1 : 0) + (int) weights.stream().limit(i).filter(Weight::learnsScales).count();
     }
 
-    private int inputCount() {
+    /** Where the parameters of the quantizer of activations begin. */
+    private int activationInput() {
         return scaleInput(weights.size());
+    }
+
+    private int inputCount() {
+        return activationInput() + (activations == null ? 0 : activations.parameters().size());
+    }
+
+    private boolean takesCodes(Weight weight) {
+        return weight.takesCodes() && activations != null && activations.hasIntegerProduct();
     }
 
     @Override
@@ -87,7 +98,7 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         Tensor values = x; // what weights without an integer product are multiplied with
         if (rows != null) {
             context.save(rows);
-            if (weights.stream().anyMatch(weight -> !weight.takesCodes())) {
+            if (weights.stream().anyMatch(weight -> !takesCodes(weight))) {
                 values = context.borrow(DType.F32, x.shape());
                 activations.dequantize(backend, rows, values);
             }
@@ -108,8 +119,9 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         QuantizedWeight quantized = weights.get(i).quantized;
         Tensor added = bias ? inputs[1 + weights.size() + i] : null;
         Tensor carried = residual ? inputs[residualInput()] : null;
-        if (rows != null && weights.get(i).takesCodes()) {
+        if (rows != null && takesCodes(weights.get(i))) {
             Objects.requireNonNull(quantized).multiply(backend, rows, added, carried, y);
+            addOffsets(context, quantized, rows, y);
             return;
         }
         if (quantized != null) {
@@ -136,30 +148,63 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
         }
     }
 
+    /** {@code y += offset * (row sums of W)^T}: what the product of the codes leaves out. */
+    private static void addOffsets(FunctionContext context, QuantizedWeight weight, QuantizedRows rows, Tensor y) {
+        Tensor offset = rows.offset();
+        if (offset == null) {
+            return;
+        }
+        Backend backend = context.backend();
+        long k = weight.inputs();
+        long m = weight.outputs();
+        Tensor ones = context.borrow(DType.F32, 1, k);
+        Tensor sums = context.borrow(DType.F32, 1, m);
+        backend.fill(ones.segment(), k, 1);
+        weight.multiply(backend, ones, null, sums);
+        backend.gemmF32(false, false, y.rows(), m, 1, 1, offset.segment(), 1, sums.segment(), m, 1, y.segment(), m);
+        context.giveBack(ones);
+        context.giveBack(sums);
+    }
+
     @Override
     public @Nullable Tensor[] backward(FunctionContext context, @Nullable Tensor... outputGradients) {
-        if (context.needsGradient(0)) {
-            inputGradient(context, outputGradients);
-        }
-        weightGradients(context, outputGradients);
         @Nullable
         Tensor[] gradients = new Tensor[inputCount()];
+        if (activations != null && !activations.isStraightThrough()) {
+            estimatedInputGradient(context, activations, outputGradients, gradients);
+        } else if (context.needsGradient(0)) {
+            FunctionContext.Sink sink = context.sink(0);
+            inputGradient(context, outputGradients, sink.beta(), sink.tensor());
+        }
+        weightGradients(context, outputGradients);
         if (residual) {
             gradients[residualInput()] = outputGradients[0];
         }
         return gradients;
     }
 
-    private void inputGradient(FunctionContext context, @Nullable Tensor[] outputGradients) {
-        FunctionContext.Sink sink = context.sink(0);
-        if (activations == null || activations.isStraightThrough()) {
-            inputGradient(context, outputGradients, sink.beta(), sink.tensor());
+    /** The gradient of the input through its quantizer, and with it those of the quantizer's parameters. */
+    private void estimatedInputGradient(FunctionContext context, ActivationQuantizer quantizer, @Nullable Tensor[] outputGradients,
+            @Nullable Tensor[] gradients) {
+        List<Parameter> parameters = quantizer.parameters();
+        if (!context.needsGradient(0) && parameters.isEmpty()) {
             return;
         }
-        Tensor gradient = context.borrow(DType.F32, sink.tensor().shape());
+        Tensor x = context.input(0);
+        Tensor gradient = context.borrow(DType.F32, x.shape());
         if (inputGradient(context, outputGradients, 0, gradient)) {
-            activations.backward(context.backend(), gradient);
-            context.backend().axpby(1, gradient.segment(), sink.beta(), sink.tensor().segment(), gradient.size());
+            List<Tensor> learned = new ArrayList<>();
+            for (int i = 0; i < parameters.size(); i++) {
+                Tensor zeros = context.borrow(DType.F32, parameters.get(i).shape());
+                zeros.clear();
+                learned.add(zeros);
+                gradients[activationInput() + i] = zeros;
+            }
+            quantizer.backward(context.backend(), x, context.saved(0, QuantizedRows.class), gradient, learned);
+            if (context.needsGradient(0)) {
+                FunctionContext.Sink sink = context.sink(0);
+                context.backend().axpby(1, gradient.segment(), sink.beta(), sink.tensor().segment(), gradient.size());
+            }
         }
         context.giveBack(gradient);
     }
@@ -208,7 +253,8 @@ public record LinearFunction(List<Weight> weights, @Nullable ActivationQuantizer
 
     private void weightGradients(FunctionContext context, @Nullable Tensor[] outputGradients) {
         Tensor x = context.input(0);
-        boolean readsCodes = activations != null && context.precision() == Precision.BF16;
+        boolean readsCodes = activations != null && context.precision() == Precision.BF16 && activations.hasIntegerProduct()
+                && context.saved(0, QuantizedRows.class).offset() == null;
         Tensor values = null;
         for (int i = 0; i < weights.size(); i++) {
             Tensor dy = outputGradients[i];

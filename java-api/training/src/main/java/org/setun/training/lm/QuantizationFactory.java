@@ -8,7 +8,7 @@ import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.Quantization;
 import org.setun.nn.WeightQuantizer;
 import org.setun.quant.Granularity;
-import org.setun.quant.HadamardInt8Absmax;
+import org.setun.quant.activation.HadamardRows;
 import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryAbsmean;
 import org.setun.quant.format.WeightFormats;
@@ -52,7 +52,7 @@ final class QuantizationFactory {
     private static @Nullable ActivationQuantizer activations(TrainingConfig.Quantization settings) {
         return switch (settings.activations()) {
             case INT8 -> new Int8Absmax();
-            case HADAMARD_INT8 -> new HadamardInt8Absmax();
+            case HADAMARD_INT8 -> new HadamardRows(new Int8Absmax());
             case NONE -> null;
         };
     }
