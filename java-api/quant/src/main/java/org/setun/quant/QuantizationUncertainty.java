@@ -13,6 +13,7 @@ import org.setun.nn.FunctionContext;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
+import org.setun.quant.qat.LearnedFakeQuantizer;
 import org.setun.quant.qat.LevelQuantizer;
 
 /**
@@ -61,6 +62,9 @@ public record QuantizationUncertainty(double firstBoundary, int boundaries, Tens
                 int half = 1 << uniform.bits() - 1;
                 yield new QuantizationUncertainty(1 - half, 2 * half - 1, weight.scales(), width, factor);
             }
+            case LearnedFakeQuantizer learned when learned.hasOffset() ->
+                throw new IllegalArgumentException(
+                        layer.weight().name() + " has learned offsets, whose boundaries between levels are not known here");
             case LevelQuantizer level -> {
                 QuantLevels levels = level.rule().levels();
                 yield new QuantizationUncertainty(levels.lowest() + levels.shift() + 0.5, levels.highest() - levels.lowest(),

@@ -9,6 +9,7 @@ import org.setun.kernels.Estimator;
 import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.QuantLevels;
 import org.setun.nn.BitLinear;
+import org.setun.nn.DType;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
@@ -113,6 +114,73 @@ class FakeQuantizerTest extends QuantTest {
             assertThat(step).isCloseTo(alphas.toArray()[i] * unit, within(1e-6f));
             assertThat(lsqScale[i] / step * unit).as("that of the logarithm").isCloseTo(ofPi[1][i], within(1e-5f));
         }
+    }
+
+    /** LSQ+ of a weight, by channel, against the paper's formulas in fp64. */
+    @Test
+    void learnedOffsetsOfWeights() {
+        LearnedFakeQuantizer quantizer = new LearnedFakeQuantizer(rule(QuantLevels.signed(3), new Estimator.Lsq(0)), ScaleRule.LSQ,
+                Granularity.CHANNEL, true);
+        Tensor w = normal(0.6, 4, 24);
+        Tensor dy = normal(1, 4, 24);
+        Tensor learned = Tensor.allocate(pool, DType.F32, quantizer.scaleShape(4, 24));
+        assertThat(learned.shape()).isEqualTo(Shape.of(2, 4));
+        quantizer.initialize(w, learned);
+        float[] numbers = learned.toArray();
+        for (int i = 0; i < 4; i++) {
+            assertThat(numbers[4 + i]).isZero();
+            numbers[4 + i] = 0.5f * i - 0.7f;
+        }
+        learned = Tensor.of(pool, numbers, 2, 4);
+        QuantizedWeight weight = quantizer.allocate(pool, 4, 24);
+        quantizer.quantize(backend, w, learned, weight);
+        Tensor values = Tensor.allocate(pool, DType.F32, 4, 24);
+        weight.expand(backend, values);
+        float[][] gradients = gradients(quantizer, w, learned, dy);
+        for (int row = 0; row < 4; row++) {
+            double s = Math.exp(numbers[row]);
+            double b = numbers[4 + row] * s;
+            double byScale = 0;
+            double byOffset = 0;
+            for (int i = row * 24; i < row * 24 + 24; i++) {
+                double z = (w.toArray()[i] - b) / s;
+                double q = Math.rint(Math.clamp(z, -4, 3));
+                double g = dy.toArray()[i];
+                boolean inside = z > -4 && z < 3;
+                assertThat((double) values.toArray()[i]).isCloseTo(q * s + b, within(1e-5));
+                assertThat(gradients[0][i]).isEqualTo(inside ? (float) g : 0);
+                byScale += inside ? g * (q - z) : g * q;
+                byOffset += inside ? 0 : g;
+            }
+            double factor = 1 / Math.sqrt(24 * 3);
+            assertThat((double) gradients[1][row]).isCloseTo(factor * (s * byScale + b * byOffset), within(1e-4));
+            assertThat((double) gradients[1][4 + row]).isCloseTo(factor * s * byOffset, within(1e-4));
+        }
+    }
+
+    /** Noise of a step's share on what was rounded: uniform, of the variance it must have, and no gradient changes. */
+    @Test
+    void noiseFactor() {
+        Tensor w = normal(1, 64, 256);
+        FakeQuantRule exact = rule(QuantLevels.signed(4), new Estimator.Identity());
+        FakeQuantRule noisy = new FakeQuantRule(exact.levels(), exact.estimator(), 1, 0.1f, 1, 0, 7);
+        FakeQuantizer quantizer = new FakeQuantizer(exact, ScaleRule.ABSMAX, Granularity.TENSOR);
+        float step = ScaleRule.ABSMAX.of(exact.levels(), w.segment(), 0, w.size());
+        float[] rounded = rounded(quantizer, w);
+        float[] with = rounded(quantizer.withRule(noisy), w);
+        double sum = 0;
+        double squares = 0;
+        for (int i = 0; i < rounded.length; i++) {
+            double noise = with[i] - rounded[i];
+            assertThat(Math.abs(noise)).isLessThanOrEqualTo(0.0501 * step);
+            sum += noise;
+            squares += noise * noise;
+        }
+        double variance = 0.01 * step * step / 12;
+        assertThat(squares / rounded.length).isCloseTo(variance, within(0.05 * variance));
+        assertThat(sum / rounded.length).isCloseTo(0, within(4 * Math.sqrt(variance / rounded.length)));
+        assertThat(quantizer.withRule(noisy).isStraightThrough()).isTrue();
+        assertThat(rounded(quantizer.withRule(noisy.rounded()), w)).as("evaluated without noise").containsExactly(rounded);
     }
 
     private float[][] gradients(org.setun.nn.LearnedScaleQuantizer quantizer, Tensor w, Tensor scales, Tensor dy) {

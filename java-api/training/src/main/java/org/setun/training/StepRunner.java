@@ -47,9 +47,14 @@ final class StepRunner {
         this.microBatch = microBatch;
     }
 
-    /** Runs the samples {@code [first, first + count)}; {@code shrunk} is told when the micro-batch had to shrink. */
-    Outcome run(long first, int count, double learningRate, double decayFactor, Consumer<String> shrunk) {
-        Map<String, Double> terms = gradients(first, count, shrunk);
+    /**
+     * Runs the samples {@code [first, first + count)}.
+     *
+     * @param begins is called when the step begins, and again when it begins anew
+     * @param shrunk is told when the micro-batch had to shrink
+     */
+    Outcome run(long first, int count, double learningRate, double decayFactor, Runnable begins, Consumer<String> shrunk) {
+        Map<String, Double> terms = gradients(first, count, begins, shrunk);
         double loss = terms.values().stream().reduce(0.0, Double::sum); // in order: the reported terms add up to it exactly
         double norm = optimizer.measure();
         boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
@@ -59,10 +64,11 @@ final class StepRunner {
         return new Outcome(loss, norm, finite, terms);
     }
 
-    private Map<String, Double> gradients(long first, int count, Consumer<String> shrunk) {
+    private Map<String, Double> gradients(long first, int count, Runnable begins, Consumer<String> shrunk) {
         Tape tape = Tape.recording(backend, workspace, precision);
         while (true) {
             try {
+                begins.run();
                 task.model().clearGradients();
                 Map<String, Double> sums = new LinkedHashMap<>();
                 for (int done = 0; done < count; done += microBatch) {

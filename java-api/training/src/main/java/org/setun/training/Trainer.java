@@ -3,7 +3,6 @@ package org.setun.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -12,7 +11,6 @@ import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Parameter;
 import org.setun.nn.Tape;
-import org.setun.nn.Tensor;
 import org.setun.quant.qat.Rounding;
 import org.setun.training.TrainingResult.Point;
 import org.setun.training.checkpoint.Checkpoint;
@@ -27,6 +25,7 @@ import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
 import org.setun.training.optimizer.Optimizer;
 import org.setun.training.optimizer.QuantizedLayers;
+import org.setun.training.progressive.ActivationRanges;
 import org.setun.training.progressive.ProgressiveQuantization;
 import org.setun.training.schedule.Schedule;
 
@@ -47,6 +46,7 @@ public final class Trainer {
     private final Training settings;
     private final Schedule schedule;
     private final ProgressiveQuantization progressive;
+    private final ActivationRanges ranges;
     private final Optimizer optimizer;
     private final @Nullable QuantizedLayers layers;
     private final Workspace workspace;
@@ -73,6 +73,7 @@ public final class Trainer {
         settings = options.config.training();
         schedule = ScheduleFactory.of(options.config);
         progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed());
+        ranges = new ActivationRanges(task.model());
         optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer(), pages());
         layers = QuantizedLayers.areWanted(options.config.optimizer())
                 ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
@@ -148,9 +149,14 @@ public final class Trainer {
         double rate = schedule.learningRate(step + 1);
         meter.begin();
         progressive.prepare(step + 1);
-        StepRunner.Outcome outcome = runner.run(samples, count, rate, schedule.weightDecayFactor(step + 1),
+        StepRunner.Outcome outcome = runner.run(samples, count, rate, schedule.weightDecayFactor(step + 1), () -> ranges.begin(step + 1),
                 message -> emit(new TrainingEvent.Warning(options.run, step, message)));
         meter.end(count);
+        if (outcome.updated()) {
+            ranges.commit(count);
+        } else {
+            ranges.discard();
+        }
         step++;
         samples += count;
         if (outcome.updated()) {
@@ -251,14 +257,14 @@ public final class Trainer {
                 .map(p -> new TrainingState.Evaluation(p.step(), p.loss(), p.value())).toList();
         TrainingState state = new TrainingState(options.run, step, optimizer.updates(), samples, skipped, runner.microBatch(),
                 secondsBefore + meter.totalSeconds(), lastLoss, points, ConfigWriter.toMap(options.config));
-        lastCheckpoint = store.save(state, weights(), optimizer.state(), options.files);
+        lastCheckpoint = store.save(state, NamedTensor.of(task.model()), optimizer.state(), options.files);
         savedStep = step;
         emit(new TrainingEvent.Saved(options.run, step, lastCheckpoint, (System.nanoTime() - start) / 1e9));
     }
 
     private void restore(Checkpoint checkpoint) throws IOException {
         TrainingState state = checkpoint.state();
-        checkpoint.loadWeights(weights());
+        checkpoint.loadWeights(NamedTensor.of(task.model()));
         task.model().parameters().forEach(Parameter::markChanged);
         checkpoint.loadMoments(optimizer.state());
         optimizer.updates(state.updates());
@@ -275,15 +281,5 @@ public final class Trainer {
             evaluations.add(point);
             keepBest(point);
         }
-    }
-
-    private List<NamedTensor> weights() {
-        return task.model().parameters().stream().map(p -> named(p.name(), p.value())).toList();
-    }
-
-    private static NamedTensor named(String name, Tensor tensor) {
-        long[] shape = new long[tensor.shape().rank()];
-        Arrays.setAll(shape, i -> tensor.shape().dimension(i));
-        return new NamedTensor(name, shape, tensor.segment());
     }
 }

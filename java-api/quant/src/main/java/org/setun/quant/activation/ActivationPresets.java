@@ -22,7 +22,8 @@ public final class ActivationPresets {
      * @param others   serves all layers that {@code byLayer} does not name
      * @param byLayer  quantizers by the last part of a layer's name
      */
-    private record ByLayer(String name, ActivationQuantizer others, Map<String, ActivationQuantizer> byLayer) implements ActivationQuantizer {
+    private record ByLayer(String name, ActivationQuantizer others,
+            Map<String, ActivationQuantizer> byLayer) implements ActivationQuantizer {
 
         @Override
         public ActivationQuantizer at(String place, Initializer initializer, long columns) {
@@ -50,7 +51,8 @@ public final class ActivationPresets {
      * @param keep share of the values that the output projection sees; 0.5 to 0.55 there
      */
     public static ActivationQuantizer bitnetA48(double keep) {
-        return new ByLayer("bitnet-a4.8", UniformRows.int4(), Map.of(OUTPUT, new SparseRows(new Int8Absmax(), keep), DOWN, new Int8Absmax()));
+        return new ByLayer("bitnet-a4.8", UniformRows.int4(),
+                Map.of(OUTPUT, new SparseRows(new Int8Absmax(), keep), DOWN, new Int8Absmax()));
     }
 
     /**

@@ -49,7 +49,8 @@ public final class ActivationRange {
      */
     public ActivationRange(Parameter state, double percentile) {
         if (!state.shape().equals(Shape.of(SIZE)) || !(percentile >= 0 && percentile <= 1)) {
-            throw new IllegalArgumentException("state = " + state + " must have " + SIZE + " values, percentile = " + percentile + " be in [0, 1]");
+            throw new IllegalArgumentException(
+                    "state = " + state + " must have " + SIZE + " values, percentile = " + percentile + " be in [0, 1]");
         }
         this.state = state;
         this.percentile = percentile;

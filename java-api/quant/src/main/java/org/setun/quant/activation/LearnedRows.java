@@ -44,7 +44,8 @@ public final class LearnedRows implements ActivationQuantizer {
 
     private LearnedRows(FakeQuantRule rule, boolean hasOffset, @Nullable State state) {
         if (rule.estimator().isSmooth()) {
-            throw new IllegalArgumentException(rule.estimator() + " has no codes; activations need a hard estimator such as " + new Estimator.Lsq(0));
+            throw new IllegalArgumentException(
+                    rule.estimator() + " has no codes; activations need a hard estimator such as " + new Estimator.Lsq(0));
         }
         if (hasOffset && rule.estimator() instanceof Estimator.Pact) {
             throw new IllegalArgumentException("PACT learns where to clip, not an offset; use " + new Estimator.Lsq(0) + " for both");
@@ -67,7 +68,8 @@ public final class LearnedRows implements ActivationQuantizer {
     @Override
     public String name() {
         QuantLevels levels = rule.levels();
-        return String.format(Locale.ROOT, "%s%s[%d..%d]", rule.estimator().getClass().getSimpleName().toLowerCase(Locale.ROOT), hasOffset ? "+" : "",
+        return String.format(Locale.ROOT, "%s%s[%d..%d]", rule.estimator().getClass().getSimpleName().toLowerCase(Locale.ROOT),
+                hasOffset ? "+" : "",
                 levels.lowest(), levels.highest());
     }
 
@@ -108,7 +110,8 @@ public final class LearnedRows implements ActivationQuantizer {
         x.require("x", DType.F32, -1, -1);
         float[] now = scaleOf(backend, x);
         Tensor scale = Tensor.of(allocator, new float[]{now[0]}, 1);
-        return RowCodes.encode(backend, rule.levels(), x, scale, hasOffset ? Tensor.of(allocator, new float[]{now[1]}, 1) : null, allocator);
+        return RowCodes.encode(backend, rule.levels(), x, scale, hasOffset ? Tensor.of(allocator, new float[]{now[1]}, 1) : null,
+                allocator);
     }
 
     private float[] scaleOf(Backend backend, Tensor x) {
@@ -197,7 +200,8 @@ public final class LearnedRows implements ActivationQuantizer {
             MemorySegment offset = hasOffset ? arena.allocateFrom(JAVA_FLOAT, now[1]) : null;
             MemorySegment ofScale = arena.allocate(JAVA_FLOAT);
             MemorySegment ofOffset = hasOffset ? arena.allocate(JAVA_FLOAT) : null;
-            backend.fakeQuantBackward(rule, 1, x.size(), x.segment(), scale, offset, gradient.segment(), gradient.segment(), ofScale, ofOffset,
+            backend.fakeQuantBackward(rule, 1, x.size(), x.segment(), scale, offset, gradient.segment(), gradient.segment(), ofScale,
+                    ofOffset,
                     factor);
             // value = scale * f((x - offset) / scale) + offset with offset = o * scale: by the logarithm of the scale, and by o
             float byScale = ofScale.get(JAVA_FLOAT, 0) * now[0];

@@ -68,7 +68,8 @@ final class RowCodes {
     /** Refuses a quantizer inside another that would have to know what the other does. */
     static void requireStateless(ActivationQuantizer inner) {
         if (!inner.isStraightThrough() || !inner.buffers().isEmpty()) {
-            throw new IllegalArgumentException(inner.name() + " keeps state or changes gradients and cannot stand inside another quantizer");
+            throw new IllegalArgumentException(
+                    inner.name() + " keeps state or changes gradients and cannot stand inside another quantizer");
         }
     }
 

@@ -38,7 +38,8 @@ public final class TrackedRows implements ActivationQuantizer {
 
         public Windows {
             if (every < 1 || samples < 1 || !(share > 0 && share <= 1)) {
-                throw new IllegalArgumentException("every = " + every + " and samples = " + samples + " must be > 0, share = " + share + " in (0, 1]");
+                throw new IllegalArgumentException(
+                        "every = " + every + " and samples = " + samples + " must be > 0, share = " + share + " in (0, 1]");
             }
         }
 

@@ -7,13 +7,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufWriter;
 import org.setun.formats.tokenizer.BpeTokenizer;
@@ -21,9 +20,11 @@ import org.setun.formats.tokenizer.GgufTokenizers;
 import org.setun.formats.tokenizer.SpmTokenizer;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
+import org.setun.kernels.GemmOps.Element;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.NnOps;
 import org.setun.kernels.Workspace;
+import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.BitLinear;
 import org.setun.nn.DType;
 import org.setun.nn.Decoder;
@@ -32,7 +33,9 @@ import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
+import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryWeight;
+import org.setun.quant.activation.HadamardRows;
 import org.setun.quant.qat.LevelWeight;
 import org.setun.quant.qat.Rounding;
 
@@ -104,15 +107,11 @@ public final class GgufExporter {
                 Workspace scratch = new Workspace(memory, 4L << 20)) {
             Map<String, Linear> matrices = new HashMap<>();
             decoder.linears().forEach(linear -> matrices.put(linear.weight().name(), linear));
-            Set<String> learnedScales = decoder.linears().stream()
-                    .flatMap(linear -> linear instanceof BitLinear bits && bits.scale() != null
-                            ? Stream.of(bits.scale().name())
-                            : Stream.empty())
-                    .collect(Collectors.toSet());
+            Set<String> ofQuantizers = ofQuantizers();
             for (Parameter parameter : decoder.parameters()) {
                 Linear matrix = matrices.get(parameter.name());
-                if (learnedScales.contains(parameter.name())) {
-                    continue; // they are in the values of their matrix
+                if (ofQuantizers.contains(parameter.name())) {
+                    continue;
                 }
                 if (matrix != null) {
                     putMatrix(writer, matrix, scratch);
@@ -127,6 +126,18 @@ public final class GgufExporter {
             writer.write(file);
         }
         return new ExportReport(file, architecture.label(), Files.size(file), scaleError, warnings());
+    }
+
+    /** Learned scales of weights, which are in the values of their matrix, and what readers know nothing of: learned scales of activations. */
+    private Set<String> ofQuantizers() {
+        Set<String> names = new HashSet<>();
+        for (Linear linear : decoder.linears()) {
+            linear.quantization().parameters().forEach(parameter -> names.add(parameter.name()));
+            if (linear instanceof BitLinear bits && bits.scale() != null) {
+                names.add(bits.scale().name());
+            }
+        }
+        return names;
     }
 
     private GgufWriter metadata() {
@@ -188,6 +199,10 @@ public final class GgufExporter {
     }
 
     private TernaryWeight ternary(Linear matrix) {
+        if (matrix.quantization().activations() instanceof HadamardRows) {
+            throw new IllegalArgumentException("matrices = " + options.matrices() + ", but " + matrix.weight().name()
+                    + " was trained behind a Hadamard transform, which is not in the file; F16 or F32 hold the weight with the transform in it");
+        }
         if (matrix instanceof BitLinear bits && bits.quantization().weights() != null) {
             QuantizedWeight weight = bits.quantizedWeight(backend);
             TernaryWeight ternary = weight instanceof LevelWeight levels ? levels.ternary() : weight instanceof TernaryWeight t ? t : null;
@@ -258,6 +273,11 @@ public final class GgufExporter {
             bits.quantizedWeight(backend).expand(backend, expanded);
             values = expanded.segment();
         }
+        if (matrix.quantization().activations() instanceof HadamardRows) { // W (H x) = (W H) x, so each row is turned back
+            MemorySegment turned = scratch.allocate(values.byteSize()).segment();
+            backend.hadamard(Element.F32, true, values, matrix.inputs(), null, matrix.outputs(), matrix.inputs(), turned, matrix.inputs());
+            values = turned;
+        }
         return reordered(weight.name(), values, 4 * matrix.inputs(), scratch);
     }
 
@@ -286,6 +306,11 @@ public final class GgufExporter {
         if (options.matrices() == MatrixType.Q2_0) {
             warnings.add("type Q2_0 is known to llama.cpp from 2026 on; older versions refuse the file");
         }
+        decoder.linears().stream().map(linear -> linear.quantization().activations())
+                .filter(activations -> activations != null && !(activations instanceof Int8Absmax)).map(ActivationQuantizer::name)
+                .distinct()
+                .forEach(name -> warnings
+                        .add("inputs of layers were trained as " + name + "; readers of the file round them in their own way"));
         if (scaleError > 0) {
             warnings.add("scales are rounded to half precision, relative error up to " + String.format(Locale.ROOT, "%.1e", scaleError));
         }

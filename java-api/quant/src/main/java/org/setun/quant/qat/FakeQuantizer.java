@@ -1,5 +1,6 @@
 package org.setun.quant.qat;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
@@ -40,21 +41,22 @@ public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity gra
 
     @Override
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
-        return LevelWeight.allocate(allocator, outputs, inputs, rule.levels(), granularity);
+        return LevelWeight.allocate(allocator, outputs, inputs, rule.levels(), granularity, false);
     }
 
     @Override
     public void quantize(Backend backend, Tensor latent, QuantizedWeight into) {
         LevelWeight weight = (LevelWeight) into;
-        setScales(rule.levels(), scale, granularity, latent, weight.scales());
+        setScales(rule.levels(), scale, granularity, latent, weight.scales().segment(), weight.scales().size());
         weight.fill(backend, rule, latent);
     }
 
-    /** Sets each scale from its group of values. */
-    static void setScales(QuantLevels levels, ScaleRule rule, Granularity granularity, Tensor latent, Tensor scales) {
+    /** Sets each of {@code count} scales from its group of values. */
+    static void setScales(QuantLevels levels, ScaleRule rule, Granularity granularity, Tensor latent, MemorySegment scales,
+            long count) {
         long group = granularity.group(latent.rows(), latent.columns());
-        for (long s = 0; s < scales.size(); s++) {
-            scales.segment().setAtIndex(JAVA_FLOAT, s, rule.of(levels, latent.segment(), s * group, group));
+        for (long s = 0; s < count; s++) {
+            scales.setAtIndex(JAVA_FLOAT, s, rule.of(levels, latent.segment(), s * group, group));
         }
     }
 

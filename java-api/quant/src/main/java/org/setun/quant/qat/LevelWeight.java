@@ -21,30 +21,39 @@ public final class LevelWeight implements QuantizedWeight {
 
     private final UniformWeight uniform;
     private final @Nullable TernaryWeight packed;
+    private final @Nullable Tensor offsets;
     private boolean isCoded;
 
-    private LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed) {
+    private LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed, @Nullable Tensor offsets) {
         this.uniform = uniform;
         this.packed = packed;
+        this.offsets = offsets;
     }
 
     /** Room for a weight; the contents are undefined. */
-    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, QuantLevels levels, Granularity granularity) {
+    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, QuantLevels levels, Granularity granularity,
+            boolean hasOffsets) {
         UniformWeight uniform = UniformWeight.allocate(allocator, outputs, inputs, granularity.groups(outputs, inputs));
-        boolean ternary = levels.equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR;
+        boolean ternary = levels.equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR && !hasOffsets;
         return new LevelWeight(uniform,
-                ternary ? new TernaryWeight(Tensor.allocate(allocator, DType.CODES, outputs, inputs), uniform.scales()) : null);
+                ternary ? new TernaryWeight(Tensor.allocate(allocator, DType.CODES, outputs, inputs), uniform.scales()) : null,
+                hasOffsets ? Tensor.allocate(allocator, DType.F32, uniform.scales().size()) : null);
     }
 
-    /** Computes codes and values of {@code latent} with the {@linkplain #scales scales} of this weight. */
+    /** Computes codes and values of {@code latent} with the {@linkplain #scales scales} and {@linkplain #offsets offsets} of this weight. */
     void fill(Backend backend, FakeQuantRule rule, Tensor latent) {
         long groups = scales().size();
-        backend.fakeQuantForward(rule, groups, groups == 0 ? 0 : latent.size() / groups, latent.segment(), scales().segment(), null,
-                uniform.values().segment(), uniform.codes().segment(), null);
+        backend.fakeQuantForward(rule, groups, groups == 0 ? 0 : latent.size() / groups, latent.segment(), scales().segment(),
+                offsets == null ? null : offsets.segment(), uniform.values().segment(), uniform.codes().segment(), null);
         isCoded = rule.isHard();
         if (packed != null && isCoded) {
             backend.ternaryPack(uniform.codes().segment(), outputs(), inputs(), packed.codes().segment());
         }
+    }
+
+    /** What is added to the levels of each group, like {@link #scales}; null for 0. */
+    public @Nullable Tensor offsets() {
+        return offsets;
     }
 
     /** The packed codes, null unless this weight is ternary with one scale and its rule gives codes alone. */

@@ -16,7 +16,8 @@ import org.setun.quant.qat.ScaleRule;
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, Progressive progressive, Loss loss, Distillation distillation, Checkpoint checkpoint, Logging logging) {
+        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation,
+        Checkpoint checkpoint, Logging logging) {
 
     /** Shape of the decoder. */
     public record Model(
@@ -166,8 +167,18 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     public enum ActivationQuantizer {
         /** 8 bits, scaled to the largest magnitude of each token. */
         INT8,
-        /** The same after a Hadamard transform (BitNet v2). */
+        /** The same after a Hadamard transform. */
         HADAMARD_INT8,
+        /** 4 bits, scaled to the mean magnitude of each token. */
+        INT4,
+        /** BitNet a4.8: 4 bits, but 8 for the output projection, which sees the largest values alone, and for the down projection. */
+        BITNET_A48,
+        /** BitNet v2: 8 bits, behind a Hadamard transform for the output and the down projection. */
+        BITNET_V2,
+        /** BitNet v2, second stage: the same with 4 bits. */
+        BITNET_V2_INT4,
+        /** As {@code [activations]} says. */
+        UNIFORM,
         /** Full precision. */
         NONE
     }
@@ -193,6 +204,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "uniform: clipped, lsq, reste: gradient ends at this many scales; 0 = at the outermost levels", min = 0, max = 100) double estimatorLimit,
             @Setting("uniform: how a scale follows from its weights, or starts if it is learned") ScaleRule scale,
             @Setting("uniform: train the scales (LSQ)") boolean learnedScale,
+            @Setting("uniform: train an offset beside each scale (LSQ+)") boolean learnedOffset,
             @Setting("uniform: what shares a scale") Granularity granularity,
             @Setting("format: a format of setun quantize, such as q4_0, pi-q2 or pi-tan3:K=14") String format) {
     }
@@ -318,8 +330,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                         0.01),
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
-                        ScaleRule.LSQ, true,
+                        ScaleRule.LSQ, true, false,
                         Granularity.CHANNEL, "q4_0"),
+                ActivationConfig.defaults(),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
@@ -354,6 +367,11 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(progressive.kind == ProgressiveKind.NONE || quantization.weights != WeightQuantizer.FORMAT, "progressive.kind",
                 progressive.kind.toString().toLowerCase(Locale.ROOT), "formats have no levels to go to; needs quantization.weights ="
                         + " \"ternary\" or \"uniform\"");
+        require(!quantization.learnedOffset || quantization.learnedScale, "quantization.learned_offset", true,
+                "needs quantization.learned_scale = true");
+        require(!quantization.learnedOffset || loss.uncertainty == 0, "loss.uncertainty", loss.uncertainty,
+                "does not know the boundaries between levels with learned offsets; set quantization.learned_offset = false");
+        activations.validate(quantization.activations);
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
@@ -398,7 +416,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         }
     }
 
-    private static void require(boolean holds, String key, Object value, String allowed) {
+    static void require(boolean holds, String key, Object value, String allowed) {
         if (!holds) {
             throw new ConfigException(key + " = " + value + ": " + allowed);
         }

@@ -1,15 +1,11 @@
 package org.setun.training.lm;
 
-import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Estimator;
 import org.setun.kernels.FakeQuantRule;
 import org.setun.kernels.QuantLevels;
-import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.Quantization;
 import org.setun.nn.WeightQuantizer;
 import org.setun.quant.Granularity;
-import org.setun.quant.activation.HadamardRows;
-import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryAbsmean;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.qat.FakeQuantizer;
@@ -37,10 +33,10 @@ final class QuantizationFactory {
                     config.progressive().kind() == ProgressiveKind.NONE && config.progressive().isExact()
                             ? new TernaryAbsmean()
                             : ternary(),
-                    activations(settings));
-            case UNIFORM -> new Quantization(uniform(settings), activations(settings));
+                    ActivationFactory.of(config));
+            case UNIFORM -> new Quantization(uniform(settings), ActivationFactory.of(config));
             case FORMAT -> new Quantization(new FormatQuantizer(WeightFormats.parse(settings.format())),
-                    activations(settings));
+                    ActivationFactory.of(config));
         };
     }
 
@@ -49,18 +45,10 @@ final class QuantizationFactory {
         return new FakeQuantizer(new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN, Granularity.TENSOR);
     }
 
-    private static @Nullable ActivationQuantizer activations(TrainingConfig.Quantization settings) {
-        return switch (settings.activations()) {
-            case INT8 -> new Int8Absmax();
-            case HADAMARD_INT8 -> new HadamardRows(new Int8Absmax());
-            case NONE -> null;
-        };
-    }
-
     private static WeightQuantizer uniform(TrainingConfig.Quantization settings) {
         FakeQuantRule rule = new FakeQuantRule(levels(settings), estimator(settings));
         return settings.learnedScale()
-                ? new LearnedFakeQuantizer(rule, settings.scale(), settings.granularity())
+                ? new LearnedFakeQuantizer(rule, settings.scale(), settings.granularity(), settings.learnedOffset())
                 : new FakeQuantizer(rule, settings.scale(), settings.granularity());
     }
 

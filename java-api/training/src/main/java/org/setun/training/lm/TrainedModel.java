@@ -2,9 +2,6 @@ package org.setun.training.lm;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Allocator;
 import org.setun.nn.Decoder;
@@ -44,13 +41,7 @@ public record TrainedModel(Decoder decoder, Tokenizer tokenizer, TrainingConfig 
         Tokenizer tokenizer = head.tokenizer();
         Checkpoint checkpoint = head.checkpoint();
         Decoder decoder = DecoderFactory.decoder(config, tokenizer.vocabSize(), allocator, 0);
-        List<NamedTensor> weights = new ArrayList<>();
-        for (Parameter parameter : decoder.parameters()) {
-            long[] shape = new long[parameter.shape().rank()];
-            Arrays.setAll(shape, i -> parameter.shape().dimension(i));
-            weights.add(new NamedTensor(parameter.name(), shape, parameter.value().segment()));
-        }
-        checkpoint.loadWeights(weights);
+        checkpoint.loadWeights(NamedTensor.of(decoder));
         decoder.parameters().forEach(Parameter::markChanged);
         Rounding.of(decoder);
         return new TrainedModel(decoder, tokenizer, config, checkpoint.state());

@@ -20,6 +20,7 @@ import org.setun.nn.Shape;
 import org.setun.nn.Tensor;
 import org.setun.nn.WeightQuantizer;
 import org.setun.quant.TernaryAbsmean;
+import org.setun.quant.qat.LearnedFakeQuantizer;
 import org.setun.quant.qat.LevelQuantizer;
 import org.setun.training.checkpoint.NamedTensor;
 import org.setun.training.config.TrainingConfig;
@@ -133,6 +134,8 @@ public final class QuantizedLayers implements WeightConstraint {
     private static QuantLevels levels(@Nullable WeightQuantizer quantizer, BitLinear layer) {
         return switch (quantizer) {
             case TernaryAbsmean ternary -> QuantLevels.ternary();
+            case LearnedFakeQuantizer learned when learned.hasOffset() -> throw new IllegalArgumentException(
+                    "optimizer.latent_clip, track_codes and freeze_threshold need levels around 0; set quantization.learned_offset = false");
             case LevelQuantizer levels -> levels.rule().levels();
             case null, default ->
                 throw new IllegalArgumentException("optimizer.latent_clip, track_codes and freeze_threshold need weights of"

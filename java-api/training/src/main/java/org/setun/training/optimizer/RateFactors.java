@@ -11,8 +11,8 @@ import org.setun.training.config.TrainingConfig;
 /** By how much the learning rate of a parameter differs from the schedule's. */
 final class RateFactors {
 
-    /** The end of the names of learned scales. */
-    private static final String SCALE = ".scale";
+    /** The ends of the names of learned scales and offsets. */
+    private static final List<String> SCALES = List.of(".scale", ".offset");
 
     private final Map<Pattern, Double> patterns = new LinkedHashMap<>();
     private final double ofScales;
@@ -53,7 +53,7 @@ final class RateFactors {
 
     /** The factor of a parameter: that of the first pattern that fits its name, that of scales, and that of its sensitivity. */
     double of(String name) {
-        double factor = name.endsWith(SCALE) ? ofScales : 1;
+        double factor = SCALES.stream().anyMatch(name::endsWith) ? ofScales : 1;
         factor *= adapted.getOrDefault(name, 1.0);
         for (Map.Entry<Pattern, Double> entry : patterns.entrySet()) {
             if (entry.getKey().matcher(name).matches()) {

@@ -89,6 +89,11 @@ class ConfigReaderTest {
             '[model]%nhead_dim = 7'             | model.head_dim = 7: must be even for the rotary embedding
             '[schedule]%nwarmup_steps = 2000'   | schedule.warmup_steps = 2000: must not exceed the schedule's 1000 steps
             '[training]%nmax_steps = '          | c.toml:2: not valid TOML
+            '[activations]%nbits = 9'           | c.toml:2: activations.bits = 9: must be an integer in [2, 8]
+            '[activations]%nrange = "learned"'  | activations.range = learned: needs quantization.activations = "uniform"
+            '[quantization]%nactivations = "uniform"%n[activations]%nrange = "tracked"%ngranularity = "block"' | activations.granularity = block: tracked
+            '[quantization]%nlearned_scale = false%nlearned_offset = true' | quantization.learned_offset = true: needs quantization.learned_scale = true
+            '[quantization]%nlearned_offset = true%n[loss]%nuncertainty = 1' | loss.uncertainty = 1.0: does not know the boundaries
             """)
     void refusesWhatCannotWork(String text, String message) {
         assertThatThrownBy(() -> ConfigReader.parse("c.toml", text.formatted(), List.of())).isInstanceOf(ConfigException.class)
@@ -165,7 +170,8 @@ class ConfigReaderTest {
                 new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed), d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9),
-                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.progressive(),
+                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.activations(),
+                d.progressive(),
                 d.loss(), d.distillation(), d.checkpoint(), d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
         assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
@@ -177,7 +183,7 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0);
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.progressive(), d.loss(), d.distillation(), d.checkpoint(), d.logging())))
+                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.checkpoint(), d.logging())))
                 .hasMessageContaining("data.held_out = 0.9");
     }
 

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -21,15 +22,18 @@ import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.kernels.GemmOps;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.nn.BitLinear;
 import org.setun.nn.DType;
 import org.setun.nn.Decoder;
 import org.setun.nn.Linear;
+import org.setun.nn.Parameter;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
 import org.setun.quant.export.ExportOptions;
+import org.setun.quant.export.ExportReport;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.model.ModelFile;
@@ -39,6 +43,7 @@ import org.setun.training.data.TokenDataset;
 import org.setun.training.lm.LanguageModelTraining.Resume;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 /** Runs with the quantizers, estimators and schedules that a configuration can name. */
@@ -89,6 +94,15 @@ class QuantizedTrainingTest {
                         "progressive.end_step=20"),
                 uniform("quantization.bits=8", "quantization.estimator=identity", "quantization.activations=hadamard_int8",
                         "progressive.fraction=0.5"),
+                uniform("quantization.bits=4", "quantization.learned_offset=true", "quantization.activations=uniform",
+                        "activations.range=learned", "activations.symmetric=false"),
+                uniform("quantization.bits=4", "quantization.activations=uniform", "activations.range=clipping", "activations.bits=6"),
+                List.of("quantization.weights=ternary", "quantization.activations=uniform", "activations.symmetric=false"),
+                List.of("quantization.weights=ternary", "quantization.activations=uniform", "activations.range=tracked",
+                        "activations.statistic=percentile", "activations.calibration_frequency=5", "activations.calibration_samples=20",
+                        "training.precision=bf16"),
+                List.of("quantization.weights=ternary", "quantization.activations=bitnet_a48"),
+                List.of("quantization.weights=ternary", "quantization.activations=bitnet_v2_int4", "training.precision=bf16"),
                 List.of("quantization.weights=ternary", "progressive.kind=mix", "progressive.start_step=2", "progressive.end_step=20"),
                 List.of("quantization.weights=ternary", "progressive.kind=layer_wise", "progressive.end_step=20",
                         "progressive.shape=linear"),
@@ -134,6 +148,83 @@ class QuantizedTrainingTest {
                 Tensor values = Tensor.allocate(pool, DType.F32, up.weight().shape());
                 up.quantizedWeight(backend).expand(backend, values);
                 assertThat(read.floats("blk.0.ffn_up.weight")).containsExactly(values.toArray());
+            }
+        }
+    }
+
+    /** Files know no rotation of inputs: the weight holds it. Nor do they hold what quantizers of inputs learned or observed. */
+    @Test
+    void rotationsAreFoldedIntoExportedWeights() throws IOException {
+        List<String> keys = uniform("quantization.bits=4", "quantization.activations=bitnet_v2");
+        run(folder, Resume.NEW, keys, "training.max_steps=4");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("uniform")).getLast(), pool);
+            Path file = folder.resolve("model.gguf");
+            ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("v2", MatrixType.F32),
+                    file);
+            assertThat(report.warnings()).anyMatch(warning -> warning.contains("trained as hadamard-int8-absmax"));
+            try (GgufFile read = GgufFile.open(file)) {
+                for (String name : List.of("blk.0.ffn_down.weight", "blk.1.attn_output.weight", "blk.0.ffn_up.weight")) {
+                    BitLinear layer = (BitLinear) model.decoder().linears().stream().filter(each -> each.weight().name().equals(name))
+                            .findFirst()
+                            .orElseThrow();
+                    Tensor values = Tensor.allocate(pool, DType.F32, layer.weight().shape());
+                    layer.quantizedWeight(backend).expand(backend, values);
+                    float[] row = read.floats(name);
+                    long k = layer.inputs();
+                    double[] x = new Random(3).doubles(k, -1, 1).toArray();
+                    Tensor turned = Tensor.of(pool, toFloats(x), 1, k);
+                    if (!name.endsWith("up.weight")) {
+                        backend.hadamard(GemmOps.Element.F32, false, turned.segment(), k, null, 1, k, turned.segment(), k);
+                    }
+                    for (int o = 0; o < layer.outputs(); o++) {
+                        double wanted = 0;
+                        double stored = 0;
+                        for (int i = 0; i < k; i++) {
+                            wanted += (double) values.toArray()[(int) (o * k + i)] * turned.toArray()[i];
+                            stored += row[(int) (o * k + i)] * (double) (float) x[i];
+                        }
+                        assertThat(stored).as(name).isCloseTo(wanted, within(1e-5));
+                    }
+                }
+            }
+        }
+        run(folder.resolve("t"), Resume.NEW, List.of("quantization.weights=ternary", "quantization.activations=bitnet_v2"),
+                "training.max_steps=2",
+                "model.dim=64", "model.ffn=128");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("t").resolve("ternary")).getLast(), pool);
+            assertThatThrownBy(
+                    () -> GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("v2", MatrixType.Q2_0),
+                            folder.resolve("t.gguf")))
+                    .hasMessageContaining("behind a Hadamard transform");
+        }
+    }
+
+    private static float[] toFloats(double[] values) {
+        float[] floats = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return floats;
+    }
+
+    /** A checkpoint has what was learned and observed of activations, a GGUF file has not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"tracked", "learned", "clipping"})
+    void rangesOfActivationsAreInCheckpoints(String range) throws IOException {
+        run(folder, Resume.NEW, List.of("quantization.weights=ternary", "quantization.activations=uniform", "activations.range=" + range),
+                "training.max_steps=4");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("ternary")).getLast(), pool);
+            List<Parameter> kept = Stream.concat(model.decoder().parameters().stream(), model.decoder().buffers().stream())
+                    .filter(parameter -> parameter.name().contains(".input.")).toList();
+            assertThat(kept).hasSize(range.equals("tracked") ? 8 : 16); // of two blocks with four inputs
+            assertThat(kept).allMatch(parameter -> parameter.value().toArray()[0] != 0);
+            Path file = folder.resolve("model.gguf");
+            GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("ranges", MatrixType.F16), file);
+            try (GgufFile read = GgufFile.open(file)) {
+                assertThat(read.tensors()).noneMatch(tensor -> tensor.name().contains(".input."));
             }
         }
     }
