@@ -49,9 +49,11 @@ public final class Initializer {
 
     /** All elements the same; without weight decay. */
     public Parameter constant(String name, float value, long... shape) {
-        if (values != null) {
-            return trained(values, name, false, Shape.of(shape));
-        }
+        return values != null ? trained(values, name, false, Shape.of(shape)) : fresh(name, value, shape);
+    }
+
+    /** As {@link #constant}, with the given value even in a trained model: for what a quantizer keeps, which the trained model may not have had. */
+    public Parameter fresh(String name, float value, long... shape) {
         Parameter parameter = new Parameter(name, allocator, false, Shape.of(shape));
         MemorySegment target = parameter.value().segment();
         for (long i = 0; i < parameter.shape().size(); i++) {

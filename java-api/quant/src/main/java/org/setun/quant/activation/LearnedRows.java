@@ -76,8 +76,8 @@ public final class LearnedRows implements ActivationQuantizer {
     @Override
     public ActivationQuantizer at(String place, Initializer initializer, long columns) {
         String prefix = place + ".input.";
-        return new LearnedRows(rule, hasOffset, new State(initializer.constant(prefix + "scale", 0, 1),
-                hasOffset ? initializer.constant(prefix + "offset", 0, 1) : null, initializer.constant(prefix + "started", 0, 1)));
+        return new LearnedRows(rule, hasOffset, new State(initializer.fresh(prefix + "scale", 0, 1),
+                hasOffset ? initializer.fresh(prefix + "offset", 0, 1) : null, initializer.fresh(prefix + "started", 0, 1)));
     }
 
     @Override

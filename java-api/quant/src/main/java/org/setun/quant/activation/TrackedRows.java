@@ -81,7 +81,7 @@ public final class TrackedRows implements ActivationQuantizer {
 
     @Override
     public ActivationQuantizer at(String place, Initializer initializer, long columns) {
-        Parameter state = initializer.constant(place + ".input.range", 0, ActivationRange.SIZE);
+        Parameter state = initializer.fresh(place + ".input.range", 0, ActivationRange.SIZE);
         return new TrackedRows(levels, zeroPoint, source, windows, new ActivationRange(state, source.tracked()));
     }
 

@@ -98,7 +98,9 @@ class StartModelTest {
     /** A quantized run starts better than one from random weights, resumes bit for bit and keeps the shape in its checkpoints. */
     @Test
     void aQuantizedRunStartsFromItAndResumes() throws IOException {
-        String[] keys = keys(run, "quantization.weights=uniform", "quantization.bits=4", "training.max_steps=8", "checkpoint.save_every=4",
+        String[] keys = keys(run, "quantization.weights=uniform", "quantization.bits=4", "quantization.activations=uniform",
+                "activations.range=learned",
+                "activations.symmetric=false", "training.max_steps=8", "checkpoint.save_every=4",
                 "schedule.learning_rate=0.001", "schedule.total_steps=8");
         double[] whole = train(folder.resolve("whole"), Resume.NEW, keys).result().losses();
         double[] random = train(folder.resolve("random"), Resume.NEW, "quantization.weights=uniform", "quantization.bits=4",
