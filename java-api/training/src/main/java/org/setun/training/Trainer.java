@@ -8,12 +8,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
+import org.setun.kernels.PoolExhaustedException;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Parameter;
 import org.setun.nn.Tape;
 import org.setun.quant.qat.Rounding;
 import org.setun.training.TrainingResult.Point;
 import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.checkpoint.CheckpointSaver;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.checkpoint.NamedTensor;
 import org.setun.training.checkpoint.TrainingState;
@@ -65,6 +67,7 @@ public final class Trainer {
     private double lastLoss = Double.NaN;
     private double secondsBefore;
     private final SpeedMeter meter;
+    private final @Nullable CheckpointSaver saver;
 
     Trainer(TrainerBuilder options, MemoryPool pool, Workspace workspace) throws IOException {
         this.options = options;
@@ -85,18 +88,31 @@ public final class Trainer {
                 settings.memoryEfficient() ? 1 : settings.batchSize());
         meter = new SpeedMeter(task.unitsPerSample());
         listeners = new ArrayList<>(options.listeners);
-        if (options.resume != null) {
-            try {
+        try {
+            if (options.resume != null) {
                 restore(options.resume);
-            } catch (IOException | RuntimeException e) {
-                optimizer.close();
-                throw e;
             }
+            saver = options.checkpoints == null ? null : saver(options.checkpoints, pool);
+        } catch (IOException | RuntimeException e) {
+            optimizer.close();
+            throw e;
         }
         if (settings.patience() > 0) {
             EarlyStopping stopping = new EarlyStopping(settings.patience(), settings.minDelta());
             evaluations.forEach(point -> stopping.remember(point.loss()));
             listeners.add(stopping);
+        }
+    }
+
+    /** State that is paged because memory is short has no copy in memory, nor has state that no copy fits beside. */
+    private CheckpointSaver saver(CheckpointStore store, MemoryPool pool) {
+        boolean background = options.config.checkpoint().background() && !options.config.optimizer().paged();
+        try {
+            return new CheckpointSaver(store, NamedTensor.of(task.model()), optimizer.state(), background ? pool : null);
+        } catch (PoolExhaustedException e) {
+            emit(new TrainingEvent.Warning(options.run, step, "checkpoints stop the loop while they are written: no memory for a copy: "
+                    + e.getMessage()));
+            return new CheckpointSaver(store, NamedTensor.of(task.model()), optimizer.state(), null);
         }
     }
 
@@ -113,7 +129,7 @@ public final class Trainer {
 
     /** Runs until the last step, the time limit, a listener's or the flag's stop, or too many steps that are not finite. */
     public TrainingResult train() throws IOException {
-        try (optimizer) {
+        try (optimizer; saver) {
             return steps();
         }
     }
@@ -131,6 +147,9 @@ public final class Trainer {
             if (options.config.checkpoint().saveBestOnly() ? isBest : every > 0 && step % every == 0 || last) {
                 save();
             }
+            if (saver != null) {
+                saver.poll().forEach(this::report);
+            }
             checkLimits();
         }
         String reason = stopReason == null ? "reached step " + step : stopReason;
@@ -138,6 +157,7 @@ public final class Trainer {
             save(); // stopped early: whatever is configured, the run can be resumed
         }
         progressive.restore();
+        finishSaving();
         double seconds = secondsBefore + meter.totalSeconds();
         emit(new TrainingEvent.Finished(options.run, step, reason, seconds));
         return new TrainingResult(options.run, step, losses.stream().mapToDouble(Double::doubleValue).toArray(), List.copyOf(evaluations),
@@ -171,6 +191,9 @@ public final class Trainer {
             losses.add(Double.NaN);
             emit(new TrainingEvent.Skipped(options.run, step, outcome.loss(), outcome.gradientNorm(), skippedInRow));
             if (skippedInRow >= settings.maxSkippedSteps()) {
+                if (saver != null) {
+                    saver.join().forEach(this::report);
+                }
                 throw new TrainingException("step " + step + ": the loss (" + outcome.loss() + ") or the gradient norm ("
                         + outcome.gradientNorm() + ") was not finite in " + skippedInRow
                         + " steps in a row; lower schedule.learning_rate or"
@@ -247,19 +270,45 @@ public final class Trainer {
         }
     }
 
-    private void save() throws IOException {
-        CheckpointStore store = options.checkpoints;
-        if (store == null || savedStep == step) {
+    private void save() {
+        if (saver == null || savedStep == step) {
             return;
         }
-        long start = System.nanoTime();
         List<TrainingState.Evaluation> points = evaluations.stream()
-                .map(p -> new TrainingState.Evaluation(p.step(), p.loss(), p.value())).toList();
+                .map(p -> new TrainingState.Evaluation(p.step(), p.loss(), p.value(), true)).toList();
         TrainingState state = new TrainingState(options.run, step, optimizer.updates(), samples, skipped, runner.microBatch(),
-                secondsBefore + meter.totalSeconds(), lastLoss, points, ConfigWriter.toMap(options.config));
-        lastCheckpoint = store.save(state, NamedTensor.of(task.model()), optimizer.state(), options.files);
+                secondsBefore + meter.totalSeconds(), lastLoss, points, Map.of(), ConfigWriter.toMap(options.config));
+        saver.save(state, options.files);
         savedStep = step;
-        emit(new TrainingEvent.Saved(options.run, step, lastCheckpoint, (System.nanoTime() - start) / 1e9));
+    }
+
+    /** A save that failed is survived: the next one tries again. */
+    private void report(CheckpointSaver.Outcome outcome) {
+        if (outcome.failure() == null) {
+            lastCheckpoint = outcome.folder();
+            emit(new TrainingEvent.Saved(options.run, outcome.step(), outcome.folder(), outcome.stallSeconds(), outcome.seconds()));
+        } else {
+            emit(new TrainingEvent.Warning(options.run, outcome.step(), unsaved(outcome)));
+        }
+    }
+
+    private String unsaved(CheckpointSaver.Outcome outcome) {
+        return "checkpoint " + outcome.folder() + " was not saved: " + outcome.failure() + ". "
+                + (lastCheckpoint == null ? "There is no earlier one" : "The last whole one is " + lastCheckpoint)
+                + "; make room there or choose another checkpoint.folder";
+    }
+
+    /** Waits for the last save. If that fails, the end of the run is not on disk, and the caller must know. */
+    private void finishSaving() throws IOException {
+        if (saver == null) {
+            return;
+        }
+        for (CheckpointSaver.Outcome outcome : saver.join()) {
+            report(outcome);
+            if (outcome.failure() != null && outcome.step() == step) {
+                throw new IOException(unsaved(outcome), outcome.failure());
+            }
+        }
     }
 
     private void restore(Checkpoint checkpoint) throws IOException {

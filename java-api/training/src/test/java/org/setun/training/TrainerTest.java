@@ -78,7 +78,7 @@ class TrainerTest {
     void callbacksSeeTheLoopInOrder() throws IOException {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
             train(config("training.max_steps=4", "training.log_every=2", "training.eval_every=2", "checkpoint.save_every=2",
-                    "training.sample_prompt=\"x\""),
+                    "checkpoint.background=false", "training.sample_prompt=\"x\""),
                     builder -> builder.checkpoints(store, Map.of()).sampler((prompt, tokens) -> "y" + tokens));
         }
         assertThat(events.stream().map(event -> event.getClass().getSimpleName() + event.step())).containsExactly("Started0", "Step1",

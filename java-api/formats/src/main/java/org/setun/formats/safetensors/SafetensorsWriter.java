@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.setun.formats.AtomicFile;
+import org.setun.formats.Sha256;
 import org.setun.formats.internal.Output;
 
 /**
@@ -139,6 +141,19 @@ public final class SafetensorsWriter {
             }
             out.flush();
         });
+    }
+
+    /**
+     * SHA-256 of the file that {@link #write} makes, from the tensors' bytes: what a file must have if the device is to be trusted. Any thread, also
+     * while another writes.
+     */
+    public String sha256() {
+        MessageDigest digest = Sha256.digest();
+        digest.update(head());
+        for (Entry entry : inOrder()) {
+            Sha256.update(digest, entry.data().get());
+        }
+        return Sha256.text(digest);
     }
 
     private String header(List<Entry> entries) throws IOException {

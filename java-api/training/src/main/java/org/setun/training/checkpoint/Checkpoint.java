@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.setun.formats.FormatException;
 import org.setun.formats.safetensors.SafetensorsFile;
 import org.setun.formats.safetensors.SafetensorsTensor;
@@ -34,18 +34,23 @@ public final class Checkpoint {
                 throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "lacks " + required);
             }
         }
-        for (Map.Entry<String, String> entry : content.hashes().entrySet()) {
-            Path file = folder.resolve(entry.getKey()).normalize();
+        List<Path> files = new ArrayList<>();
+        for (String name : content.hashes().keySet()) {
+            Path file = folder.resolve(name).normalize();
             if (!folder.normalize().equals(file.getParent())) {
-                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "names '" + entry.getKey()
+                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "names '" + name
                         + "', which is not in the checkpoint");
             }
             if (!Files.isRegularFile(file)) {
                 throw CheckpointReader.bad(file, "file", "is missing");
             }
-            String actual = CheckpointStore.sha256(file);
-            if (!actual.equals(entry.getValue())) {
-                throw CheckpointReader.bad(file, "SHA-256", actual + ", checkpoint.json says " + entry.getValue());
+            files.add(file);
+        }
+        List<String> found = CheckpointFiles.hashes(files);
+        List<String> stated = List.copyOf(content.hashes().values());
+        for (int i = 0; i < files.size(); i++) {
+            if (!found.get(i).equals(stated.get(i))) {
+                throw CheckpointReader.bad(files.get(i), "SHA-256", found.get(i) + ", checkpoint.json says " + stated.get(i));
             }
         }
         return new Checkpoint(folder, content.state());

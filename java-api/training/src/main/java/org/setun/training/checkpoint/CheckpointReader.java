@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +44,9 @@ final class CheckpointReader {
             if (version < 1 || version > CheckpointStore.FORMAT_VERSION) {
                 throw bad(file, "version", version + ", this program reads 1 to " + CheckpointStore.FORMAT_VERSION);
             }
+            if (version == 1) {
+                migrate(root.path("state"));
+            }
             TrainingState state = JSON.treeToValue(root.path("state"), TrainingState.class);
             if (state == null || state.step() < 0 || state.updates() < 0 || state.samples() < 0 || state.microBatch() < 1) {
                 throw bad(file, "state", "is missing or has a negative count");
@@ -52,6 +56,18 @@ final class CheckpointReader {
             return new Content(state, hashes);
         } catch (JsonProcessingException e) {
             throw new FormatException(file.toString(), FormatException.NO_OFFSET, "JSON", e.getOriginalMessage(), "", e);
+        }
+    }
+
+    /** Version 1 knew neither what callbacks remember nor which evaluations are of a model that is quantized: all were. */
+    private static void migrate(JsonNode state) {
+        if (state instanceof ObjectNode fields) {
+            fields.putObject("memory");
+            fields.path("evaluations").forEach(evaluation -> {
+                if (evaluation instanceof ObjectNode each) {
+                    each.put("quantized", true);
+                }
+            });
         }
     }
 

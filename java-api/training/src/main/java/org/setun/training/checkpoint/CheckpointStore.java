@@ -2,7 +2,7 @@ package org.setun.training.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -16,13 +16,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
 import org.setun.formats.Sha256;
-import org.setun.formats.safetensors.SafetensorsWriter;
 
 /**
  * A folder of checkpoints, one subfolder each: {@code step-00000120/} with {@code model.safetensors}, {@code optimizer.safetensors} (the
@@ -34,7 +34,7 @@ import org.setun.formats.safetensors.SafetensorsWriter;
 public final class CheckpointStore implements AutoCloseable {
 
     /** The version that is written; newer ones are refused. */
-    public static final int FORMAT_VERSION = 1;
+    public static final int FORMAT_VERSION = 2;
     /** The weights, by GGUF name. */
     public static final String MODEL_FILE = "model.safetensors";
     /** The optimizer's moments. */
@@ -92,25 +92,29 @@ public final class CheckpointStore implements AutoCloseable {
         return folder;
     }
 
-    /** Writes a checkpoint and removes those that are no longer kept; if it fails, all earlier ones are as they were. */
+    /**
+     * Writes a checkpoint and removes those that are no longer kept; if it fails, all earlier ones are as they were. Several threads read the tensors,
+     * which must be open to all.
+     */
     public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
             throws IOException {
-        Path target = folder.resolve(String.format("step-%08d", state.step()));
+        Path target = pathOf(state.step());
         Path temporary = folder.resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
         try {
             probe.before("create");
             deleteTree(temporary);
             Files.createDirectory(temporary);
             probe.before(MODEL_FILE);
-            write(temporary.resolve(MODEL_FILE), weights);
             probe.before(OPTIMIZER_FILE);
-            write(temporary.resolve(OPTIMIZER_FILE), moments);
+            Map<String, String> hashes = new TreeMap<>(
+                    CheckpointFiles.write(temporary, Map.of(MODEL_FILE, weights, OPTIMIZER_FILE, moments)));
             for (Map.Entry<String, byte[]> file : files.entrySet()) {
                 probe.before(file.getKey());
                 write(temporary.resolve(file.getKey()), file.getValue());
+                hashes.put(file.getKey(), Sha256.of(MemorySegment.ofArray(file.getValue())));
             }
             probe.before(STATE_FILE);
-            writeState(temporary, state);
+            writeState(temporary, state, hashes);
             probe.before("rename");
             publish(temporary, target);
         } catch (IOException | RuntimeException e) {
@@ -126,21 +130,12 @@ public final class CheckpointStore implements AutoCloseable {
         return target;
     }
 
-    private static void write(Path file, List<NamedTensor> tensors) throws IOException {
-        SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "setun");
-        for (NamedTensor tensor : tensors) {
-            writer.tensor(tensor.name(), tensor.type(), tensor.shape(), tensor.data());
-        }
-        writer.write(file);
+    /** Where the checkpoint of a step is, or would be. */
+    public Path pathOf(long step) {
+        return folder.resolve(String.format("step-%08d", step));
     }
 
-    private static void writeState(Path checkpoint, TrainingState state) throws IOException {
-        Map<String, String> hashes = new LinkedHashMap<>();
-        try (Stream<Path> files = Files.list(checkpoint)) {
-            for (Path file : files.sorted().toList()) {
-                hashes.put(file.getFileName().toString(), sha256(file));
-            }
-        }
+    private static void writeState(Path checkpoint, TrainingState state, Map<String, String> hashes) throws IOException {
         Map<String, Object> content = new LinkedHashMap<>();
         content.put("format", "setun-checkpoint");
         content.put("version", FORMAT_VERSION);
@@ -302,10 +297,6 @@ public final class CheckpointStore implements AutoCloseable {
                 Files.deleteIfExists(entry);
             }
         }
-    }
-
-    static String sha256(Path file) throws IOException {
-        return Sha256.of(file);
     }
 
     @Override

@@ -14,13 +14,18 @@ import java.util.Map;
  * @param microBatch  samples per forward pass, which may have shrunk under memory pressure
  * @param seconds     time spent so far
  * @param loss        mean loss of the last step
- * @param evaluations all evaluations so far: step, loss, value
+ * @param evaluations all evaluations so far
+ * @param memory      what schedules and callbacks remember, by their names
  * @param config      the configuration, by section and key
  */
 public record TrainingState(String run, long step, long updates, long samples, long skipped, int microBatch, double seconds, double loss,
-        List<Evaluation> evaluations, Map<String, Map<String, Object>> config) {
+        List<Evaluation> evaluations, Map<String, Map<String, Double>> memory, Map<String, Map<String, Object>> config) {
 
-    /** One evaluation. */
-    public record Evaluation(long step, double loss, double value) {
+    /**
+     * One evaluation.
+     *
+     * @param quantized false if it was made before all weights were quantized, so that later ones do not compare with it
+     */
+    public record Evaluation(long step, double loss, double value, boolean quantized) {
     }
 }

@@ -296,7 +296,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("folder for checkpoints; empty = keep none") String folder,
             @Setting(value = "updates between checkpoints; 0 = only at the end", min = 0) long saveEvery,
             @Setting(value = "newest checkpoints to keep, beside the best; 0 = all", min = 0) int saveTotalLimit,
-            @Setting("save only when an evaluation was the best so far") boolean saveBestOnly) {
+            @Setting("save only when an evaluation was the best so far") boolean saveBestOnly,
+            @Setting("write while training goes on, from a copy of weights and optimizer state; without it training waits") boolean background) {
     }
 
     /** How much the console says. */
@@ -336,7 +337,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
-                new Checkpoint("", 1000, 5, false),
+                new Checkpoint("", 1000, 5, false, true),
                 new Logging(LogLevel.INFO, true, "events.jsonl"));
     }
 

@@ -56,7 +56,7 @@ public final class ConsoleLog implements TrainingListener {
             case Evaluated e -> format("held out: loss %.4f, %s %.4f%s", e.loss(), e.metric().replace('_', ' '), e.value(),
                     e.best() ? " (best)" : "");
             case Sampled e -> "sample: " + e.prompt() + e.text();
-            case Saved e -> format("saved %s in %.2f s", e.folder(), e.seconds());
+            case Saved e -> format("saved %s in %.2f s, %.0f ms of which training waited", e.folder(), e.seconds(), 1e3 * e.stallSeconds());
             case Skipped e -> format("skipped: loss %s, gradient norm %s, %d in a row", e.loss(), e.gradientNorm(), e.inRow());
             case Warning e -> e.message();
             case Finished e -> format("finished after %s: %s", duration(e.seconds()), e.reason());

@@ -75,8 +75,14 @@ public sealed interface TrainingEvent {
     record Sampled(String run, long step, String prompt, String text) implements TrainingEvent {
     }
 
-    /** A checkpoint is on disk. */
-    record Saved(String run, long step, Path folder, double seconds) implements TrainingEvent {
+    /**
+     * A checkpoint is on disk; the loop may have gone on meanwhile.
+     *
+     * @param step         that was saved
+     * @param stallSeconds what the loop waited
+     * @param seconds      until all was on disk
+     */
+    record Saved(String run, long step, Path folder, double stallSeconds, double seconds) implements TrainingEvent {
     }
 
     /** A step was left out because its loss or gradient was not finite; {@code inRow} such steps followed each other. */

@@ -130,9 +130,9 @@ class CheckpointStoreTest {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
             Path state = save(store, 1, 1).resolve("checkpoint.json");
             String text = Files.readString(state);
-            Files.writeString(state, text.replace("\"version\" : 1", "\"version\" : 2"));
+            Files.writeString(state, text.replace("\"version\" : 2", "\"version\" : 3"));
             assertThatThrownBy(() -> store.latest(false)).isInstanceOf(FormatException.class).hasMessageContaining("version")
-                    .hasMessageContaining("2, this program reads 1 to 1");
+                    .hasMessageContaining("3, this program reads 1 to 2");
             Files.writeString(state, text.replace("\"tokenizer.json\"", "\"../../passwd\""));
             assertThatThrownBy(() -> store.latest(false)).isInstanceOf(FormatException.class).hasMessageContaining("not in the checkpoint");
             Files.writeString(state, "{}");

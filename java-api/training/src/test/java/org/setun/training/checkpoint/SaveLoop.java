@@ -27,7 +27,7 @@ public final class SaveLoop {
     }
 
     static Path save(CheckpointStore store, long step) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
+        try (Arena arena = Arena.ofShared()) {
             MemorySegment values = arena.allocate(VALUES * 4L, 64);
             for (long i = 0; i < VALUES; i++) {
                 values.setAtIndex(ValueLayout.JAVA_FLOAT, i, step + i);
@@ -41,7 +41,8 @@ public final class SaveLoop {
     static TrainingState state(long step, double value) {
         List<TrainingState.Evaluation> evaluations = Double.isNaN(value)
                 ? List.of()
-                : List.of(new TrainingState.Evaluation(step, 0, value));
-        return new TrainingState("run", step, step, step * 8, 0, 4, 1.5, 0.25, evaluations, Map.of("model", Map.of("dim", 8)));
+                : List.of(new TrainingState.Evaluation(step, 0, value, true));
+        return new TrainingState("run", step, step, step * 8, 0, 4, 1.5, 0.25, evaluations, Map.of("guard", Map.of("factor", 0.5)),
+                Map.of("model", Map.of("dim", 8)));
     }
 }

@@ -31,7 +31,7 @@ class EventsTest {
             new TrainingEvent.Progress("t", 1, 10, 2.5, 1e-3, 0.7, 999, 9, 1),
             new TrainingEvent.Evaluated("t", 1, 2.25, "bits_per_byte", 1.5, true),
             new TrainingEvent.Sampled("t", 1, "ab", "cd"),
-            new TrainingEvent.Saved("t", 1, Path.of("x", "step-1"), 0.125),
+            new TrainingEvent.Saved("t", 1, Path.of("x", "step-1"), 0.004, 0.125),
             new TrainingEvent.Skipped("t", 2, Double.NaN, Double.POSITIVE_INFINITY, 1),
             new TrainingEvent.Warning("t", 2, "careful"),
             new TrainingEvent.Finished("t", 2, "done", 3661));

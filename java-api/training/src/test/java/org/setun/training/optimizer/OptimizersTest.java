@@ -302,7 +302,7 @@ class OptimizersTest {
         Optimizer second = new Optimizer(backend, pool, List.of(w), settings(OptimizerKind.ADAMW8BIT, 0));
         Optimizer wide = new Optimizer(backend, pool, List.of(w), settings(OptimizerKind.ADAMW, 0));
         step(first, w, normal(64 * 65), 0.01);
-        TrainingState state = new TrainingState("run", 1, 1, 8, 0, 8, 1, 0.5, List.of(), Map.of());
+        TrainingState state = new TrainingState("run", 1, 1, 8, 0, 8, 1, 0.5, List.of(), Map.of(), Map.of());
         try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
             Checkpoint checkpoint = Checkpoint.open(store.save(state, List.of(), first.state(), Map.of()));
             checkpoint.loadMoments(second.state());
