@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.setun.cli.bench.CheckpointBench;
 import org.setun.cli.bench.Figure;
 import org.setun.cli.bench.FigureTable;
 import org.setun.cli.bench.Figures;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Option;
 
 /** {@code setun bench}: times kernels beside the limits of the machine. */
 @Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine.", subcommands = {
-        BenchCommand.Kernel.class, BenchCommand.Table.class})
+        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchCommand.Checkpoints.class})
 final class BenchCommand {
 
     private static final int ALL = Runtime.getRuntime().availableProcessors();
@@ -187,6 +188,33 @@ final class BenchCommand {
             }
             chart(chart, figures.limits(), figures.rows());
             return verdict(figures.rows());
+        }
+    }
+
+    @Command(name = "checkpoint", mixinStandardHelpOptions = true, description = {
+            "Measures checkpoints: how long a save holds up training, its rate beside that of a plain file of as many bytes, and loading.",
+            "Both are forced to the device, in turn. A missed figure is a result, not a failure."})
+    static final class Checkpoints implements Callable<Integer> {
+
+        @Option(names = "--parameters", paramLabel = "N", description = "Of the model; twelve bytes each, with AdamW's moments (default:"
+                + " ${DEFAULT-VALUE}).", defaultValue = "50000000")
+        long parameters;
+
+        @Option(names = "--rounds", paramLabel = "N", description = "Saves that are timed (default: ${DEFAULT-VALUE}).", defaultValue = "10")
+        int rounds;
+
+        @Option(names = "--folder", description = "Where, on the device to measure (default: the working directory).", defaultValue = ".")
+        Path folder;
+
+        @Option(names = "--json", description = "Print one JSON object.")
+        boolean json;
+
+        @Override
+        public Integer call() throws IOException {
+            List<Figure> figures = new CheckpointBench(parameters, rounds, folder, message -> System.err.println("setun: " + message))
+                    .measure();
+            System.out.print(json ? Json.line(Map.of("figures", figures)) + System.lineSeparator() : FigureTable.text(figures));
+            return 0;
         }
     }
 }

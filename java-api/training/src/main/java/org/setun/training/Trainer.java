@@ -293,7 +293,7 @@ public final class Trainer {
     }
 
     private String unsaved(CheckpointSaver.Outcome outcome) {
-        return "checkpoint " + outcome.folder() + " was not saved: " + outcome.failure() + ". "
+        return "saving checkpoint " + outcome.folder() + " failed: " + outcome.failure() + ". "
                 + (lastCheckpoint == null ? "There is no earlier one" : "The last whole one is " + lastCheckpoint)
                 + "; make room there or choose another checkpoint.folder";
     }

@@ -25,7 +25,8 @@ public final class ForkedJvm implements AutoCloseable {
     public static ForkedJvm start(List<String> prefix, Class<?> main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(prefix);
         command.addAll(
-                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED", "-cp",
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED",
+                        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
                         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
         String library = System.getProperty("setun.native.path");
         if (library != null) {
@@ -51,6 +52,10 @@ public final class ForkedJvm implements AutoCloseable {
     public int interrupt() throws InterruptedException {
         process.toHandle().destroy();
         return process.waitFor();
+    }
+
+    public boolean isAlive() {
+        return process.isAlive();
     }
 
     public int waitFor() throws InterruptedException {

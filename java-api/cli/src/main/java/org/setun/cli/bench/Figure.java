@@ -27,7 +27,9 @@ public record Figure(@JsonProperty("case") String name, double must, double aim,
         /** 10^9 multiply-adds per second. */
         GMAC_S("%,.0f GMAC/s", 1),
         /** Nanoseconds. */
-        NANOS("%.0f ns", 1);
+        NANOS("%.0f ns", 1),
+        /** Seconds, shown as milliseconds. */
+        MILLIS("%.0f ms", 1e3);
 
         private final String format;
         private final double factor;

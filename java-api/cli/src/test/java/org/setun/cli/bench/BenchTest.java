@@ -1,5 +1,6 @@
 package org.setun.cli.bench;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -92,6 +93,17 @@ class BenchTest {
             }
         }
         assertThat(Kernels.names()).doesNotHaveDuplicates().contains("ternary_gemm", "ternary_quantize_pack");
+    }
+
+    @Test
+    void checkpointsAreMeasuredAndLeaveNothing(@TempDir Path folder) throws IOException {
+        List<Figure> figures = new CheckpointBench(1_500_000, 2, folder, message -> {
+        }).measure();
+        assertThat(figures).hasSize(3).allSatisfy(figure -> assertThat(figure.measured()).isPositive());
+        assertThat(figures.getFirst().name()).contains("1,500,000 parameters, 18 MB");
+        assertThat(folder).isEmptyDirectory();
+        assertThatIllegalArgumentException().isThrownBy(() -> new CheckpointBench(0, 1, folder, message -> {
+        })).withMessageContaining("parameters = 0");
     }
 
     @Test

@@ -10,7 +10,7 @@ import java.nio.channels.WritableByteChannel;
 /** Little-endian buffered writes to a channel. */
 public final class Output {
 
-    private static final long CHUNK = 1 << 24;
+    private static final long CHUNK = 1 << 20; // larger pieces halve the rate of a forced file on ext4
 
     private final WritableByteChannel channel;
     private final ByteBuffer buffer = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);

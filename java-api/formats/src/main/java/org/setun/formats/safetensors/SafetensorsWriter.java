@@ -9,15 +9,15 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.zip.CRC32C;
 import org.setun.formats.AtomicFile;
-import org.setun.formats.Sha256;
+import org.setun.formats.Crc32c;
 import org.setun.formats.internal.Output;
 
 /**
@@ -144,16 +144,16 @@ public final class SafetensorsWriter {
     }
 
     /**
-     * SHA-256 of the file that {@link #write} makes, from the tensors' bytes: what a file must have if the device is to be trusted. Any thread, also
+     * CRC-32C of the file that {@link #write} makes, from the tensors' bytes: what a file must have if the device is to be trusted. Any thread, also
      * while another writes.
      */
-    public String sha256() {
-        MessageDigest digest = Sha256.digest();
-        digest.update(head());
+    public String crc32c() {
+        CRC32C sum = new CRC32C();
+        sum.update(head());
         for (Entry entry : inOrder()) {
-            Sha256.update(digest, entry.data().get());
+            Crc32c.update(sum, entry.data().get());
         }
-        return Sha256.text(digest);
+        return Crc32c.text(sum);
     }
 
     private String header(List<Entry> entries) throws IOException {

@@ -7,11 +7,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.setun.formats.Crc32c;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.formats.safetensors.SafetensorsFile;
 import org.setun.formats.safetensors.SafetensorsTensor;
 
-/** A checkpoint on disk whose files were found to be those that were saved: each has the SHA-256 that {@code checkpoint.json} states. */
+/** A checkpoint on disk whose files were found to be those that were saved: each has the checksum that {@code checkpoint.json} states. */
 public final class Checkpoint {
 
     private final Path folder;
@@ -30,15 +32,15 @@ public final class Checkpoint {
     public static Checkpoint open(Path folder) throws IOException {
         CheckpointReader.Content content = CheckpointReader.readState(folder);
         for (String required : List.of(CheckpointStore.MODEL_FILE, CheckpointStore.OPTIMIZER_FILE)) {
-            if (!content.hashes().containsKey(required)) {
-                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "lacks " + required);
+            if (!content.sums().containsKey(required)) {
+                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), content.key(), "lacks " + required);
             }
         }
         List<Path> files = new ArrayList<>();
-        for (String name : content.hashes().keySet()) {
+        for (String name : content.sums().keySet()) {
             Path file = folder.resolve(name).normalize();
             if (!folder.normalize().equals(file.getParent())) {
-                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), "sha256", "names '" + name
+                throw CheckpointReader.bad(folder.resolve(CheckpointStore.STATE_FILE), content.key(), "names '" + name
                         + "', which is not in the checkpoint");
             }
             if (!Files.isRegularFile(file)) {
@@ -46,11 +48,12 @@ public final class Checkpoint {
             }
             files.add(file);
         }
-        List<String> found = CheckpointFiles.hashes(files);
-        List<String> stated = List.copyOf(content.hashes().values());
+        List<String> found = CheckpointFiles.check(files, content.isOld() ? Sha256::of : Crc32c::of);
+        List<String> stated = List.copyOf(content.sums().values());
         for (int i = 0; i < files.size(); i++) {
             if (!found.get(i).equals(stated.get(i))) {
-                throw CheckpointReader.bad(files.get(i), "SHA-256", found.get(i) + ", checkpoint.json says " + stated.get(i));
+                throw CheckpointReader.bad(files.get(i), content.isOld() ? "SHA-256" : "CRC-32C",
+                        found.get(i) + ", checkpoint.json says " + stated.get(i));
             }
         }
         return new Checkpoint(folder, content.state());

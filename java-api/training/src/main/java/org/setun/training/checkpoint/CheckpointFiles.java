@@ -12,14 +12,15 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.setun.formats.Sha256;
 import org.setun.formats.safetensors.SafetensorsWriter;
 
-/**
- * The files of a checkpoint, side by side: a thread hashes while another writes, and both files are under way at once, so that a save takes about as
- * long as the device does, and a check as long as the larger file.
- */
+/** The files of a checkpoint, one thread each, so that a save takes about as long as the device does, and a check as long as the largest file. */
 final class CheckpointFiles {
+
+    /** Computes the checksum of a file. */
+    interface Check {
+        String of(Path file) throws IOException;
+    }
 
     private CheckpointFiles() {
     }
@@ -28,7 +29,7 @@ final class CheckpointFiles {
      * Writes files of tensors.
      *
      * @param files by name in {@code folder}
-     * @return the SHA-256 of each, computed from the tensors and not from what the device gives back
+     * @return the CRC-32C of each, computed from the tensors and not from what the device gives back
      */
     static Map<String, String> write(Path folder, Map<String, List<NamedTensor>> files) throws IOException {
         List<Callable<String>> work = new ArrayList<>();
@@ -39,28 +40,26 @@ final class CheckpointFiles {
             }
             work.add(() -> {
                 writer.write(folder.resolve(file.getKey()));
-                return "";
+                return writer.crc32c();
             });
-            work.add(writer::sha256);
         }
-        List<String> results = all(work);
-        Map<String, String> hashes = new LinkedHashMap<>();
-        int at = 1;
+        List<String> sums = all(work);
+        Map<String, String> byName = new LinkedHashMap<>();
         for (String name : files.keySet()) {
-            hashes.put(name, results.get(at));
-            at += 2;
+            byName.put(name, sums.get(byName.size()));
         }
-        return hashes;
+        return byName;
     }
 
-    /** The SHA-256 of files on disk, in order. */
-    static List<String> hashes(List<Path> files) throws IOException {
-        return all(files.stream().<Callable<String>>map(file -> () -> Sha256.of(file)).toList());
+    /** The checksums of files on disk, in order. */
+    static List<String> check(List<Path> files, Check check) throws IOException {
+        return all(files.stream().<Callable<String>>map(file -> () -> check.of(file)).toList());
     }
 
     /** Runs everything at once and waits for all of it; the first failure is thrown. */
     private static List<String> all(List<Callable<String>> work) throws IOException {
-        try (ExecutorService threads = Executors.newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("setun-checkpoint-", 0).factory())) {
+        try (ExecutorService threads = Executors
+                .newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("setun-checkpoint-", 0).factory())) {
             List<String> results = new ArrayList<>();
             for (Future<String> result : threads.invokeAll(work)) {
                 results.add(result.get());

@@ -20,8 +20,17 @@ final class CheckpointReader {
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
             .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES);
 
-    /** The state and the hash of every other file. */
-    record Content(TrainingState state, Map<String, String> hashes) {
+    /** Key of the checksums, CRC-32C. */
+    static final String SUMS = "crc32c";
+    /** What it was in version 1, with SHA-256, which took longer than writing. */
+    static final String OLD_SUMS = "sha256";
+
+    /** The state, and the checksum of every other file: SHA-256 if {@code isOld}. */
+    record Content(TrainingState state, Map<String, String> sums, boolean isOld) {
+
+        String key() {
+            return isOld ? OLD_SUMS : SUMS;
+        }
     }
 
     private CheckpointReader() {
@@ -51,9 +60,10 @@ final class CheckpointReader {
             if (state == null || state.step() < 0 || state.updates() < 0 || state.samples() < 0 || state.microBatch() < 1) {
                 throw bad(file, "state", "is missing or has a negative count");
             }
-            Map<String, String> hashes = new LinkedHashMap<>();
-            root.path("sha256").properties().forEach(entry -> hashes.put(entry.getKey(), entry.getValue().asText()));
-            return new Content(state, hashes);
+            Map<String, String> sums = new LinkedHashMap<>();
+            root.path(version == 1 ? OLD_SUMS : SUMS).properties()
+                    .forEach(entry -> sums.put(entry.getKey(), entry.getValue().asText()));
+            return new Content(state, sums, version == 1);
         } catch (JsonProcessingException e) {
             throw new FormatException(file.toString(), FormatException.NO_OFFSET, "JSON", e.getOriginalMessage(), "", e);
         }

@@ -24,7 +24,7 @@ public final class CheckpointSaver implements AutoCloseable {
      *
      * @param folder       the checkpoint, if it is whole
      * @param stallSeconds how long {@link #save} took: what training waited
-     * @param seconds      from the call to the moment when all was on disk
+     * @param seconds      from the call to the moment when all was on disk; NaN if it never was
      * @param failure      why there is no checkpoint, null if there is one
      */
     public record Outcome(long step, Path folder, double stallSeconds, double seconds, @Nullable IOException failure) {
@@ -104,13 +104,15 @@ public final class CheckpointSaver implements AutoCloseable {
             double stall) {
         Path folder = store.pathOf(state.step());
         IOException failure = null;
+        double seconds = Double.NaN;
         try {
-            store.save(state, w, m, files);
+            store.write(state, w, m, files);
+            seconds = since(start);
+            store.prune();
         } catch (IOException e) {
             failure = e;
         }
-        double seconds = since(start);
-        return new Outcome(state.step(), folder, Double.isNaN(stall) ? seconds : stall, seconds, failure);
+        return new Outcome(state.step(), folder, Double.isNaN(stall) ? since(start) : stall, seconds, failure);
     }
 
     private static double since(long start) {

@@ -21,13 +21,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.setun.formats.AtomicFile;
+import org.setun.formats.Crc32c;
 import org.setun.formats.FormatException;
-import org.setun.formats.Sha256;
 
 /**
  * A folder of checkpoints, one subfolder each: {@code step-00000120/} with {@code model.safetensors}, {@code optimizer.safetensors} (the
  * moments, with the parameters' names and {@code .m} or {@code .v}), further files such as {@code tokenizer.json}, and {@code checkpoint.json}
- * with the {@link TrainingState}, the format version and the SHA-256 of every other file. A checkpoint is written under a temporary name,
+ * with the {@link TrainingState}, the format version and the CRC-32C of every other file. A checkpoint is written under a temporary name,
  * forced to disk and renamed, so a name of the form {@code step-N} always holds a whole one, whenever the process dies. A folder serves one
  * process at a time.
  */
@@ -39,7 +39,7 @@ public final class CheckpointStore implements AutoCloseable {
     public static final String MODEL_FILE = "model.safetensors";
     /** The optimizer's moments. */
     public static final String OPTIMIZER_FILE = "optimizer.safetensors";
-    /** State, format version and hashes. */
+    /** State, format version and checksums. */
     public static final String STATE_FILE = "checkpoint.json";
 
     private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
@@ -98,6 +98,14 @@ public final class CheckpointStore implements AutoCloseable {
      */
     public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
             throws IOException {
+        Path target = write(state, weights, moments, files);
+        prune();
+        return target;
+    }
+
+    /** As {@link #save}, without the removal: the checkpoint is on disk, whole, when this returns. */
+    Path write(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
+            throws IOException {
         Path target = pathOf(state.step());
         Path temporary = folder.resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
         try {
@@ -106,15 +114,15 @@ public final class CheckpointStore implements AutoCloseable {
             Files.createDirectory(temporary);
             probe.before(MODEL_FILE);
             probe.before(OPTIMIZER_FILE);
-            Map<String, String> hashes = new TreeMap<>(
+            Map<String, String> sums = new TreeMap<>(
                     CheckpointFiles.write(temporary, Map.of(MODEL_FILE, weights, OPTIMIZER_FILE, moments)));
             for (Map.Entry<String, byte[]> file : files.entrySet()) {
                 probe.before(file.getKey());
                 write(temporary.resolve(file.getKey()), file.getValue());
-                hashes.put(file.getKey(), Sha256.of(MemorySegment.ofArray(file.getValue())));
+                sums.put(file.getKey(), Crc32c.of(MemorySegment.ofArray(file.getValue())));
             }
             probe.before(STATE_FILE);
-            writeState(temporary, state, hashes);
+            writeState(temporary, state, sums);
             probe.before("rename");
             publish(temporary, target);
         } catch (IOException | RuntimeException e) {
@@ -125,8 +133,6 @@ public final class CheckpointStore implements AutoCloseable {
             }
             throw e;
         }
-        probe.before("prune");
-        prune();
         return target;
     }
 
@@ -135,12 +141,12 @@ public final class CheckpointStore implements AutoCloseable {
         return folder.resolve(String.format("step-%08d", step));
     }
 
-    private static void writeState(Path checkpoint, TrainingState state, Map<String, String> hashes) throws IOException {
+    private static void writeState(Path checkpoint, TrainingState state, Map<String, String> sums) throws IOException {
         Map<String, Object> content = new LinkedHashMap<>();
         content.put("format", "setun-checkpoint");
         content.put("version", FORMAT_VERSION);
         content.put("state", state);
-        content.put("sha256", hashes);
+        content.put(CheckpointReader.SUMS, sums);
         write(checkpoint.resolve(STATE_FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(content));
     }
 
@@ -250,7 +256,9 @@ public final class CheckpointStore implements AutoCloseable {
         }
     }
 
-    private void prune() throws IOException {
+    /** Removes the checkpoints that are no longer kept. */
+    void prune() throws IOException {
+        probe.before("prune");
         List<Path> all = list();
         if (keep == 0 || all.size() <= keep) {
             return;

@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -154,7 +154,7 @@ class CheckpointSaverTest {
             saver.save(SaveLoop.state(1, 1), Map.of());
             assertThat(saved(1)).isEqualTo(4);
             assertThat(saver.poll()).singleElement().satisfies(
-                    outcome -> assertThat(outcome.stallSeconds()).isEqualTo(outcome.seconds()));
+                    outcome -> assertThat(outcome.stallSeconds()).isGreaterThanOrEqualTo(outcome.seconds()));
         }
     }
 

@@ -1,5 +1,7 @@
 package org.setun.training.checkpoint;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 import org.setun.training.ForkedJvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -137,6 +140,32 @@ class CheckpointStoreTest {
             assertThatThrownBy(() -> store.latest(false)).isInstanceOf(FormatException.class).hasMessageContaining("not in the checkpoint");
             Files.writeString(state, "{}");
             assertThatThrownBy(() -> store.latest(false)).isInstanceOf(FormatException.class).hasMessageContaining("format");
+        }
+    }
+
+    /** As version 1 wrote it: SHA-256, and nothing of what callbacks remember. */
+    @Test
+    void aCheckpointOfVersionOneIsReadAndStillChecked() throws IOException {
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, false)) {
+            Path checkpoint = save(store, 1, 1.5);
+            ObjectMapper json = new ObjectMapper();
+            ObjectNode root = (ObjectNode) json.readTree(checkpoint.resolve("checkpoint.json").toFile());
+            root.put("version", 1);
+            ObjectNode sums = root.putObject("sha256");
+            for (String name : List.of("model.safetensors", "optimizer.safetensors", "tokenizer.json")) {
+                sums.put(name, Sha256.of(checkpoint.resolve(name)));
+            }
+            root.remove("crc32c");
+            ObjectNode state = (ObjectNode) root.get("state");
+            state.remove("memory");
+            ((ObjectNode) state.get("evaluations").get(0)).remove("quantized");
+            json.writeValue(checkpoint.resolve("checkpoint.json").toFile(), root);
+            Checkpoint read = store.latest(false).orElseThrow();
+            assertThat(read.state().memory()).isEmpty();
+            assertThat(read.state().evaluations()).containsExactly(new TrainingState.Evaluation(1, 0, 1.5, true));
+            assertThat(weights(read)).containsExactly(1, 2);
+            Files.writeString(checkpoint.resolve("tokenizer.json"), "[]");
+            assertThatThrownBy(() -> store.latest(false)).isInstanceOf(FormatException.class).hasMessageContaining("SHA-256");
         }
     }
 

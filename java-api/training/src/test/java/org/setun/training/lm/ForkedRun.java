@@ -2,6 +2,7 @@ package org.setun.training.lm;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
@@ -22,7 +23,7 @@ public final class ForkedRun {
                 LanguageModelTraining training = LanguageModelTraining.open(config, backend)) {
             training.stopFlag(flag).listener((event, control) -> {
                 if (event instanceof TrainingEvent.Step step) {
-                    System.out.println(step.step() + " " + Long.toHexString(Double.doubleToRawLongBits(step.loss())));
+                    System.out.println(step.step() + " " + HexFormat.of().toHexDigits(Double.doubleToRawLongBits(step.loss())));
                 }
             });
             training.train(LanguageModelTraining.Resume.LATEST);
