@@ -20,9 +20,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code setun study pi}: what grids made with pi are worth. */
+/** {@code setun study}: what grids made with pi are worth, and what training with quantized weights reaches. */
 @Command(name = "study", mixinStandardHelpOptions = true, description = "Studies that compare "
-        + "ways to quantize on equal terms.", subcommands = StudyCommand.Pi.class)
+        + "ways to quantize on equal terms.", subcommands = {StudyCommand.Pi.class, QatStudyCommand.class})
 final class StudyCommand implements Callable<Integer> {
 
     @Spec
@@ -31,7 +31,7 @@ final class StudyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        throw new ParameterException(Objects.requireNonNull(spec).commandLine(), "name a study: pi");
+        throw new ParameterException(Objects.requireNonNull(spec).commandLine(), "name a study: pi or qat");
     }
 
     /** The study of docs/pi-quant.md. */

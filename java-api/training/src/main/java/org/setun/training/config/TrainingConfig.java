@@ -61,7 +61,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "share of the bytes that is held out for evaluation", min = 0.0001, max = 0.5) double heldOut,
             @Setting(value = "read at most this many bytes; 0 = all", min = 0) long maxBytes,
             @Setting("documents that are not UTF-8") InvalidUtf8 invalidUtf8,
-            @Setting(value = "seed of the choice of files and of the split", min = -1e17, max = 1e17) long splitSeed) {
+            @Setting(value = "seed of the choice of files and of the split", min = -1e17, max = 1e17) long splitSeed,
+            @Setting("what to evaluate on, as paths; empty = the share held_out of paths") List<String> heldOutPaths) {
     }
 
     /** Where the tokenizer comes from. */
@@ -323,7 +324,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     public static TrainingConfig defaults() {
         return new TrainingConfig(
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true, false, false, ""),
-                new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0),
+                new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0, List.of()),
                 new Tokenizer("", 4096, 0),
                 new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
                 new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false, 0, List.of(), 1, false, 0,

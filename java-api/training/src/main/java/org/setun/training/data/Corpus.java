@@ -14,7 +14,8 @@ import org.setun.training.config.TrainingConfig.InvalidUtf8;
  * The text of a run, split into a training and a held-out part. The split is by file: a seeded shuffle of the sorted names, of which the
  * first files that make up the held-out share of the bytes are held out, so no file lies in both parts; files above a tenth of that share
  * are passed over, so that no single one of them rules the evaluation. With fewer than {@value #MIN_FILES} files the tail of every file is
- * held out instead. The same files, share and seed always give the same split.
+ * held out instead. The same files, share and seed always give the same split. {@code data.held_out_paths} takes the place of all this: it
+ * names the held-out files, and all others are trained on.
  *
  * <p>Documents are read again from disk each time; the corpus itself holds only names. Close it after the last reading. One thread.
  */
@@ -44,15 +45,18 @@ public final class Corpus implements AutoCloseable {
         }
         TextSource source = new TextSource();
         try {
-            List<Document> documents = new ArrayList<>();
-            for (String path : data.paths()) {
-                documents.addAll(source.documents(Path.of(path), data.glob()));
-            }
+            List<Document> documents = documents(source, data.paths(), data.glob());
             List<String> skipped = new ArrayList<>();
-            List<Document> chosen = choose(documents, data, skipped);
+            List<Document> chosen = choose(documents, data, data.maxBytes(), skipped);
             List<Document> training = new ArrayList<>();
             List<Document> heldOut = new ArrayList<>();
-            if (chosen.size() >= MIN_FILES) {
+            if (!data.heldOutPaths().isEmpty()) {
+                requireApart(data);
+                training.addAll(chosen);
+                heldOut.addAll(choose(documents(source, data.heldOutPaths(), data.glob()), data, 0, skipped));
+                training.sort(Comparator.comparing(Document::name));
+                heldOut.sort(Comparator.comparing(Document::name));
+            } else if (chosen.size() >= MIN_FILES) {
                 splitByFile(chosen, data.heldOut(), training, heldOut);
             } else {
                 splitTails(chosen, data.heldOut(), training, heldOut);
@@ -60,7 +64,8 @@ public final class Corpus implements AutoCloseable {
             if (bytes(training) == 0 || bytes(heldOut) == 0) {
                 throw new IllegalArgumentException("empty corpus: " + documents.size() + " files match '" + data.glob() + "' in "
                         + data.paths() + (skipped.isEmpty() ? "" : ", " + skipped.size() + " are not UTF-8") + ", " + bytes(training)
-                        + " bytes to train on, " + bytes(heldOut) + " held out");
+                        + " bytes to train on, " + bytes(heldOut) + " held out"
+                        + (data.heldOutPaths().isEmpty() ? "" : " in " + data.heldOutPaths()));
             }
             return new Corpus(source, data.invalidUtf8(), training, heldOut, List.copyOf(skipped));
         } catch (IOException | RuntimeException e) {
@@ -69,13 +74,37 @@ public final class Corpus implements AutoCloseable {
         }
     }
 
-    /** A seeded shuffle of the documents, cut where the byte limit is reached, without those that are left out for not being UTF-8. */
-    private static List<Document> choose(List<Document> documents, Data data, List<String> skipped) throws IOException {
+    private static List<Document> documents(TextSource source, List<String> paths, String glob) throws IOException {
+        List<Document> documents = new ArrayList<>();
+        for (String path : paths) {
+            documents.addAll(source.documents(Path.of(path), glob));
+        }
+        return documents;
+    }
+
+    /** What a model was trained on says nothing about it. */
+    private static void requireApart(Data data) {
+        for (String heldOut : data.heldOutPaths()) {
+            Path held = Path.of(heldOut).toAbsolutePath().normalize();
+            for (String path : data.paths()) {
+                Path trained = Path.of(path).toAbsolutePath().normalize();
+                if (held.startsWith(trained) || trained.startsWith(held)) {
+                    throw new IllegalArgumentException("data.held_out_paths: " + heldOut + " and data.paths: " + path
+                            + " have files in common: what is held out must not be trained on");
+                }
+            }
+        }
+    }
+
+    /**
+     * A seeded shuffle of the documents, cut after {@code maxBytes} (0 = never), without those that are left out for not being UTF-8.
+     */
+    private static List<Document> choose(List<Document> documents, Data data, long maxBytes, List<String> skipped) throws IOException {
         List<Document> shuffled = new ArrayList<>(documents);
         shuffled.sort(Comparator.comparing(Document::name));
         Collections.shuffle(shuffled, new Random(data.splitSeed()));
         List<Document> chosen = new ArrayList<>();
-        long left = data.maxBytes() > 0 ? data.maxBytes() : Long.MAX_VALUE;
+        long left = maxBytes > 0 ? maxBytes : Long.MAX_VALUE;
         for (Document document : shuffled) {
             if (left == 0) {
                 break;

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.tokenizer.Tokenizer;
@@ -53,6 +54,9 @@ public final class LanguageModelTraining implements AutoCloseable {
     /** Name of the runs with fp32 weights. */
     public static final String FULL_PRECISION = "fp32";
 
+    private static final String DATA = "data";
+    private static final Pattern RUN_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
+
     /** What to do with checkpoints that are already there. */
     public enum Resume {
         /** It is an error if there are any. */
@@ -93,7 +97,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         this.corpus = corpus;
         pool = new MemoryPool(backend);
         workspace = new Workspace(backend);
-        teachers = new TeacherSource(backend, workspace, corpus, folder.resolve("data"));
+        teachers = new TeacherSource(backend, workspace, corpus, folder.resolve(DATA));
     }
 
     /** Reads the corpus and makes tokenizer and tokens; the backend stays the caller's. */
@@ -102,7 +106,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         boolean temporary = checked.checkpoint().folder().isEmpty();
         Path folder = temporary ? Files.createTempDirectory("setun-train") : Path.of(checked.checkpoint().folder());
         try {
-            TokenizedCorpus corpus = TokenizedCorpus.prepare(checked, folder.resolve("data"));
+            TokenizedCorpus corpus = TokenizedCorpus.prepare(checked, folder.resolve(DATA));
             return new LanguageModelTraining(checked, backend, folder, temporary, corpus);
         } catch (IOException | RuntimeException e) {
             if (temporary) {
@@ -213,7 +217,22 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     /** Trains a model with these weights, under their {@linkplain #name name}. */
     public Outcome train(WeightQuantizer weights, Resume resume) throws IOException {
-        String run = name(weights);
+        return train(name(weights), weights, resume);
+    }
+
+    /**
+     * Trains the model that the configuration asks for under a name of one's own, so that models of one kind stand side by side.
+     *
+     * @param run names its folder: letters, digits, '.', '_' and '-', beginning with a letter or digit
+     */
+    public Outcome train(String run, Resume resume) throws IOException {
+        if (!RUN_NAME.matcher(run).matches() || run.equals(DATA)) {
+            throw new IllegalArgumentException("run '" + run + "': must be letters, digits, '.', '_' or '-' and not \"" + DATA + '"');
+        }
+        return train(run, config.quantization().weights(), resume);
+    }
+
+    private Outcome train(String run, WeightQuantizer weights, Resume resume) throws IOException {
         Path runFolder = folder.resolve(run);
         TrainingConfig runConfig = with(weights);
         LanguageModelTask task = task(weights, pool);

@@ -167,7 +167,7 @@ class ConfigReaderTest {
             @ForAll boolean twin, @ForAll @LongRange(min = 1000, max = 1_000_000_000) long steps) {
         TrainingConfig d = TrainingConfig.defaults();
         TrainingConfig config = new TrainingConfig(d.model(),
-                new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed), d.tokenizer(),
+                new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed, List.of("held")), d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9),
                 d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.activations(),
@@ -181,7 +181,7 @@ class ConfigReaderTest {
     void aConfigurationMadeInCodeIsCheckedToo() {
         TrainingConfig d = TrainingConfig.defaults();
         assertThat(ConfigReader.check(d)).isEqualTo(d);
-        TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0);
+        TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0, List.of());
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
                 d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.checkpoint(), d.logging())))
                 .hasMessageContaining("data.held_out = 0.9");

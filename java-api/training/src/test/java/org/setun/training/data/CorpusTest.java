@@ -14,6 +14,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.setun.training.config.TrainingConfig.Data;
 import org.setun.training.config.TrainingConfig.InvalidUtf8;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -166,5 +167,26 @@ class CorpusTest {
         List<String> pieces = new ArrayList<>();
         TextPieces.read(Texts.document(big), InvalidUtf8.ERROR, pieces::add);
         assertThat(String.join("", pieces).equals(big)).isTrue();
+    }
+
+    @Test
+    void heldOutFilesMayBeNamed() throws IOException {
+        Path train = Texts.folder(folder.resolve("train"), files(12));
+        Path valid = Texts.folder(folder.resolve("valid"), Map.of("v.java", "held out".getBytes(StandardCharsets.UTF_8), "v.txt",
+                new byte[]{'x'}));
+        try (Corpus corpus = Corpus.open(named(train, valid))) {
+            assertThat(corpus.training()).hasSize(12);
+            assertThat(text(corpus, corpus.heldOut())).isEqualTo("held out");
+        }
+        for (Path inside : List.of(train, train.resolve("d0"), folder)) {
+            assertThatIllegalArgumentException().isThrownBy(() -> Corpus.open(named(train, inside)))
+                    .withMessageContaining("files in common");
+        }
+        assertThatIllegalArgumentException().isThrownBy(() -> Corpus.open(named(train, folder.resolve("absent"))))
+                .withMessageContaining("no such file");
+    }
+
+    private static Data named(Path train, Path heldOut) {
+        return new Data(List.of(train.toString()), "**.java", 0.5, 0, InvalidUtf8.ERROR, 0, List.of(heldOut.toString()));
     }
 }

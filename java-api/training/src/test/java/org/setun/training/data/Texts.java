@@ -25,7 +25,7 @@ public final class Texts {
     }
 
     static Data data(Path path, String glob, double heldOut, long maxBytes, InvalidUtf8 invalid, long seed) {
-        return new Data(List.of(path.toString()), glob, heldOut, maxBytes, invalid, seed);
+        return new Data(List.of(path.toString()), glob, heldOut, maxBytes, invalid, seed, List.of());
     }
 
     public static Path folder(Path folder, Map<String, byte[]> files) throws IOException {

@@ -86,7 +86,7 @@ class ByteNgramTest {
     @Test
     void higherOrdersPredictRealTextBetter() throws IOException {
         Path file = TestData.require("text/tinyshakespeare/input.txt");
-        try (Corpus corpus = Corpus.open(new Data(List.of(file.toString()), "**", 0.1, 0, InvalidUtf8.ERROR, 0))) {
+        try (Corpus corpus = Corpus.open(new Data(List.of(file.toString()), "**", 0.1, 0, InvalidUtf8.ERROR, 0, List.of()))) {
             double one = ByteNgram.train(1, corpus.training()).bitsPerByte(corpus.heldOut());
             double five = ByteNgram.train(5, corpus.training()).bitsPerByte(corpus.heldOut());
             assertThat(one).isBetween(4.5, 5.0);
@@ -104,7 +104,7 @@ class ByteNgramTest {
         Path source = Path.of(System.getProperty("java.home"), "lib", "src.zip");
         Assumptions.assumeTrue(Files.exists(source), "the JDK has no src.zip");
         try (Corpus corpus = Corpus
-                .open(new Data(List.of(source.toString()), "java.base/java/**.java", 0.05, 4_000_000, InvalidUtf8.SKIP, 0))) {
+                .open(new Data(List.of(source.toString()), "java.base/java/**.java", 0.05, 4_000_000, InvalidUtf8.SKIP, 0, List.of()))) {
             double bits = ByteNgram.train(5, corpus.training()).bitsPerByte(corpus.heldOut());
             System.out.printf("order-5 byte n-gram on %d bytes of Java source: %.3f bits per byte%n", corpus.trainingBytes(), bits);
             assertThat(bits).isBetween(1.1, 2.2);
