@@ -8,7 +8,7 @@ import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.Model;
 
 /** Decoders as configurations describe them. */
-final class DecoderFactory {
+public final class DecoderFactory {
 
     private DecoderFactory() {
     }
@@ -19,7 +19,14 @@ final class DecoderFactory {
                 m.qkvBias(), m.headNorms());
     }
 
-    static Decoder decoder(TrainingConfig config, int vocabulary, Allocator allocator, long seed) {
+    /**
+     * A new decoder with the shape, the quantizers and the activations of {@code config}.
+     *
+     * @param vocabulary tokens that it knows
+     * @param allocator  for its parameters
+     * @param seed       of their first values
+     */
+    public static Decoder decoder(TrainingConfig config, int vocabulary, Allocator allocator, long seed) {
         return new Decoder(config(config.model(), vocabulary), QuantizationFactory.of(config), allocator, DecoderInit.seeded(seed));
     }
 }

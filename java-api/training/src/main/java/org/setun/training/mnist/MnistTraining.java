@@ -3,8 +3,10 @@ package org.setun.training.mnist;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -12,12 +14,15 @@ import org.setun.nn.Precision;
 import org.setun.nn.Quantization;
 import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryAbsmean;
+import org.setun.training.StopFlag;
 import org.setun.training.Trainer;
+import org.setun.training.TrainerBuilder;
 import org.setun.training.TrainingResult;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.data.MnistDataset;
+import org.setun.training.event.TrainingListener;
 
 /**
  * Trains 784-512-512-10 perceptrons on MNIST, or on any idx files of that form, in batches of 128 with Adam (decay 0) and a cosine schedule:
@@ -35,6 +40,8 @@ public final class MnistTraining {
     private final Backend backend;
     private final MnistDataset training;
     private final MnistDataset test;
+    private final List<TrainingListener> listeners = new ArrayList<>();
+    private @Nullable StopFlag stopFlag;
 
     public MnistTraining(Backend backend, MnistDataset training, MnistDataset test) {
         this.backend = backend;
@@ -59,9 +66,24 @@ public final class MnistTraining {
         return Files.exists(plain) ? plain : folder.resolve(name + ".gz");
     }
 
-    /** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
+/** Adds a callback to all later runs. */
+public MnistTraining listener(TrainingListener listener) {
+    listeners.add(listener);
+    return this;
+}
+
+/** Lets {@code flag} end runs. */
+public MnistTraining stopFlag(StopFlag flag) {
+    stopFlag = flag;
+    return this;
+}
+
+/** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
     public TrainingResult train(WeightQuantizer weights, Precision precision, int epochs, long seed) throws IOException {
-        long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
+if (weights == WeightQuantizer.UNIFORM) {
+    throw new IllegalArgumentException("weights: UNIFORM, must be TERNARY or NONE: these are the two that are compared");
+}
+long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
         boolean ternary = weights == WeightQuantizer.TERNARY;
         TrainingConfig config = ConfigReader.override(TrainingConfig.defaults(),
                 List.of("training.seed=" + seed, "training.batch_size=" + BATCH,
@@ -72,7 +94,12 @@ public final class MnistTraining {
         Quantization quantization = ternary ? new Quantization(new TernaryAbsmean(), new Int8Absmax()) : Quantization.NONE;
         try (MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend)) {
             MnistTask task = new MnistTask(training, test, HIDDEN, quantization, pool, seed);
-            return Trainer.builder(backend, task, config).run(name(ternary, precision)).build(pool, workspace).train();
+            TrainerBuilder builder = Trainer.builder(backend, task, config).run(name(ternary, precision));
+            listeners.forEach(builder::listener);
+            if (stopFlag != null) {
+                builder.stopFlag(stopFlag);
+            }
+            return builder.build(pool, workspace).train();
         }
     }
 }

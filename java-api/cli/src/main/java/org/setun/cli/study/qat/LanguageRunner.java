@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -38,20 +39,24 @@ final class LanguageRunner {
     private final TrainingConfig base;
     private final Backend backend;
     private final StopFlag stop;
+    private final Consumer<String> say;
     private final TrainingListener progress;
 
     /**
      * A runner.
      *
      * @param base     what all runs have in common; {@code checkpoint.folder} is set here
+     * @param say      told of each run that is trained
      * @param progress told of the events of all runs
      */
-    LanguageRunner(ResultFolder<LanguageRun> results, TrainingConfig base, Backend backend, StopFlag stop, TrainingListener progress) {
+    LanguageRunner(ResultFolder<LanguageRun> results, TrainingConfig base, Backend backend, StopFlag stop,
+            Consumer<String> say, TrainingListener progress) {
         this.results = results;
         this.base = ConfigReader.override(base,
                 List.of("checkpoint.folder=" + quoted(runs(results)), "logging.log_level=warn", "logging.monitoring_enabled=false"));
         this.backend = backend;
         this.stop = stop;
+        this.say = say;
         this.progress = progress;
     }
 
@@ -102,6 +107,7 @@ final class LanguageRunner {
         all.add("schedule.learning_rate=" + LanguageRun.Plan.number(plan.learningRate()));
         TrainingConfig config = ConfigReader.override(base, all);
         requireNotStopped();
+        say.accept("trains " + name);
         try (LanguageModelTraining training = LanguageModelTraining.open(config, backend).stopFlag(stop).listener(progress)) {
             LanguageModelTraining.Outcome outcome = training.train(name, LanguageModelTraining.Resume.LATEST_USABLE);
             requireNotStopped();

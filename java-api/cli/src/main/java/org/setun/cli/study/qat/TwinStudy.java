@@ -75,14 +75,12 @@ public final class TwinStudy {
 
     private final Settings settings;
     private final LanguageRunner runner;
-    private final Consumer<String> say;
     private final Map<TwinArm, Double> chosen = new EnumMap<>(TwinArm.class);
     private final List<LanguageRun> rateRuns = new ArrayList<>();
 
-    private TwinStudy(Settings settings, LanguageRunner runner, Consumer<String> say) {
+    private TwinStudy(Settings settings, LanguageRunner runner) {
         this.settings = settings;
         this.runner = runner;
-        this.say = say;
     }
 
     /**
@@ -95,8 +93,8 @@ public final class TwinStudy {
     public static TwinReport run(Settings settings, Backend backend, StopFlag stop, Consumer<String> say, TrainingListener progress)
             throws IOException {
         ResultFolder<LanguageRun> results = ResultFolder.open(settings.folder, settings.fixed(), LanguageRun.class);
-        LanguageRunner runner = new LanguageRunner(results, base(settings), backend, stop, progress);
-        return new TwinStudy(settings, runner, say).run();
+        LanguageRunner runner = new LanguageRunner(results, base(settings), backend, stop, say, progress);
+        return new TwinStudy(settings, runner).run();
     }
 
     private static TrainingConfig base(Settings settings) {
@@ -149,7 +147,6 @@ public final class TwinStudy {
         if (arm.hasTeacher()) {
             keys.add("distillation.teacher=" + LanguageRunner.quoted(teacher(seed)));
         }
-        say.accept(name(plan, steps));
         return runner.run(name(plan, steps), plan, keys, arm == TwinArm.FP32);
     }
 
