@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
 /** {@code setun study qat}: what training with quantized weights reaches beside full precision. */
 @Command(name = "qat", mixinStandardHelpOptions = true, description = {
         "Trains quantized models beside their twins of full precision and compares them.",
-        "Each study goes on where it stopped when it is started again with the same --out."}, subcommands = {QatStudyCommand.Twins.class, QatStudyCommand.Mnist.class,
+        "Each study goes on where it stopped when it is started again with the same --out."}, subcommands = {QatStudyCommand.Twins.class,
+                QatStudyCommand.Mnist.class,
                 QatStudyCommand.Convergence.class, QatStudyCommand.Gradients.class})
 final class QatStudyCommand implements Callable<Integer> {
 
@@ -205,8 +206,9 @@ final class QatStudyCommand implements Callable<Integer> {
         @Override
         public Integer call() throws IOException {
             InputFiles.requireFile(text, "a text file");
-            return output.run((backend, stop, progress) -> ConvergenceStudy.run(text, output.folder, tokens, seeds, overrides, backend, stop,
-                    Output::say, progress), ConvergenceStudy.Report::markdown);
+            return output
+                    .run((backend, stop, progress) -> ConvergenceStudy.run(text, output.folder, tokens, seeds, overrides, backend, stop,
+                            Output::say, progress), ConvergenceStudy.Report::markdown);
         }
     }
 

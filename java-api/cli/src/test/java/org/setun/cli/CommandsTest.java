@@ -43,7 +43,8 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
-            "bench figures", "study", "study pi", "calibrate", "imatrix", "quantize",
+            "bench figures", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
+            "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",
             "data get"})
     void everyCommandExplainsItself(String command) {

@@ -66,24 +66,24 @@ public final class MnistTraining {
         return Files.exists(plain) ? plain : folder.resolve(name + ".gz");
     }
 
-/** Adds a callback to all later runs. */
-public MnistTraining listener(TrainingListener listener) {
-    listeners.add(listener);
-    return this;
-}
+    /** Adds a callback to all later runs. */
+    public MnistTraining listener(TrainingListener listener) {
+        listeners.add(listener);
+        return this;
+    }
 
-/** Lets {@code flag} end runs. */
-public MnistTraining stopFlag(StopFlag flag) {
-    stopFlag = flag;
-    return this;
-}
+    /** Lets {@code flag} end runs. */
+    public MnistTraining stopFlag(StopFlag flag) {
+        stopFlag = flag;
+        return this;
+    }
 
-/** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
+    /** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
     public TrainingResult train(WeightQuantizer weights, Precision precision, int epochs, long seed) throws IOException {
-if (weights == WeightQuantizer.UNIFORM) {
-    throw new IllegalArgumentException("weights: UNIFORM, must be TERNARY or NONE: these are the two that are compared");
-}
-long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
+        if (weights == WeightQuantizer.UNIFORM) {
+            throw new IllegalArgumentException("weights: UNIFORM, must be TERNARY or NONE: these are the two that are compared");
+        }
+        long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
         boolean ternary = weights == WeightQuantizer.TERNARY;
         TrainingConfig config = ConfigReader.override(TrainingConfig.defaults(),
                 List.of("training.seed=" + seed, "training.batch_size=" + BATCH,

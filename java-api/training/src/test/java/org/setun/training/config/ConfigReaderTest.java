@@ -167,7 +167,8 @@ class ConfigReaderTest {
             @ForAll boolean twin, @ForAll @LongRange(min = 1000, max = 1_000_000_000) long steps) {
         TrainingConfig d = TrainingConfig.defaults();
         TrainingConfig config = new TrainingConfig(d.model(),
-                new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed, List.of("held")), d.tokenizer(),
+                new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed, List.of("held")),
+                d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9),
                 d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.activations(),

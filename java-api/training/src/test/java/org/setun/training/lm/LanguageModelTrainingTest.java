@@ -200,4 +200,21 @@ class LanguageModelTrainingTest {
         }
         assertThat(folder.resolve("run/ternary")).doesNotExist();
     }
+
+    @Test
+    void modelsOfOneKindStandSideBySideUnderNamesOfTheirOwn() throws IOException {
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(config("training.max_steps=2"), backend)) {
+            Outcome first = training.train("rate-1", Resume.NEW);
+            training.override(List.of("schedule.learning_rate=0.003"));
+            Outcome second = training.train("rate-2", Resume.NEW);
+            assertThat(first.result().losses()[0]).isEqualTo(second.result().losses()[0]);
+            assertThat(first.bitsPerByte()).isNotEqualTo(second.bitsPerByte());
+            assertThat(CheckpointStore.list(folder.resolve("run/rate-1"))).hasSize(1);
+            assertThat(CheckpointStore.list(folder.resolve("run/rate-2"))).hasSize(1);
+            for (String bad : List.of("", "..", "a/b", ".lock", "data")) {
+                assertThatIllegalArgumentException().isThrownBy(() -> training.train(bad, Resume.NEW)).withMessageContaining("run '" + bad);
+            }
+        }
+    }
 }

@@ -87,7 +87,8 @@ public final class ConvergenceStudy {
             for (String architecture : rows.stream().map(Row::architecture).distinct().toList()) {
                 text.append("| ").append(architecture).append(" |");
                 for (String estimator : estimators) {
-                    List<Row> cell = rows.stream().filter(r -> r.architecture.equals(architecture) && r.estimator.equals(estimator)).toList();
+                    List<Row> cell = rows.stream().filter(r -> r.architecture.equals(architecture) && r.estimator.equals(estimator))
+                            .toList();
                     text.append(String.format(Locale.ROOT, " %d/%d, %.3f |", cell.stream().filter(Row::converged).count(), cell.size(),
                             cell.stream().mapToDouble(Row::ratio).average().orElse(Double.NaN)));
                 }
@@ -143,9 +144,11 @@ public final class ConvergenceStudy {
                 LanguageRun twin = run(architecture, TWIN, List.of("quantization.weights=none"), seed);
                 for (EstimatorArm estimator : EstimatorArm.matrix()) {
                     LanguageRun run = run(architecture, estimator.label(), estimator.keys(runner.steps(tokens)), seed);
-                    String note = Double.isNaN(twin.loss()) ? "the twin failed: " + twin.stopReason()
+                    String note = Double.isNaN(twin.loss())
+                            ? "the twin failed: " + twin.stopReason()
                             : Double.isNaN(run.loss()) ? run.stopReason() : "";
-                    rows.add(new Row(architecture.label(), estimator.label(), seed, run.loss(), twin.loss(), run.loss() / twin.loss(), note));
+                    rows.add(new Row(architecture.label(), estimator.label(), seed, run.loss(), twin.loss(), run.loss() / twin.loss(),
+                            note));
                 }
             }
         }

@@ -127,7 +127,9 @@ public final class GradientStudy {
         say.accept("trains " + name);
         List<String> exact = List.of("quantization.weights=none");
         TrainingConfig config = ConfigReader.override(base, estimator == null ? exact : estimator.keys(steps));
-        try (MemoryPool pool = new MemoryPool(backend); Workspace workspace = new Workspace(backend); Workspace own = new Workspace(backend)) {
+        try (MemoryPool pool = new MemoryPool(backend);
+                Workspace workspace = new Workspace(backend);
+                Workspace own = new Workspace(backend)) {
             GradientProbe probe = new GradientProbe(task(config, pool), estimator == null
                     ? null
                     : task(ConfigReader.override(base, exact), pool), own);

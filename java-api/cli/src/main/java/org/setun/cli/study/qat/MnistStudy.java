@@ -60,9 +60,10 @@ public final class MnistStudy {
                 text.append(String.format(Locale.ROOT, "| %d | %.2f %% | %.2f %% |%n", runs.get(i).seed, 100 * runs.get(i).accuracy,
                         100 * runs.get(i + 1).accuracy));
             }
-            text.append(String.format(Locale.ROOT, "| mean | %.2f %% | %.2f %% |%n%nfp32 less ternary: %s points; at most %.1f wanted: %s%n",
-                    100 * twin.estimate(), 100 * ternary.estimate(), points(gap), 100 * WANTED_GAP,
-                    withinWantedGap() ? "kept" : "NOT kept"));
+            text.append(
+                    String.format(Locale.ROOT, "| mean | %.2f %% | %.2f %% |%n%nfp32 less ternary: %s points; at most %.1f wanted: %s%n",
+                            100 * twin.estimate(), 100 * ternary.estimate(), points(gap), 100 * WANTED_GAP,
+                            withinWantedGap() ? "kept" : "NOT kept"));
             return text.toString();
         }
 

@@ -109,7 +109,9 @@ public final class TwinReport {
                 + "|---|---:|---:|%n", rateTokens, TwinStudy.FIRST_SEED));
         for (LanguageRun run : rateRuns) {
             text.append(String.format(Locale.ROOT, "| %s | %s | %s |%n", run.arm(), LanguageRun.Plan.number(run.learningRate()),
-                    Double.isNaN(run.bitsPerByte()) ? "failed: " + run.stopReason() : String.format(Locale.ROOT, "%.4f", run.bitsPerByte())));
+                    Double.isNaN(run.bitsPerByte())
+                            ? "failed: " + run.stopReason()
+                            : String.format(Locale.ROOT, "%.4f", run.bitsPerByte())));
         }
         runs.stream().filter(run -> Double.isNaN(run.loss())).forEach(run -> text.append(String.format(Locale.ROOT,
                 "%nfailed: %s, seed %d: %s%n", run.arm(), run.seed(), run.stopReason())));
@@ -127,6 +129,10 @@ public final class TwinReport {
 
     /** Writes the held-out curves of the first seed as a chart; its ending, .svg or .png, chooses the format. */
     public void chart(Path file) throws IOException {
+        ChartFile.write(file, "Held-out bits per byte", "million tokens", "bits per byte", curves());
+    }
+
+    List<Curve> curves() {
         List<Curve> curves = new ArrayList<>();
         for (LanguageRun run : runs) {
             if (run.seed() == TwinStudy.FIRST_SEED && !run.curve().isEmpty()) {
@@ -135,6 +141,6 @@ public final class TwinReport {
                         run.curve().stream().mapToDouble(LanguageRun.Evaluation::bitsPerByte).toArray()));
             }
         }
-        ChartFile.write(file, "Held-out bits per byte", "million tokens", "bits per byte", curves);
+        return curves;
     }
 }
