@@ -33,6 +33,10 @@ final class TrainCommand implements Callable<Integer> {
     @Nullable
     Path file;
 
+    @Option(names = "--preset", paramLabel = "NAME", description = "A configuration to begin with, for a file that names none: ${COMPLETION-CANDIDATES}.", completionCandidates = QatCommand.PresetNames.class)
+    @Nullable
+    String preset;
+
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a key, for example training.max_steps=500; may be given several times.")
     List<String> overrides = new ArrayList<>();
 
@@ -53,9 +57,7 @@ final class TrainCommand implements Callable<Integer> {
         if (file != null) {
             InputFiles.requireFile(file, "a TOML file");
         }
-        TrainingConfig config = file == null
-                ? ConfigReader.override(TrainingConfig.defaults(), overrides)
-                : ConfigReader.read(file, overrides);
+        TrainingConfig config = ConfigReader.read(file, preset, overrides);
         if (printConfig) {
             System.out.print(ConfigWriter.toToml(config));
             return 0;

@@ -25,6 +25,7 @@ import org.setun.training.config.TrainingConfig.Training;
 import org.setun.training.event.EarlyStopping;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
+import org.setun.training.optimizer.LowRank;
 import org.setun.training.optimizer.Optimizer;
 import org.setun.training.optimizer.QuantizedLayers;
 import org.setun.training.progressive.ActivationRanges;
@@ -77,7 +78,14 @@ public final class Trainer {
         schedule = ScheduleFactory.of(options.config);
         progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed());
         ranges = new ActivationRanges(task.model());
-        optimizer = new Optimizer(options.backend, pool, task.model().parameters(), options.config.optimizer(), pages());
+        LowRank lowRank = settings.loraRank() == 0
+                ? null
+                : new LowRank(options.backend, pool, task.model(), settings.loraRank(), settings.loraAlpha(), settings.seed());
+        optimizer = new Optimizer(options.backend, pool, lowRank == null ? task.model().parameters() : lowRank.parameters(),
+                options.config.optimizer(), pages());
+        if (lowRank != null) {
+            optimizer.constrain(lowRank);
+        }
         layers = QuantizedLayers.areWanted(options.config.optimizer())
                 ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
                 : null;

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a {@link TrainingConfig} from TOML (v1.0.0) with overrides of the form {@code section.key=value}. A key that does not exist, a value
@@ -29,12 +30,26 @@ public final class ConfigReader {
 
     /** Reads {@code file}; later overrides win over earlier ones and all win over the file. */
     public static TrainingConfig read(Path file, List<String> overrides) throws IOException {
+        return parse(source(file), null, overrides);
+    }
+
+    /**
+     * Reads {@code file} over a preset.
+     *
+     * @param file   null for none
+     * @param preset one of {@link Presets#names}, for a file that names none itself; null for none
+     */
+    public static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides) throws IOException {
+        return parse(file == null ? new ConfigSource("", "") : source(file), preset, overrides);
+    }
+
+    private static ConfigSource source(Path file) throws IOException {
         long size = Files.size(file);
         if (size > MAX_BYTES) {
             throw new ConfigException(file + ": " + size + " bytes, a configuration has at most " + MAX_BYTES);
         }
         try {
-            return parse(file.toString(), Files.readString(file), overrides);
+            return new ConfigSource(file.toString(), Files.readString(file));
         } catch (CharacterCodingException e) {
             throw new ConfigException(file + ": is not UTF-8 text, so no TOML file", e);
         }
@@ -42,8 +57,16 @@ public final class ConfigReader {
 
     /** Parses TOML {@code text}; {@code name} stands before messages, nothing if empty. */
     public static TrainingConfig parse(String name, String text, List<String> overrides) {
-        ConfigSource source = new ConfigSource(name, text);
+        return parse(new ConfigSource(name, text), null, overrides);
+    }
+
+    private static TrainingConfig parse(ConfigSource source, @Nullable String preset, List<String> overrides) {
         ObjectNode tree = tree(source);
+        SourceKeys.translate(tree, source);
+        if (preset != null && !tree.has("preset")) {
+            tree.put("preset", preset);
+        }
+        Presets.apply(tree, source);
         for (String override : overrides) {
             override(tree, override);
         }

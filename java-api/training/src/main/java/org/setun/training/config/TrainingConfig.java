@@ -89,7 +89,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("run one window at a time and accumulate: less memory for activations, the same update") boolean memoryEfficient,
             @Setting(value = "give up after this many steps in a row whose gradient is not finite", min = 1) int maxSkippedSteps,
             @Setting("what the model completes at each evaluation; empty = nothing") String samplePrompt,
-            @Setting(value = "tokens of that completion", min = 1) int sampleTokens) {
+            @Setting(value = "tokens of that completion", min = 1) int sampleTokens,
+            @Setting(value = "passes over the training text, from which max_steps follows; 0 = as max_steps says", min = 0, max = 1e6) double epochs,
+            @Setting(value = "train changes of this rank in the place of matrices (LoRA), with a model.start; 0 = the matrices themselves", min = 0, max = 65536) int loraRank,
+            @Setting(value = "what such a change is multiplied by, times its rank", min = 1e-6, max = 1e6) double loraAlpha) {
     }
 
     /** Which optimizer. */
@@ -326,7 +329,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true, false, false, ""),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0, List.of()),
                 new Tokenizer("", 4096, 0),
-                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48),
+                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48, 0, 0, 16),
                 new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false, 0, List.of(), 1, false, 0,
                         0,
                         0.01),
@@ -347,19 +350,25 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         return schedule.totalSteps() > 0 ? schedule.totalSteps() : training.maxSteps();
     }
 
+    /** Whether the number of steps is known only when the text is. */
+    private boolean isOpenEnded() {
+        return training.epochs > 0 && schedule.totalSteps() == 0;
+    }
+
     /** Checks what involves more than one key. */
     TrainingConfig validated() {
         require(model.heads % model.kvHeads == 0, "model.kv_heads", model.kvHeads, "must divide model.heads = " + model.heads);
         require(model.headDim > 0 || model.dim % model.heads == 0, "model.heads", model.heads,
                 "must divide model.dim = " + model.dim + ", or set model.head_dim");
         require(model.resolvedHeadDim() % 2 == 0, "model.head_dim", model.resolvedHeadDim(), "must be even for the rotary embedding");
-        require(schedule.warmupSteps <= scheduleSteps(), "schedule.warmup_steps", schedule.warmupSteps,
+        require(schedule.warmupSteps <= scheduleSteps() || isOpenEnded(), "schedule.warmup_steps", schedule.warmupSteps,
                 "must not exceed the schedule's " + scheduleSteps() + " steps");
-        require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2, "schedule.warmup_steps",
+        require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2 || isOpenEnded(), "schedule.warmup_steps",
                 schedule.warmupSteps, "must end in the first half of the schedule's " + scheduleSteps() + " steps");
         require(progressive.kind == ProgressiveKind.NONE || progressive.endStep > progressive.startStep, "progressive.end_step",
                 progressive.endStep, "must be above progressive.start_step = " + progressive.startStep);
-        require(progressive.kind == ProgressiveKind.NONE || progressive.endStep <= training.maxSteps, "progressive.end_step",
+        require(progressive.kind == ProgressiveKind.NONE || progressive.endStep <= training.maxSteps || training.epochs > 0,
+                "progressive.end_step",
                 progressive.endStep, "must not exceed training.max_steps = " + training.maxSteps + ", or the model ends half quantized");
         require(progressive.kind != ProgressiveKind.SOFT_TO_HARD || quantization.weights == WeightQuantizer.UNIFORM
                 && (quantization.estimator == EstimatorKind.SOFT || quantization.estimator == EstimatorKind.GUMBEL
@@ -379,6 +388,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
         require(optimizer.freezeThresholdEnd <= optimizer.freezeThreshold, "optimizer.freeze_threshold_end", optimizer.freezeThresholdEnd,
                 "must not exceed optimizer.freeze_threshold = " + optimizer.freezeThreshold);
+        require(training.loraRank == 0 || !model.start.isEmpty(), "training.lora_rank", training.loraRank,
+                "a change of low rank needs weights to change: name a model.start, or set 0");
+        require(training.loraRank == 0 || optimizer.latentClip == 0 && optimizer.freezeThreshold == 0, "training.lora_rank",
+                training.loraRank, "the matrices follow from their factors: set optimizer.latent_clip and freeze_threshold to 0");
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
         validateFormat();

@@ -17,6 +17,8 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Decoder;
+import org.setun.nn.Tape;
+import org.setun.quant.qat.Rounding;
 import org.setun.training.StopFlag;
 import org.setun.training.Trainer;
 import org.setun.training.TrainerBuilder;
@@ -107,13 +109,29 @@ public final class LanguageModelTraining implements AutoCloseable {
         Path folder = temporary ? Files.createTempDirectory("setun-train") : Path.of(checked.checkpoint().folder());
         try {
             TokenizedCorpus corpus = TokenizedCorpus.prepare(checked, folder.resolve(DATA));
-            return new LanguageModelTraining(checked, backend, folder, temporary, corpus);
+            try {
+                return new LanguageModelTraining(withSteps(checked, corpus), backend, folder, temporary, corpus);
+            } catch (RuntimeException e) {
+                corpus.close();
+                throw e;
+            }
         } catch (IOException | RuntimeException e) {
             if (temporary) {
                 deleteTree(folder);
             }
             throw e;
         }
+    }
+
+    /** The configuration with the steps that its passes over the text take. */
+    private static TrainingConfig withSteps(TrainingConfig config, TokenizedCorpus corpus) {
+        TrainingConfig.Training settings = config.training();
+        if (settings.epochs() == 0) {
+            return config;
+        }
+        long windows = new TokenDataset(corpus.training(), config.model().context(), 0).windows();
+        double steps = Math.ceil(settings.epochs() * windows / ((double) settings.batchSize() * settings.accumulationSteps()));
+        return ConfigReader.override(config, List.of("training.max_steps=" + (long) Math.clamp(steps, 1, 1e9), "training.epochs=0"));
     }
 
     /** Adds a callback to all later runs. */
@@ -208,6 +226,16 @@ public final class LanguageModelTraining implements AutoCloseable {
             keys.add("progressive.kind=none");
         }
         return ConfigReader.override(config, keys);
+    }
+
+    /** How well the model does before a step is made, with weights held as {@code weights} says: on the whole held-out text. */
+    public TrainingTask.Evaluation evaluateStart(WeightQuantizer weights) throws IOException {
+        try (MemoryPool scratch = new MemoryPool(backend)) {
+            LanguageModelTask task = task(weights, scratch);
+            try (Rounding _ = Rounding.of(task.model())) {
+                return task.evaluate(Tape.evaluating(backend, workspace, config.training().precision()), 0);
+            }
+        }
     }
 
     /** Trains the model that the configuration asks for. */

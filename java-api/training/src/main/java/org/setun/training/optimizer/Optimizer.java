@@ -105,6 +105,7 @@ public final class Optimizer implements AutoCloseable {
      * any gradient is not.
      */
     public double measure() {
+        constraints.forEach(WeightConstraint::gradients);
         for (int i = 0; i < slots.size(); i++) {
             Tensor gradient = slots.get(i).parameter.gradient();
             backend.sumSquares(gradient.segment(), gradient.size(), sums.segment().asSlice((long) i * Double.BYTES, Double.BYTES));

@@ -9,6 +9,10 @@ import org.setun.training.checkpoint.NamedTensor;
  */
 public interface WeightConstraint {
 
+    /** All gradients of a step are there, and not yet measured. */
+    default void gradients() {
+    }
+
     /** The update of this number is about to begin. */
     default void begin(long update) {
     }

@@ -107,17 +107,66 @@ class StartModelTest {
                 "training.max_steps=1", "schedule.total_steps=8").result().losses();
         assertThat(whole[0]).isLessThan(0.8 * random[0]);
         Path runFolder = folder.resolve("whole/uniform");
-        try (Stream<Path> files = Files.walk(CheckpointStore.list(runFolder).getLast())) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
+        delete(CheckpointStore.list(runFolder).getLast());
         assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses())
                 .containsExactly(Arrays.copyOfRange(whole, 4, 8));
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             Decoder decoder = TrainedModel.load(CheckpointStore.list(runFolder).getLast(), pool).decoder();
             assertThat(decoder.config().dim()).isEqualTo(64);
             assertThat(decoder.linears()).allMatch(layer -> layer instanceof BitLinear bits && bits.scale() != null);
+        }
+    }
+
+    /** Changes of low rank leave tables alone, resume bit for bit, and end in a model like any other. */
+    @Test
+    void changesOfLowRankTrain() throws IOException {
+        String[] keys = keys(run, "quantization.weights=format", "quantization.format=q4_0", "training.max_steps=32", "checkpoint.save_every=16",
+                "schedule.learning_rate=0.01", "schedule.total_steps=32", "training.lora_rank=4");
+        double[] whole = train(folder.resolve("whole"), Resume.NEW, keys).result().losses();
+        assertThat(Arrays.stream(whole, 24, 32).sum()).isLessThan(0.95 * Arrays.stream(whole, 0, 8).sum());
+        Path runFolder = folder.resolve("whole/format");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            Decoder before = TrainedModel.load(CheckpointStore.list(run).getLast(), pool).decoder();
+            Decoder after = TrainedModel.load(CheckpointStore.list(runFolder).getLast(), pool).decoder();
+            assertThat(after.parameter("token_embd.weight").value().toArray()).containsExactly(
+                    before.parameter("token_embd.weight").value().toArray());
+            assertThat(after.parameter("blk.0.ffn_up.weight").value().toArray()).isNotEqualTo(
+                    before.parameter("blk.0.ffn_up.weight").value().toArray());
+            assertThat(after.parameter("output_norm.weight").value().toArray()).isNotEqualTo(
+                    before.parameter("output_norm.weight").value().toArray());
+        }
+        delete(CheckpointStore.list(runFolder).getLast());
+        assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses()).containsExactly(Arrays.copyOfRange(whole, 16, 32));
+        assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, "training.lora_rank=4")).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("training.lora_rank = 4").hasMessageContaining("name a model.start");
+    }
+
+    /** From a file to a file: rounding costs, training gives back. */
+    @Test
+    void aJobGoesFromFileToFile() throws IOException {
+        Path output = folder.resolve("q.gguf");
+        List<QatJob.Phase> phases = new ArrayList<>();
+        String[] keys = keys(run, "quantization.weights=format", "quantization.format=q2_0", "training.epochs=0.02",
+                "schedule.learning_rate=0.003", "schedule.total_steps=0", "distillation.enabled=true", "distillation.teacher=\"" + run + "\"");
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder.resolve("run"), keys), backend)) {
+            assertThat(training.config().training().maxSteps()).isBetween(10L, 60L);
+            QatJob.Result result = QatJob.run(training, backend, Resume.NEW, "q", output, phases::add);
+            assertThat(phases).containsExactly(QatJob.Phase.values());
+            assertThat(result.original()).isEqualTo(bitsPerByte);
+            assertThat(result.rounded()).isGreaterThan(result.original());
+            assertThat(result.trained()).isLessThan(result.rounded());
+            assertThat(result.bytes()).isEqualTo(Files.size(output));
+            assertThatThrownBy(() -> QatJob.run(training.override(List.of("quantization.weights=none")), backend, Resume.NEW, "q", output,
+                    phases::add)).isInstanceOf(ConfigException.class).hasMessageContaining("quantization.weights = \"fp32\"");
+        }
+    }
+
+    private static void delete(Path checkpoint) throws IOException {
+        try (Stream<Path> files = Files.walk(checkpoint)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
         }
     }
 
