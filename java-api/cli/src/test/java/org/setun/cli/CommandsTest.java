@@ -42,7 +42,7 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
             "bench figures", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",
@@ -181,29 +181,30 @@ class CommandsTest {
 
     /** A model, text, a calibration, an importance matrix; wrong input is said before any work and harms no file. */
     @Test
+    void qatFromFileToFile() throws IOException {
+        String model = tinyModel();
+        String output = folder.resolve("small.gguf").toString();
+        String[] words = {"qat", model, output, "--text", folder.resolve("corpus").toString(), "--format", "pi-q2", "--teacher", model,
+                "--epochs", "0.2", "--use-lora", "--lora-rank", "4", "--set", "model.context=32", "--json"};
+        Outcome trained = setun(words);
+        assertThat(trained.exit).as(trained.err).isZero();
+        List<JsonNode> lines = trained.json();
+        assertThat(lines.stream().filter(line -> line.path("event").asText().equals("phase")).map(line -> line.get("phase").asText()))
+                .containsExactly("calibrate", "init", "teacher", "train", "export");
+        JsonNode result = lines.getLast();
+        assertThat(result.get("trained_bits_per_byte").asDouble()).isPositive();
+        assertThat(result.get("bytes").asLong()).isEqualTo(Files.size(Path.of(output)));
+        Outcome inspected = setun("inspect", output);
+        assertThat(inspected.exit).isZero();
+        assertThat(inspected.out).contains("pi-q2");
+        assertThat(setun(words).err).contains("resume it or choose another checkpoint.folder");
+        assertThat(setun("qat", model, output).err).contains("--text is missing");
+        assertThat(setun("qat", folder.resolve("none.gguf").toString(), output, "--text", "x").err).contains("none.gguf");
+    }
+
+    @Test
     void calibrateAndImatrix() throws IOException {
-        Path config = Files.writeString(folder.resolve("tiny.toml"), """
-                [model]
-                dim = 256
-                layers = 1
-                ffn = 256
-                context = 32
-                [tokenizer]
-                vocab_size = 300
-                [training]
-                batch_size = 2
-                max_steps = 2
-                [schedule]
-                warmup_steps = 1
-                total_steps = 2
-                [data]
-                paths = ["%s"]
-                [checkpoint]
-                folder = "%s"
-                """.formatted(corpus(), folder.resolve("run")));
-        assertThat(setun("train", config.toString()).exit).isZero();
-        String model = folder.resolve("model.gguf").toString();
-        assertThat(setun("export", newest(folder.resolve("run/ternary")).toString(), model).exit).isZero();
+        String model = tinyModel();
         StringBuilder problems = new StringBuilder();
         for (int i = 0; i < 40; i++) {
             problems.append("{\"question\": \"the cat sat ").append(i).append(" times?\", \"answer\": \"on the mat\"}\n");
@@ -317,6 +318,33 @@ class CommandsTest {
         words[4] = foreign.toString();
         assertThat(setun(words).exit).isEqualTo(2);
         assertThat(foreign.resolve("thesis.txt")).hasContent("years of work");
+    }
+
+    /** A GGUF file of a model of two steps, wide enough for blocks of 256. */
+    private String tinyModel() throws IOException {
+        Path config = Files.writeString(folder.resolve("tiny.toml"), """
+                [model]
+                dim = 256
+                layers = 1
+                ffn = 256
+                context = 32
+                [tokenizer]
+                vocab_size = 300
+                [training]
+                batch_size = 2
+                max_steps = 2
+                [schedule]
+                warmup_steps = 1
+                total_steps = 2
+                [data]
+                paths = ["%s"]
+                [checkpoint]
+                folder = "%s"
+                """.formatted(corpus(), folder.resolve("run")));
+        assertThat(setun("train", config.toString()).exit).isZero();
+        String model = folder.resolve("model.gguf").toString();
+        assertThat(setun("export", newest(folder.resolve("run/ternary")).toString(), model).exit).isZero();
+        return model;
     }
 
     private Path corpus() throws IOException {

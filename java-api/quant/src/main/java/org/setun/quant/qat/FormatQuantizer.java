@@ -40,7 +40,7 @@ public record FormatQuantizer(WeightFormat format) implements WeightQuantizer {
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
         if (inputs % format.blockSize() != 0) {
             throw new IllegalArgumentException("inputs = " + inputs + " must be a multiple of " + format.blockSize() + ", the block of "
-                    + format.name() + ": choose a format of smaller blocks, such as q4_0 (32) or f16 (1), or layers of other widths");
+                    + format.name() + ": choose a format of smaller blocks (q4_0 has 32) or levels without blocks (quantization.weights = \"uniform\")");
         }
         return new UniformWeight(Tensor.allocate(allocator, DType.I8, 0), Tensor.allocate(allocator, DType.F32, 0),
                 Tensor.allocate(allocator, DType.F32, outputs, inputs));
