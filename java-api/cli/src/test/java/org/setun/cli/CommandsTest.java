@@ -179,6 +179,33 @@ class CommandsTest {
         assertThat(score.get("perplexity").asDouble()).isBetween(1.0, 301.0);
     }
 
+    @Test
+    void studiesOfTrainingGoOnAndPrintTablesOrJson() throws IOException {
+        Path text = Files.writeString(folder.resolve("study.txt"), "the cat sat on the mat. ".repeat(60));
+        String[] command = ("study qat gradients --text " + text + " --out " + folder.resolve("study")
+                + " --steps 2 --estimators lsq,identity "
+                + "--set tokenizer.vocab_size=270 --set model.dim=32 --set model.ffn=32 --set model.context=8 --set schedule.warmup_steps=1 "
+                + "--markdown " + folder.resolve("study.md")).split(" ");
+        Outcome first = setun(command);
+        assertThat(first.exit).as(first.err).isZero();
+        assertThat(first.err).contains("trains lsq");
+        assertThat(first.out).contains("| lsq |", "| identity |");
+        assertThat(folder.resolve("study.md")).hasContent(first.out);
+        String[] json = Arrays.copyOf(command, command.length + 1);
+        json[command.length] = "--json";
+        Outcome again = setun(json);
+        assertThat(again.err).doesNotContain("trains");
+        assertThat(again.json().getFirst().get("rows")).hasSize(2)
+                .allSatisfy(row -> assertThat(row.get("cosine").asDouble()).isBetween(-1.0,
+                        1.0));
+        command[8] = "3";
+        Outcome other = setun(command);
+        assertThat(other.exit).isEqualTo(2);
+        assertThat(other.err).contains("steps = 2, not 3", "--out");
+        assertThat(setun("study", "qat", "mnist", folder.toString()).err).contains("--out");
+        assertThat(setun("study", "qat").err).contains("twins, mnist, convergence or gradients");
+    }
+
     /** A model, text, a calibration, an importance matrix; wrong input is said before any work and harms no file. */
     @Test
     void qatFromFileToFile() throws IOException {

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.training.StopFlag;
 import org.setun.training.config.ConfigReader;
@@ -127,7 +128,7 @@ public final class ConvergenceStudy {
         if (tokens < 1 || seeds < 1) {
             throw new IllegalArgumentException("--tokens " + tokens + " and --seeds " + seeds + " must be at least 1");
         }
-        Map<String, String> fixed = new TreeMap<>(Map.of("text", String.valueOf(text.getFileName()), "tokens", Long.toString(tokens), "set",
+        Map<String, String> fixed = new TreeMap<>(Map.of("text_sha256", Sha256.of(text), "tokens", Long.toString(tokens), "set",
                 String.join(" ", overrides)));
         List<String> keys = new ArrayList<>(COMMON);
         keys.add("data.paths=[" + LanguageRunner.quoted(text) + "]");

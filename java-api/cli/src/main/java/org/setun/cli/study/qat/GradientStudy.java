@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -99,7 +100,7 @@ public final class GradientStudy {
         if (steps < 2) {
             throw new IllegalArgumentException("--steps " + steps + " must be at least 2: a variance is asked for");
         }
-        Map<String, String> fixed = new TreeMap<>(Map.of("text", String.valueOf(text.getFileName()), "steps", Long.toString(steps), "set",
+        Map<String, String> fixed = new TreeMap<>(Map.of("text_sha256", Sha256.of(text), "steps", Long.toString(steps), "set",
                 String.join(" ", overrides)));
         ResultFolder<Run> results = ResultFolder.open(folder, fixed, Run.class);
         List<String> keys = new ArrayList<>(COMMON);

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.training.StopFlag;
 import org.setun.training.config.ConfigReader;
@@ -61,10 +62,10 @@ public final class TwinStudy {
         }
 
         /** What must be equal for results to compare. */
-        Map<String, String> fixed() {
+        Map<String, String> fixed() throws IOException {
             Map<String, String> fixed = new TreeMap<>();
-            fixed.put("train", String.valueOf(train.getFileName()));
-            fixed.put("held_out", String.valueOf(heldOut.getFileName()));
+            fixed.put("train_sha256", Sha256.of(train));
+            fixed.put("held_out_sha256", Sha256.of(heldOut));
             fixed.put("tokens", Long.toString(tokens));
             fixed.put("rate_tokens", Long.toString(rateTokens));
             fixed.put("rates", rates.stream().map(LanguageRun.Plan::number).collect(Collectors.joining(" ")));
