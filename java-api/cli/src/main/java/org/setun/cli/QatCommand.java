@@ -212,9 +212,11 @@ final class QatCommand implements Callable<Integer> {
             System.out.println(Json.line(line));
             return;
         }
-        System.out.printf(Locale.ROOT, "held out, bits per byte: %.4f in full precision, %.4f rounded", result.original(), result.rounded());
+        System.out.printf(Locale.ROOT, "held out, bits per byte: %.4f in full precision, %.4f rounded", result.original(),
+                result.rounded());
         if (result.bytes() == 0) {
-            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n", result.training().steps(),
+            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n",
+                    result.training().steps(),
                     settings.training().maxSteps());
         } else {
             System.out.printf(Locale.ROOT, ", %.4f after %d steps (%.0f s)%n%s: %,d bytes%n", result.trained(), result.training().steps(),

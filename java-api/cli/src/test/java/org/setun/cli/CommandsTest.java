@@ -42,7 +42,8 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "mnist", "export", "generate", "eval", "inspect", "bench", "bench kernels",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "mnist", "export", "generate", "eval", "inspect", "bench",
+            "bench kernels",
             "bench figures", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",

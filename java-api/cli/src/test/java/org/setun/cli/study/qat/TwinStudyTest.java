@@ -62,12 +62,14 @@ class TwinStudyTest {
     @Test
     void aStoppedStudyGoesOnToTheSameResult() throws IOException {
         List<Double> rates = List.of(0.004);
-        TwinReport whole = run(settings("whole", 1, List.of(TwinArm.DISTILLED), rates, 3 * 64), new StopFlag(), StudyTexts.none(), new ArrayList<>());
+        TwinReport whole = run(settings("whole", 1, List.of(TwinArm.DISTILLED), rates, 3 * 64), new StopFlag(), StudyTexts.none(),
+                new ArrayList<>());
         TwinReport resumed = null;
         int stops = 0;
         while (resumed == null) {
             try (StopFlag stop = new StopFlag()) {
-                resumed = run(settings("stopped", 1, List.of(TwinArm.DISTILLED), rates, 3 * 64), stop, StudyTexts.stopsAfter(4, stop), new ArrayList<>());
+                resumed = run(settings("stopped", 1, List.of(TwinArm.DISTILLED), rates, 3 * 64), stop, StudyTexts.stopsAfter(4, stop),
+                        new ArrayList<>());
             } catch (StudyStoppedException e) {
                 assertThat(e).hasMessage("enough");
                 stops++;
@@ -147,8 +149,10 @@ class TwinStudyTest {
 
     @Test
     void settingsThatCannotWorkAreRefused() throws IOException {
-        assertThatIllegalArgumentException().isThrownBy(() -> settings("x", 0, List.of(), List.of(0.1), 1)).withMessageContaining("--seeds 0");
-        assertThatIllegalArgumentException().isThrownBy(() -> settings("x", 1, List.of(), List.of(), 1)).withMessageContaining("--rates []");
+        assertThatIllegalArgumentException().isThrownBy(() -> settings("x", 0, List.of(), List.of(0.1), 1))
+                .withMessageContaining("--seeds 0");
+        assertThatIllegalArgumentException().isThrownBy(() -> settings("x", 1, List.of(), List.of(), 1))
+                .withMessageContaining("--rates []");
         assertThatIllegalArgumentException().isThrownBy(() -> TwinArm.of("5-bit")).withMessageContaining("ternary-distilled");
         run(settings("one", 1, List.of(), List.of(0.01), 64), new StopFlag(), StudyTexts.none(), new ArrayList<>());
         assertThatThrownBy(
