@@ -19,6 +19,7 @@ import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
 import org.setun.quant.ptq.QuantizeReport;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.lm.ModelExport;
 import org.setun.training.lm.TrainedModel;
@@ -37,7 +38,7 @@ final class ExportCommand implements Callable<Integer> {
     Path file = Path.of("");
 
     @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: the format that the weights were "
-            + "trained for; of ternary weights TQ2_0, of others F16).")
+            + "trained for; of ternary weights TQ2_0, of others TRAINED: the type that holds each matrix as it was trained).")
     @Nullable
     MatrixType type;
 
@@ -55,8 +56,7 @@ final class ExportCommand implements Callable<Integer> {
         requireCheckpoint();
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             TrainedModel model = TrainedModel.load(checkpoint, pool);
-            WeightQuantizer weights = model.config().quantization().weights();
-            if (type == null && weights == WeightQuantizer.FORMAT) {
+            if (type == null && isOneFormat(model.config().quantization())) {
                 int threads = Runtime.getRuntime().availableProcessors();
                 QuantizeReport report = ModelExport.write(backend, model, name, license, file, threads, (step, done, total) -> {
                 });
@@ -64,7 +64,8 @@ final class ExportCommand implements Callable<Integer> {
                         report.bytes());
                 return 0;
             }
-            ExportOptions options = ExportOptions.of(name, type != null ? type : standard(weights)).withScales(scales).withLicense(license);
+            ExportOptions options = ExportOptions.of(name, type != null ? type : standard(model.config().quantization())).withScales(scales)
+                    .withLicense(license);
             ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), options, file);
             System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes%n", report.file(), report.architecture(), report.bytes());
             if (report.scaleError() > 0) {
@@ -75,8 +76,16 @@ final class ExportCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static MatrixType standard(WeightQuantizer weights) {
-        return weights == WeightQuantizer.TERNARY ? MatrixType.TQ2_0 : MatrixType.F16;
+    /** Whether all matrices of the blocks have one format, and no other layer is quantized. */
+    private static boolean isOneFormat(TrainingConfig.Quantization trained) {
+        return trained.weights() == WeightQuantizer.FORMAT && trained.layers().isEmpty() && trained.embedding().equals("none")
+                && trained.head().equals("none");
+    }
+
+    private static MatrixType standard(TrainingConfig.Quantization trained) {
+        return trained.weights() == WeightQuantizer.NONE
+                ? MatrixType.F16
+                : trained.weights() == WeightQuantizer.TERNARY && trained.layers().isEmpty() ? MatrixType.TQ2_0 : MatrixType.TRAINED;
     }
 
     private void requireCheckpoint() throws IOException {

@@ -10,11 +10,15 @@ import org.setun.nn.function.CrossEntropy;
 /**
  * A decoder-only language model for training and evaluation, in the layout of BitNet b1.58 2B4T (arXiv 2504.12285) or Llama: embedding,
  * blocks of RMS norm, rotary grouped-query attention and a gated feed-forward network, final norm, head. Quantization applies to the
- * linear layers of the blocks; embedding, norms and head stay in fp32. Parameters have GGUF names.
+ * linear layers of the blocks, or as a {@link QuantizationPlan} says to embedding and head, too; norms stay in fp32. Parameters have GGUF names.
  *
  * <p>A forward pass on an {@linkplain Tape#evaluating evaluating tape} is the oracle of packed inference. One thread at a time.
  */
 public final class Decoder implements Model {
+
+    private static final String EMBEDDING = "token_embd";
+    private static final String HEAD = "output";
+    private static final String WEIGHT = ".weight";
 
     private final DecoderConfig config;
     private final Embedding embedding;
@@ -30,7 +34,17 @@ public final class Decoder implements Model {
      * @param allocator    for parameters, gradients and packed weights, usually a pool
      */
     public Decoder(DecoderConfig config, Quantization quantization, Allocator allocator, DecoderInit init) {
-        this(config, quantization, new Initializer(allocator, init.seed()), init);
+        this(config, QuantizationPlan.blocks(quantization), allocator, init);
+    }
+
+    /**
+     * A model with random weights.
+     *
+     * @param plan      what each layer quantizes
+     * @param allocator for parameters, gradients and packed weights, usually a pool
+     */
+    public Decoder(DecoderConfig config, QuantizationPlan plan, Allocator allocator, DecoderInit init) {
+        this(config, plan, new Initializer(allocator, init.seed()), init);
     }
 
     /**
@@ -40,25 +54,39 @@ public final class Decoder implements Model {
      * @param allocator    for parameters, gradients and packed weights, usually a pool
      */
     public Decoder(DecoderConfig config, Quantization quantization, Allocator allocator, ParameterValues values) {
-        this(config, quantization, new Initializer(allocator, values), DecoderInit.seeded(0));
+        this(config, QuantizationPlan.blocks(quantization), allocator, values);
     }
 
-    private Decoder(DecoderConfig config, Quantization quantization, Initializer initializer, DecoderInit init) {
+    /**
+     * A trained model.
+     *
+     * @param plan      what each layer quantizes
+     * @param allocator for parameters, gradients and packed weights, usually a pool
+     */
+    public Decoder(DecoderConfig config, QuantizationPlan plan, Allocator allocator, ParameterValues values) {
+        this(config, plan, new Initializer(allocator, values), DecoderInit.seeded(0));
+    }
+
+    private Decoder(DecoderConfig config, QuantizationPlan plan, Initializer initializer, DecoderInit init) {
         this.config = config;
-        embedding = new Embedding(initializer.normal("token_embd.weight", init.standardDeviation(), config.vocab(), config.dim()));
-        parameters.add(embedding.table());
+        String headName = config.tiedHead() ? EMBEDDING : HEAD;
+        Quantization ofHead = plan.of(headName + WEIGHT).at(headName, initializer, config.dim());
+        Parameter table = initializer.normal(EMBEDDING + WEIGHT, init.standardDeviation(), config.vocab(), config.dim());
+        embedding = new Embedding(Linear.of(table, null, config.tiedHead() ? ofHead : plan.of(EMBEDDING + WEIGHT).withoutActivations()));
+        parameters.addAll(embedding.parameters());
         for (int i = 0; i < config.layers(); i++) {
-            DecoderBlock block = new DecoderBlock(config, i, quantization, initializer, init);
+            DecoderBlock block = new DecoderBlock(config, i, plan, initializer, init);
             blocks.add(block);
             parameters.addAll(block.parameters());
         }
         outputNorm = new RmsNorm(initializer.constant("output_norm.weight", 1, config.dim()), config.normEps());
         parameters.add(outputNorm.weight());
+        parameters.addAll(ofHead.parameters());
         if (config.tiedHead()) {
-            head = new Linear(embedding.table(), null);
+            head = embedding.layer();
         } else {
-            head = new Linear(initializer.normal("output.weight", init.standardDeviation(), config.vocab(), config.dim()), null);
-            parameters.add(head.weight());
+            head = Linear.of(initializer.normal(HEAD + WEIGHT, init.standardDeviation(), config.vocab(), config.dim()), null, ofHead);
+            parameters.addAll(head.parameters());
         }
     }
 
@@ -73,7 +101,15 @@ public final class Decoder implements Model {
 
     @Override
     public List<Linear> linears() {
-        return blocks.stream().flatMap(block -> block.linears().stream()).toList();
+        List<Linear> linears = new ArrayList<>();
+        if (!config.tiedHead() && !embedding.layer().quantization().isNone()) {
+            linears.add(embedding.layer());
+        }
+        blocks.forEach(block -> linears.addAll(block.linears()));
+        if (!head.quantization().isNone()) {
+            linears.add(head);
+        }
+        return List.copyOf(linears);
     }
 
     /**

@@ -28,12 +28,12 @@ final class DecoderBlock {
     private final Rope rope;
     private final Glu glu;
 
-    DecoderBlock(DecoderConfig config, int index, Quantization quantization, Initializer initializer, DecoderInit init) {
+    DecoderBlock(DecoderConfig config, int index, QuantizationPlan plan, Initializer initializer, DecoderInit init) {
         this.config = config;
         long attention = (long) config.heads() * config.headDim();
         long keys = (long) config.kvHeads() * config.headDim();
         double narrow = init.residualDeviation(config.layers());
-        Builder make = new Builder("blk." + index + ".", quantization, initializer);
+        Builder make = new Builder("blk." + index + ".", plan, initializer);
         attentionNorm = make.norm("attn_norm", config.dim());
         Quantization attentionInput = make.place("attn_q", config.dim());
         q = make.linear("attn_q", attentionInput, attention, config.dim(), init.standardDeviation(), config.qkvBias());
@@ -56,12 +56,12 @@ final class DecoderBlock {
     /** Makes the layers in the order of the parameters. */
     private final class Builder {
         private final String prefix;
-        private final Quantization quantization;
+        private final QuantizationPlan plan;
         private final Initializer initializer;
 
-        Builder(String prefix, Quantization quantization, Initializer initializer) {
+        Builder(String prefix, QuantizationPlan plan, Initializer initializer) {
             this.prefix = prefix;
-            this.quantization = quantization;
+            this.plan = plan;
             this.initializer = initializer;
         }
 
@@ -73,14 +73,15 @@ final class DecoderBlock {
 
         /** What layers quantize whose input the layer {@code name} is the first to read. */
         Quantization place(String name, long inputs) {
-            Quantization placed = quantization.at(prefix + name, initializer, inputs);
+            Quantization placed = plan.of(prefix + name + ".weight").at(prefix + name, initializer, inputs);
             parameters.addAll(placed.parameters());
             return placed;
         }
 
         Linear linear(String name, Quantization placed, long outputs, long inputs, double deviation, boolean bias) {
             Linear linear = Linear.of(initializer.normal(prefix + name + ".weight", deviation, outputs, inputs),
-                    bias ? initializer.constant(prefix + name + ".bias", 0, outputs) : null, placed);
+                    bias ? initializer.constant(prefix + name + ".bias", 0, outputs) : null,
+                    placed.withWeights(plan.of(prefix + name + ".weight").weights()));
             parameters.addAll(linear.parameters());
             return linear;
         }

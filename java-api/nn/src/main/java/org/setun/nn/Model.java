@@ -9,7 +9,7 @@ public interface Model {
     /** All parameters, each once, in an order that depends on the configuration alone. */
     List<Parameter> parameters();
 
-    /** The linear layers that quantization applies to, in the order of the parameters. */
+    /** The layers that quantization applies to, in the order of their use; of an embedding or a head those that are quantized. */
     List<Linear> linears();
 
     /** What belongs to the model and is not trained, such as observed ranges of activations: saved with the parameters. */

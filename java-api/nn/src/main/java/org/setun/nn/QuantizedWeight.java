@@ -43,6 +43,11 @@ public interface QuantizedWeight {
         return false;
     }
 
+    /** The values that the codes stand for, F32[outputs][inputs], if they are kept beside them, else null: {@link #expand} makes them. */
+    default @Nullable Tensor values() {
+        return null;
+    }
+
     /** Writes the values that the codes stand for to {@code out} F32[outputs][inputs]. */
     void expand(Backend backend, Tensor out);
 }

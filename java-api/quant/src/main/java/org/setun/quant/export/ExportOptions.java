@@ -14,7 +14,7 @@ public record ExportOptions(String name, String license, MatrixType matrices, Sc
         boolean latent) {
 
     public ExportOptions {
-        if (latent && matrices.isTernary()) {
+        if (latent && (matrices.isTernary() || matrices == MatrixType.TRAINED)) {
             throw new IllegalArgumentException("latent weights have no codes to be stored as " + matrices + "; choose F32 or F16");
         }
     }

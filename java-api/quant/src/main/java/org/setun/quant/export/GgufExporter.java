@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.setun.formats.gguf.GgmlType;
@@ -58,6 +59,7 @@ public final class GgufExporter {
     private final Map<String, Float> scales = new HashMap<>();
     private final Map<String, Integer> shifts = new HashMap<>();
     private double scaleError;
+    private boolean recent;
 
     private GgufExporter(Backend backend, Decoder decoder, ExportOptions options) {
         this.backend = backend;
@@ -177,6 +179,9 @@ public final class GgufExporter {
             return;
         }
         for (Linear matrix : decoder.linears()) {
+            if (isTable(matrix)) {
+                continue;
+            }
             float scale = ternary(matrix).scales().segment().get(ValueLayout.JAVA_FLOAT, 0);
             if (!Float.isFinite(scale)) {
                 throw new IllegalArgumentException(
@@ -211,14 +216,26 @@ public final class GgufExporter {
             }
         }
         throw new IllegalArgumentException("matrices = " + options.matrices() + ", but " + matrix.weight().name()
-                + " was not trained ternary; export as F16 or F32");
+                + " was not trained ternary; export as TRAINED, F16 or F32");
+    }
+
+    /** Embedding or head, which is stored as it was trained whatever type the matrices of the blocks have. */
+    private static boolean isTable(Linear matrix) {
+        return !matrix.weight().name().startsWith("blk.");
     }
 
     private void putMatrix(GgufWriter writer, Linear matrix, Workspace scratch) {
         Parameter weight = matrix.weight();
         GgmlType type = options.matrices().ggmlType();
-        if (!options.matrices().isTernary()) {
-            writer.tensor(weight.name(), type, shape(weight), () -> FloatEncoder.encode(weight.name(), dense(matrix, scratch), type));
+        boolean asTrained = options.matrices() == MatrixType.TRAINED || options.matrices().isTernary() && isTable(matrix);
+        Optional<TrainedMatrix> trained = asTrained ? TrainedMatrix.of(backend, matrix) : Optional.empty();
+        if (trained.isPresent()) {
+            putTrained(writer, weight, trained.get(), scratch);
+            return;
+        }
+        if (asTrained || !options.matrices().isTernary()) {
+            GgmlType dense = asTrained ? GgmlType.F16 : type;
+            writer.tensor(weight.name(), dense, shape(weight), () -> FloatEncoder.encode(weight.name(), dense(matrix, scratch), dense));
             return;
         }
         float scale = scales.get(weight.name());
@@ -234,6 +251,15 @@ public final class GgufExporter {
         if (asTensor) {
             writer.tensor(base(weight.name()) + ".scale", GgmlType.F32, new long[]{1}, MemorySegment.ofArray(new float[]{scale}));
         }
+    }
+
+    private void putTrained(GgufWriter writer, Parameter weight, TrainedMatrix matrix, Workspace scratch) {
+        scaleError = Math.max(scaleError, matrix.scaleError());
+        recent |= matrix.type() == GgmlType.Q2_0 || matrix.type() == GgmlType.Q1_0;
+        writer.tensor(weight.name(), matrix.type(), shape(weight), () -> {
+            scratch.reset();
+            return reordered(weight.name(), matrix.encode(scratch), matrix.rowBytes(), scratch);
+        });
     }
 
     /** The scale to be stored in the blocks of a matrix; notes how far rounding will take it from the true one. */
@@ -303,8 +329,8 @@ public final class GgufExporter {
             warnings.add(
                     "squared ReLU: Setun, Microsoft's bitnet.cpp and ik_llama.cpp compute it; llama.cpp refuses architecture bitnet-b1.58");
         }
-        if (options.matrices() == MatrixType.Q2_0) {
-            warnings.add("type Q2_0 is known to llama.cpp from 2026 on; older versions refuse the file");
+        if (recent || options.matrices() == MatrixType.Q2_0) {
+            warnings.add("types Q1_0 and Q2_0 are known to llama.cpp from 2026 on; older versions refuse the file");
         }
         decoder.linears().stream().map(linear -> linear.quantization().activations())
                 .filter(activations -> activations != null && !(activations instanceof Int8Absmax)).map(ActivationQuantizer::name)

@@ -14,6 +14,11 @@ public enum MatrixType {
     Q2_0(GgmlType.Q2_0, null, 41),
     /** Ternary as Microsoft's fork stores it, 2 bits per value; rows of multiples of 128. */
     I2_S(GgmlType.I2_S, TernaryFormat.I2_S, 40),
+    /**
+     * Each matrix in the type that holds what it was trained as: codes of levels as they are, blocks of a format as it rounds; half precision for what
+     * has neither.
+     */
+    TRAINED(GgmlType.F16, null, 1024),
     /** Half precision. */
     F16(GgmlType.F16, null, 1),
     /** Single precision: nothing is lost. */
@@ -29,14 +34,14 @@ public enum MatrixType {
         this.fileType = fileType;
     }
 
-    /** The type of the tensors. */
+    /** The type of the tensors, or of {@link #TRAINED} of those that were trained in full precision. */
     public GgmlType ggmlType() {
         return ggmlType;
     }
 
     /** Whether it holds ternary codes. */
     public boolean isTernary() {
-        return this != F16 && this != F32;
+        return this != F16 && this != F32 && this != TRAINED;
     }
 
     /** The kernel's name of the layout, if a kernel writes it. */

@@ -9,7 +9,7 @@ import org.setun.kernels.Allocator;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.ParameterValues;
-import org.setun.nn.Quantization;
+import org.setun.nn.QuantizationPlan;
 import org.setun.nn.Shape;
 
 /** Fills a decoder with the tensors of a file, and keeps book of those that found no use. */
@@ -27,9 +27,9 @@ final class DecoderLoader implements ParameterValues {
     }
 
     /** A decoder with the weights of a file. A tensor that it does not use is an error: the model would be computed wrongly. */
-    static Decoder load(TensorSource source, DecoderConfig config, Quantization quantization, Allocator allocator) {
+    static Decoder load(TensorSource source, DecoderConfig config, QuantizationPlan plan, Allocator allocator) {
         DecoderLoader loader = new DecoderLoader(source);
-        Decoder decoder = new Decoder(config, quantization, allocator, loader);
+        Decoder decoder = new Decoder(config, plan, allocator, loader);
         if (!loader.unused.isEmpty()) {
             throw source.error("tensor " + loader.unused.iterator().next() + " has no place in this architecture (" + loader.unused.size()
                     + " such tensors): the model would be computed wrongly");

@@ -25,6 +25,7 @@ import org.setun.kernels.NnOps;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.Quantization;
+import org.setun.nn.QuantizationPlan;
 import org.setun.quant.ptq.Integrity;
 import org.setun.quant.ptq.SetunGguf;
 import org.setun.quant.ptq.input.ModelInput;
@@ -211,17 +212,17 @@ public final class ModelFile implements AutoCloseable {
      * @throws FormatException if a tensor is missing, of another shape, or has no place in the architecture
      */
     public Decoder decoder(Allocator allocator) {
-        return decoder(allocator, config, Quantization.NONE);
+        return decoder(allocator, config, QuantizationPlan.blocks(Quantization.NONE));
     }
 
     /**
      * Reads the model's fp32 weights as those that training starts from; this file may be closed afterwards.
      *
-     * @param shape        {@link #config()}, perhaps with less context
-     * @param quantization of the blocks' linear layers
+     * @param shape {@link #config()}, perhaps with less context
+     * @param plan  what each layer quantizes
      */
-    public Decoder decoder(Allocator allocator, DecoderConfig shape, Quantization quantization) {
-        return DecoderLoader.load(tensors, shape, quantization, allocator);
+    public Decoder decoder(Allocator allocator, DecoderConfig shape, QuantizationPlan plan) {
+        return DecoderLoader.load(tensors, shape, plan, allocator);
     }
 
     @Override

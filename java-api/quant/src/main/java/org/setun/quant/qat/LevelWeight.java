@@ -107,6 +107,11 @@ public final class LevelWeight implements QuantizedWeight {
     }
 
     @Override
+    public Tensor values() {
+        return uniform.values();
+    }
+
+    @Override
     public void expand(Backend backend, Tensor out) {
         uniform.expand(backend, out);
     }

@@ -72,7 +72,7 @@ final class ConfigBinder {
         if (type == List.class) {
             return strings(key, value);
         }
-        if (!value.isTextual()) {
+        if (!value.isTextual() && !(setting.numbers() && value.isNumber())) {
             throw refuse(key, value, "a string");
         }
         return value.asText();

@@ -18,4 +18,7 @@ public @interface Setting {
 
     /** The largest number allowed. */
     double max() default Double.POSITIVE_INFINITY;
+
+    /** Of a string: a number stands for its text, too. */
+    boolean numbers() default false;
 }

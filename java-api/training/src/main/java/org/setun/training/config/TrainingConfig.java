@@ -2,6 +2,7 @@ package org.setun.training.config;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import org.setun.kernels.NnOps.Divergence;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.kernels.NnOps.Rope;
@@ -18,6 +19,8 @@ import org.setun.quant.qat.ScaleRule;
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
         Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation,
         Checkpoint checkpoint, Logging logging) {
+
+    private static final List<String> BLOCK = List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
 
     /** Shape of the decoder. */
     public record Model(
@@ -210,7 +213,18 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("uniform: train the scales (LSQ)") boolean learnedScale,
             @Setting("uniform: train an offset beside each scale (LSQ+)") boolean learnedOffset,
             @Setting("uniform: what shares a scale") Granularity granularity,
-            @Setting("format: a format of setun quantize, such as q4_0, pi-q2 or pi-tan3:K=14") String format) {
+            @Setting("format: a format of setun quantize, such as q4_0, pi-q2 or pi-tan3:K=14") String format,
+            @Setting("layers of their own, PATTERN=QUANTIZER with * for anything; the first that fits counts: bits (uniform), ternary, none, or a format") List<String> layers,
+            @Setting(value = "quantizer of the embedding: none, bits, ternary, or a format; with model.tied_head the head's", numbers = true) String embedding,
+            @Setting(value = "quantizer of the head: none, bits, ternary, or a format", numbers = true) String head) {
+
+        /** The items of {@link #layers}. */
+        public List<LayerPattern> patterns() {
+            return layers.stream()
+                    .map(item -> LayerPattern.parse(item).orElseThrow(() -> new ConfigException("quantization.layers = \"" + item
+                            + "\": must be PATTERN=QUANTIZER, for example \"*ffn_down=4\"")))
+                    .toList();
+        }
     }
 
     /** How weights become quantized in the course of training. */
@@ -336,7 +350,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true, false,
-                        Granularity.CHANNEL, "q4_0"),
+                        Granularity.CHANNEL, "q4_0", List.of(), "none", "none"),
                 ActivationConfig.defaults(),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
@@ -383,6 +397,12 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(!quantization.learnedOffset || loss.uncertainty == 0, "loss.uncertainty", loss.uncertainty,
                 "does not know the boundaries between levels with learned offsets; set quantization.learned_offset = false");
         activations.validate(quantization.activations);
+        quantization.patterns().forEach(pattern -> pattern.requireMatch("quantization.layers", blockWeights()));
+        require(quantization.weights != WeightQuantizer.NONE || quantization.layers.isEmpty() && quantization.embedding.equals("none")
+                && quantization.head.equals("none"), "quantization.weights", "none",
+                "no layer is quantized then; take quantization.layers, embedding and head out, or set other weights and layers = [\"*=none\", ...]");
+        require(!model.tiedHead || quantization.embedding.equals(quantization.head), "quantization.embedding", quantization.embedding,
+                "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
@@ -408,6 +428,12 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         } catch (IllegalArgumentException e) {
             throw new ConfigException("quantization." + e.getMessage(), e);
         }
+    }
+
+    /** The names of the matrices of all blocks. */
+    private List<String> blockWeights() {
+        return IntStream.range(0, model.layers).boxed().flatMap(i -> BLOCK.stream().map(name -> "blk." + i + "." + name + ".weight"))
+                .toList();
     }
 
     private void validateDistillation() {

@@ -223,7 +223,8 @@ public final class LanguageModelTraining implements AutoCloseable {
     private TrainingConfig with(WeightQuantizer weights) {
         List<String> keys = new ArrayList<>(List.of("quantization.weights=" + weights.name().toLowerCase(Locale.ROOT)));
         if (weights == WeightQuantizer.NONE) {
-            keys.add("progressive.kind=none");
+            keys.addAll(
+                    List.of("progressive.kind=none", "quantization.layers=[]", "quantization.embedding=none", "quantization.head=none"));
         }
         return ConfigReader.override(config, keys);
     }

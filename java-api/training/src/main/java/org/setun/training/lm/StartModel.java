@@ -18,7 +18,7 @@ import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.Parameter;
 import org.setun.nn.ParameterValues;
-import org.setun.nn.Quantization;
+import org.setun.nn.QuantizationPlan;
 import org.setun.nn.Shape;
 import org.setun.quant.model.ModelFile;
 import org.setun.training.config.ConfigException;
@@ -120,19 +120,19 @@ final class StartModel {
     /** A model with the weights of the start, quantized as {@code config}, which has {@linkplain #adopt adopted} its shape, says. */
     static Decoder decoder(TrainingConfig config, int vocabulary, Backend backend, Allocator allocator) throws IOException {
         DecoderConfig shape = DecoderFactory.config(config.model(), vocabulary);
-        Quantization quantization = QuantizationFactory.of(config);
+        QuantizationPlan plan = QuantizationFactory.of(config);
         Path path = Path.of(config.model().start());
         Optional<Path> checkpoint = Teacher.checkpoint(path);
         if (checkpoint.isEmpty()) {
             try (ModelFile file = ModelFile.open(path, null)) {
                 requireVocabulary(config, file.config().vocab(), vocabulary);
-                return file.decoder(allocator, shape, quantization);
+                return file.decoder(allocator, shape, plan);
             }
         }
         try (MemoryPool pool = new MemoryPool(backend)) {
             Decoder trained = TrainedModel.load(checkpoint.get(), pool).decoder();
             requireVocabulary(config, trained.config().vocab(), vocabulary);
-            return new Decoder(shape, quantization, allocator, new Values(trained));
+            return new Decoder(shape, plan, allocator, new Values(trained));
         }
     }
 

@@ -85,7 +85,7 @@ public final class Optimizer implements AutoCloseable {
 
     /** A matrix between layers: what Muon is for. */
     private static boolean isHiddenMatrix(Parameter parameter) {
-        return parameter.shape().rank() == 2 && !EMBEDDINGS.contains(parameter.name());
+        return parameter.shape().rank() == 2 && parameter.decay() && !EMBEDDINGS.contains(parameter.name());
     }
 
     private static Slot slot(Parameter parameter, UpdateRule rule, Allocator allocator) {

@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.setun.training.config.ConfigException;
+import org.setun.training.config.LayerPattern;
 import org.setun.training.config.TrainingConfig;
 
 /** By how much the learning rate of a parameter differs from the schedule's. */
@@ -14,29 +14,21 @@ final class RateFactors {
     /** The ends of the names of learned scales and offsets. */
     private static final List<String> SCALES = List.of(".scale", ".offset");
 
-    private final Map<Pattern, Double> patterns = new LinkedHashMap<>();
+    private final Map<LayerPattern, Double> patterns = new LinkedHashMap<>();
     private final double ofScales;
     private final Map<String, Double> adapted = new HashMap<>();
 
     RateFactors(TrainingConfig.Optimizer settings) {
         ofScales = settings.scaleLrFactor();
         for (String item : settings.layerLr()) {
-            patterns.put(pattern(item), factor(item));
+            LayerPattern pattern = LayerPattern.parse(item).orElseThrow(() -> refused(item));
+            patterns.put(pattern, factor(pattern, item));
         }
     }
 
-    private static Pattern pattern(String item) {
-        int end = item.lastIndexOf('=');
-        if (end < 1) {
-            throw refused(item);
-        }
-        return Pattern
-                .compile(String.join(".*", List.of(item.substring(0, end).strip().split("\\*", -1)).stream().map(Pattern::quote).toList()));
-    }
-
-    private static double factor(String item) {
+    private static double factor(LayerPattern pattern, String item) {
         try {
-            double factor = Double.parseDouble(item.substring(item.lastIndexOf('=') + 1).strip());
+            double factor = Double.parseDouble(pattern.value());
             if (factor >= 0 && Double.isFinite(factor)) {
                 return factor;
             }
@@ -55,8 +47,8 @@ final class RateFactors {
     double of(String name) {
         double factor = SCALES.stream().anyMatch(name::endsWith) ? ofScales : 1;
         factor *= adapted.getOrDefault(name, 1.0);
-        for (Map.Entry<Pattern, Double> entry : patterns.entrySet()) {
-            if (entry.getKey().matcher(name).matches()) {
+        for (Map.Entry<LayerPattern, Double> entry : patterns.entrySet()) {
+            if (entry.getKey().matches(name)) {
                 return factor * entry.getValue();
             }
         }

@@ -89,6 +89,11 @@ class ConfigReaderTest {
             '[model]%nhead_dim = 7'             | model.head_dim = 7: must be even for the rotary embedding
             '[schedule]%nwarmup_steps = 2000'   | schedule.warmup_steps = 2000: must not exceed the schedule's 1000 steps
             '[training]%nmax_steps = '          | c.toml:2: not valid TOML
+            '[quantization]%nlayers = ["*ffn_dwon=4"]' | quantization.layers = "*ffn_dwon=4": fits no layer of this model; did you mean *ffn_down?
+            '[quantization]%nlayers = ["blk.9.*=4"]' | quantization.layers = "blk.9.*=4": fits no layer of this model
+            '[quantization]%nlayers = ["4"]'    | quantization.layers = "4": must be PATTERN=QUANTIZER
+            '[quantization]%nembedding = "8"'   | quantization.embedding = 8: with model.tied_head embedding and head are one matrix
+            '[quantization]%nweights = "none"%nlayers = ["*=4"]' | quantization.weights = none: no layer is quantized then
             '[activations]%nbits = 9'           | c.toml:2: activations.bits = 9: must be an integer in [2, 8]
             '[activations]%nrange = "learned"'  | activations.range = learned: needs quantization.activations = "uniform"
             '[quantization]%nactivations = "uniform"%n[activations]%nrange = "tracked"%ngranularity = "block"' | activations.granularity = block: tracked

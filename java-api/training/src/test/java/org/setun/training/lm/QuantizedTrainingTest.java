@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.setun.formats.gguf.GgmlType;
 import org.setun.formats.gguf.GgufFile;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
@@ -39,6 +41,7 @@ import org.setun.quant.export.MatrixType;
 import org.setun.quant.model.ModelFile;
 import org.setun.training.TrainingResult;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.TokenDataset;
 import org.setun.training.lm.LanguageModelTraining.Resume;
 
@@ -71,6 +74,57 @@ class QuantizedTrainingTest {
 
     private static List<String> uniform(String... keys) {
         return Stream.concat(Stream.of("quantization.weights=uniform"), Arrays.stream(keys)).toList();
+    }
+
+    private static final List<String> MIXED = List.of("quantization.weights=ternary", "quantization.levels=symmetric",
+            "quantization.layers=[\"*ffn_down=8\", \"blk.0.attn_v=4\", \"blk.1.ffn_up.weight=q8_0\", \"*ffn_gate=none\", \"*attn_k=2\"]",
+            "quantization.embedding=8", "quantization.head=8", "training.precision=bf16", "model.dim=64", "model.ffn=128");
+
+    /** Mixed precision: a file has each matrix in the type that holds it as it was trained. */
+    @Test
+    void everyMatrixIsExportedInItsFormat() throws IOException {
+        run(folder, Resume.NEW, MIXED, "training.max_steps=4");
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("ternary")).getLast(), pool);
+            Path file = folder.resolve("model.gguf");
+            ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(),
+                    ExportOptions.of("mixed", MatrixType.TRAINED),
+                    file);
+            assertThat(report.scaleError()).isBetween(1e-7, 1.0 / 2048);
+            Map<String, GgmlType> types = Map.of("blk.0.attn_q.weight", GgmlType.Q2_0, "blk.1.ffn_down.weight", GgmlType.Q8_0,
+                    "blk.0.attn_v.weight", GgmlType.Q4_0, "blk.1.attn_v.weight", GgmlType.Q2_0, "blk.1.ffn_up.weight", GgmlType.Q8_0,
+                    "blk.0.ffn_gate.weight", GgmlType.F16, "blk.0.attn_k.weight", GgmlType.Q2_0, "token_embd.weight", GgmlType.Q8_0);
+            try (GgufFile read = GgufFile.open(file)) {
+                types.forEach((name, type) -> assertThat(read.info(name).type()).as(name).isEqualTo(type));
+                for (Linear layer : model.decoder().linears()) {
+                    float[] stored = read.floats(layer.weight().name());
+                    float[] trained = layer.weight().value().toArray();
+                    if (layer instanceof BitLinear bits && bits.quantization().weights() != null) {
+                        Tensor values = Tensor.allocate(pool, DType.F32, layer.weight().shape());
+                        bits.quantizedWeight(backend).expand(backend, values);
+                        trained = values.toArray();
+                    }
+                    for (int i = 0; i < stored.length; i++) {
+                        assertThat(stored[i]).as(layer.weight().name()).isCloseTo(trained[i], within(Math.abs(trained[i]) / 1000 + 1e-7f));
+                    }
+                }
+            }
+            assertThatThrownBy(
+                    () -> GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("mixed", MatrixType.Q2_0),
+                            file))
+                    .hasMessageContaining("was not trained ternary; export as TRAINED");
+        }
+    }
+
+    /** A twin in full precision quantizes nothing, whatever the layers of the other are. */
+    @Test
+    void theTwinOfAMixedModelIsInFullPrecision() throws IOException {
+        String[] keys = Stream.concat(MIXED.stream(), Stream.of("training.max_steps=2")).toArray(String[]::new);
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder, keys), backend)) {
+            assertThat(training.train(TrainingConfig.WeightQuantizer.NONE, Resume.NEW).model().linears())
+                    .allMatch(layer -> layer.quantization().isNone());
+        }
     }
 
     static Stream<List<String>> quantizers() {
@@ -106,7 +160,9 @@ class QuantizedTrainingTest {
                 List.of("quantization.weights=ternary", "progressive.kind=mix", "progressive.start_step=2", "progressive.end_step=20"),
                 List.of("quantization.weights=ternary", "progressive.kind=layer_wise", "progressive.end_step=20",
                         "progressive.shape=linear"),
-                List.of("quantization.weights=format", "quantization.format=q4_0"));
+                List.of("quantization.weights=format", "quantization.format=q4_0"), MIXED,
+                List.of("quantization.weights=ternary", "quantization.embedding=4", "quantization.head=8", "model.tied_head=false",
+                        "progressive.kind=mix", "progressive.end_step=16"));
     }
 
     /** Each learns, and stopped in the middle of its schedule it goes on bit for bit. */
