@@ -40,7 +40,8 @@ public record FormatQuantizer(WeightFormat format) implements WeightQuantizer {
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
         if (inputs % format.blockSize() != 0) {
             throw new IllegalArgumentException("inputs = " + inputs + " must be a multiple of " + format.blockSize() + ", the block of "
-                    + format.name() + ": choose a format of smaller blocks (q4_0 has 32) or levels without blocks (quantization.weights = \"uniform\")");
+                    + format.name()
+                    + ": choose a format of smaller blocks (q4_0 has 32) or levels without blocks (quantization.weights = \"uniform\")");
         }
         return new UniformWeight(Tensor.allocate(allocator, DType.I8, 0), Tensor.allocate(allocator, DType.F32, 0),
                 Tensor.allocate(allocator, DType.F32, outputs, inputs));

@@ -377,7 +377,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(model.resolvedHeadDim() % 2 == 0, "model.head_dim", model.resolvedHeadDim(), "must be even for the rotary embedding");
         require(schedule.warmupSteps <= scheduleSteps() || isOpenEnded(), "schedule.warmup_steps", schedule.warmupSteps,
                 "must not exceed the schedule's " + scheduleSteps() + " steps");
-        require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2 || isOpenEnded(), "schedule.warmup_steps",
+        require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2 || isOpenEnded(),
+                "schedule.warmup_steps",
                 schedule.warmupSteps, "must end in the first half of the schedule's " + scheduleSteps() + " steps");
         require(progressive.kind == ProgressiveKind.NONE || progressive.endStep > progressive.startStep, "progressive.end_step",
                 progressive.endStep, "must be above progressive.start_step = " + progressive.startStep);

@@ -63,14 +63,16 @@ public final class QatJob {
      *                 if anything fails
      * @throws ConfigException if the configuration has no model to start from, no folder, or quantizes nothing
      */
-    public static Result run(LanguageModelTraining training, Backend backend, Resume resume, String name, Path output, Consumer<Phase> phases)
+    public static Result run(LanguageModelTraining training, Backend backend, Resume resume, String name, Path output,
+            Consumer<Phase> phases)
             throws IOException {
         TrainingConfig config = training.config();
         WeightQuantizer weights = config.quantization().weights();
         if (config.model().start().isEmpty() || config.checkpoint().folder().isEmpty() || weights == WeightQuantizer.NONE) {
-            throw new ConfigException("model.start = \"" + config.model().start() + "\", checkpoint.folder = \"" + config.checkpoint().folder()
-                    + "\", quantization.weights = \"" + LanguageModelTraining.name(weights)
-                    + "\": name a model to start from, a folder for checkpoints, and how weights are quantized");
+            throw new ConfigException(
+                    "model.start = \"" + config.model().start() + "\", checkpoint.folder = \"" + config.checkpoint().folder()
+                            + "\", quantization.weights = \"" + LanguageModelTraining.name(weights)
+                            + "\": name a model to start from, a folder for checkpoints, and how weights are quantized");
         }
         PartialFile.requireOther(output, List.of(Path.of(config.model().start())));
         phases.accept(Phase.CALIBRATE);
@@ -96,8 +98,9 @@ public final class QatJob {
             TrainedModel model = TrainedModel.load(checkpoint, pool);
             WeightQuantizer weights = model.config().quantization().weights();
             if (weights == WeightQuantizer.FORMAT) {
-                return ModelExport.write(backend, model, name, "", output, Runtime.getRuntime().availableProcessors(), (step, done, total) -> {
-                }).bytes();
+                return ModelExport
+                        .write(backend, model, name, "", output, Runtime.getRuntime().availableProcessors(), (step, done, total) -> {
+                        }).bytes();
             }
             MatrixType type = weights == WeightQuantizer.TERNARY ? MatrixType.TQ2_0 : MatrixType.F16;
             return GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of(name, type), output).bytes();

@@ -120,7 +120,8 @@ class StartModelTest {
     /** Changes of low rank leave tables alone, resume bit for bit, and end in a model like any other. */
     @Test
     void changesOfLowRankTrain() throws IOException {
-        String[] keys = keys(run, "quantization.weights=format", "quantization.format=q4_0", "training.max_steps=32", "checkpoint.save_every=16",
+        String[] keys = keys(run, "quantization.weights=format", "quantization.format=q4_0", "training.max_steps=32",
+                "checkpoint.save_every=16",
                 "schedule.learning_rate=0.01", "schedule.total_steps=32", "training.lora_rank=4");
         double[] whole = train(folder.resolve("whole"), Resume.NEW, keys).result().losses();
         assertThat(Arrays.stream(whole, 24, 32).sum()).isLessThan(0.95 * Arrays.stream(whole, 0, 8).sum());
@@ -136,7 +137,8 @@ class StartModelTest {
                     before.parameter("output_norm.weight").value().toArray());
         }
         delete(CheckpointStore.list(runFolder).getLast());
-        assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses()).containsExactly(Arrays.copyOfRange(whole, 16, 32));
+        assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses())
+                .containsExactly(Arrays.copyOfRange(whole, 16, 32));
         assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, "training.lora_rank=4")).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("training.lora_rank = 4").hasMessageContaining("name a model.start");
     }
@@ -147,7 +149,8 @@ class StartModelTest {
         Path output = folder.resolve("q.gguf");
         List<QatJob.Phase> phases = new ArrayList<>();
         String[] keys = keys(run, "quantization.weights=format", "quantization.format=q2_0", "training.epochs=0.02",
-                "schedule.learning_rate=0.003", "schedule.total_steps=0", "distillation.enabled=true", "distillation.teacher=\"" + run + "\"");
+                "schedule.learning_rate=0.003", "schedule.total_steps=0", "distillation.enabled=true",
+                "distillation.teacher=\"" + run + "\"");
         try (Backend backend = Backends.open();
                 LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder.resolve("run"), keys), backend)) {
             assertThat(training.config().training().maxSteps()).isBetween(10L, 60L);
