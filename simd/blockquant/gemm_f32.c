@@ -10,6 +10,8 @@ enum {
     TILE_ROWS = TILE_GROUPS * BLOCK_ROWS,
     TILE_BLOCKS = 2,                                          /* of a row */
     TILE_VALUES = TILE_BLOCKS * BLOCK_VALUES * TILE_ROWS,
+    STRIP = 64,                                               /* rows of x that are packed together */
+    GEMM_VALUES = 2 * TILE_VALUES + STRIP * PACKED_STRIDE,    /* a tile, and both operands packed */
     EXPAND_VALUES = BLOCK_VALUES * BLOCK_ROWS
 };
 
@@ -46,6 +48,31 @@ static void expand_task(void *arg, int64_t task, int32_t worker) {
     }
 }
 
+/* y[n][rows] = or += x * tile; the tile is [depth][TILE_ROWS], and packed behind itself. */
+static void multiply(const struct job *job, int64_t row, int64_t rows, int64_t block, int64_t depth, float *tile) {
+    const setun_block_gemm_f32_args *a = job->gemm;
+    const packed_kernels *kernels = &job->products->packed;
+    float *panels = tile + TILE_VALUES, *strip = panels + TILE_VALUES;
+    const packed_operand b = {BF_F32, 0, {tile, TILE_ROWS, NULL}};
+    kernels->pack_panels(&b, rows, depth, panels);
+    for (int64_t t = 0; t < a->n; t += STRIP) {
+        int64_t some = setun_min_i64(STRIP, a->n - t);
+        const packed_operand x = {BF_F32, 1, {a->x + t * a->ldx + block * BLOCK_VALUES, a->ldx, NULL}};
+        kernels->pack_rows(&x, some, depth, strip, setun_round_up(some, kernels->rows));
+        const packed_tile product = {.m = some,
+                                     .n = rows,
+                                     .k = depth,
+                                     .a = strip,
+                                     .b = panels,
+                                     .along_a = 1,
+                                     .alpha = 1,
+                                     .beta = block == 0 ? 0 : 1,
+                                     .c = a->y + t * a->ldy + row,
+                                     .ldc = a->ldy};
+        kernels->tile(&product);
+    }
+}
+
 static void gemm_task(void *arg, int64_t task, int32_t worker) {
     const struct job *job = arg;
     const setun_block_gemm_f32_args *a = job->gemm;
@@ -59,18 +86,22 @@ static void gemm_task(void *arg, int64_t task, int32_t worker) {
                                      TILE_ROWS);
             }
         }
-        gemm_tile product = {.m = a->n, .n = rows, .k = depth, .alpha = 1, .beta = b == 0 ? 0 : 1};
-        product.a = a->x + b * BLOCK_VALUES;
-        product.lda = a->ldx;
-        product.b = tile;
-        product.ldb = TILE_ROWS;
-        product.c = a->y + row;
-        product.ldc = a->ldy;
-        if (a->n <= GEMM_SKINNY_ROWS) {
-            job->products->skinny(&product);
-        } else {
-            job->products->tile(&product, tile + TILE_VALUES);
+        if (a->n > GEMM_SKINNY_ROWS) {
+            multiply(job, row, rows, b, depth, tile);
+            continue;
         }
+        const gemm_tile product = {.m = a->n,
+                                   .n = rows,
+                                   .k = depth,
+                                   .alpha = 1,
+                                   .beta = b == 0 ? 0 : 1,
+                                   .a = a->x + b * BLOCK_VALUES,
+                                   .lda = a->ldx,
+                                   .b = tile,
+                                   .ldb = TILE_ROWS,
+                                   .c = a->y + row,
+                                   .ldc = a->ldy};
+        job->products->skinny(&product);
     }
     for (int64_t t = 0; t < a->n && (a->bias != NULL || job->blocks == 0); t++) {
         float *y = a->y + t * a->ldy + row;
@@ -110,7 +141,7 @@ static setun_status expand(setun_context *context, const setun_block_expand_args
 
 static setun_status gemm(setun_context *context, const setun_block_gemm_f32_args *a) {
     SETUN_REQUIRE_ARGS(context, a);
-    struct job job = {.w = a->w, .gemm = a, .worker_values = TILE_VALUES + GEMM_TILE_SCRATCH};
+    struct job job = {.w = a->w, .gemm = a, .worker_values = GEMM_VALUES};
     BLOCK_TRY(begin(context, &job, a->format, a->m, a->k));
     BLOCK_TRY(block_check_rows(context, "ldx", a->n, a->k, a->ldx));
     if (a->m == 0 || a->n == 0) {

@@ -1,2 +1,2 @@
 #define GEMM_KERNELS setun_gemm_avx512
-#include "simd/gemm/tile_body.h"
+#include "simd/gemm/f32_body.h"

@@ -1,11 +1,11 @@
 /* Which bf16 kernels run on which tier: the first row that is not above it. */
-#include "simd/gemm/bf16.h"
+#include "simd/gemm/packed.h"
 
-extern const setun_bf16_kernels setun_bf16_portable, setun_bf16_avx2, setun_bf16_avx512, setun_bf16_avx512bf16, setun_bf16_amx;
+extern const packed_kernels setun_bf16_portable, setun_bf16_avx2, setun_bf16_avx512, setun_bf16_avx512bf16, setun_bf16_amx;
 
 static const struct {
     setun_isa lowest;
-    const setun_bf16_kernels *kernels;
+    const packed_kernels *kernels;
 } TABLE[] = {
 #if defined(__x86_64__)
     {SETUN_ISA_AMX, &setun_bf16_amx},       {SETUN_ISA_AVX512BF16, &setun_bf16_avx512bf16},
@@ -13,7 +13,7 @@ static const struct {
 #endif
     {SETUN_ISA_PORTABLE, &setun_bf16_portable}};
 
-const setun_bf16_kernels *setun_bf16_select(setun_isa isa) {
+const packed_kernels *setun_bf16_select(setun_isa isa) {
     size_t row = 0;
     while (isa < TABLE[row].lowest) {
         row++;

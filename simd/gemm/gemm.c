@@ -1,4 +1,4 @@
-/* setun_gemm_f32: checks, the grid of tiles (from the shape alone), and who computes a tile. */
+/* setun_gemm_f32: checks, and who computes: packed kernels, or kernels for few rows or a BLAS over a grid of tiles from the shape alone. */
 #include "setun/gemm.h"
 
 #include <string.h>
@@ -26,23 +26,22 @@ typedef struct gemm_job {
     bool skinny;
     int64_t tile_m, tile_n, tile_k;
     int64_t columns, splits; /* tiles along n; parts of k */
-    float *scratch;          /* per worker */
     float *partial;          /* [splits][m][n] if splits > 1 */
 } gemm_job;
 
-static void run_tile(const gemm_job *job, const gemm_tile *t, int32_t worker) {
+static void run_tile(const gemm_job *job, const gemm_tile *t) {
     if (job->skinny) {
         job->kernels->skinny(t);
-    } else if (job->sgemm != NULL) {
+    } else {
         job->sgemm(CBLAS_ROW_MAJOR, t->trans_a ? CBLAS_TRANS : CBLAS_NO_TRANS, t->trans_b ? CBLAS_TRANS : CBLAS_NO_TRANS, (int)t->m,
                    (int)t->n, (int)t->k, t->alpha, t->a, (int)t->lda, t->b, (int)t->ldb, t->beta, t->c, (int)t->ldc);
-    } else {
-        job->kernels->tile(t, job->scratch + worker * (int64_t)GEMM_TILE_SCRATCH);
     }
 }
 
 /* Chunk numbers count parts of k fastest, then tiles along n, then along m. */
 static void gemm_chunk(void *arg, int64_t chunk, int32_t worker) {
+    (void)worker;
+    (void)worker;
     const gemm_job *job = arg;
     int64_t split = chunk % job->splits, place = chunk / job->splits;
     int64_t i = place / job->columns * job->tile_m, j = place % job->columns * job->tile_n, p = split * job->tile_k;
@@ -59,7 +58,7 @@ static void gemm_chunk(void *arg, int64_t chunk, int32_t worker) {
     } else {
         t.c += i * t.ldc + j;
     }
-    run_tile(job, &t, worker);
+    run_tile(job, &t);
 }
 
 /* C = beta * C + partial[0] + partial[1] + ..., some rows of it. */
@@ -137,22 +136,37 @@ static void choose_path(gemm_job *job) {
     }
 }
 
+static setun_status multiply_packed(setun_context *context, const gemm_job *job) {
+    const gemm_tile *t = &job->whole;
+    packed_product product = {.m = t->m,
+                              .n = t->n,
+                              .k = t->k,
+                              .alpha = t->alpha,
+                              .beta = t->beta,
+                              .a = {BF_F32, !t->trans_a, {t->a, t->lda, NULL}},
+                              .b = {BF_F32, t->trans_b != 0, {t->b, t->ldb, NULL}},
+                              .c = t->c,
+                              .ldc = t->ldc};
+    return packed_multiply(context, &job->kernels->packed, &product);
+}
+
 static setun_status multiply(setun_context *context, const gemm_tile *whole) {
     gemm_job job = {.whole = *whole, .kernels = setun_gemm_select(setun_context_isa(context))};
     void *blas = setun_context_sgemm(context);
     memcpy(&job.sgemm, &blas, sizeof blas);
     choose_path(&job);
+    if (!job.skinny && job.sgemm == NULL) {
+        return multiply_packed(context, &job);
+    }
     const gemm_tile *t = &job.whole;
     job.columns = setun_ceil_div(t->n, job.tile_n);
     job.splits = setun_ceil_div(t->k, job.tile_k);
-    int64_t own = job.skinny || job.sgemm != NULL ? 0 : setun_workers(context) * GEMM_TILE_SCRATCH;
     int64_t partial = job.splits > 1 ? job.splits * t->m * t->n : 0;
-    if (own + partial > 0) {
-        job.scratch = setun_scratch(context, (size_t)(own + partial) * sizeof(float));
-        if (job.scratch == NULL) {
-            return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory for %lld values of scratch", (long long)(own + partial));
+    if (partial > 0) {
+        job.partial = setun_scratch(context, (size_t)partial * sizeof(float));
+        if (job.partial == NULL) {
+            return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory for %lld values of scratch", (long long)partial);
         }
-        job.partial = job.scratch + own;
     }
     setun_parallel(context, setun_ceil_div(t->m, job.tile_m) * job.columns * job.splits, gemm_chunk, &job);
     if (job.splits > 1) {

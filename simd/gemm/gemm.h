@@ -1,18 +1,12 @@
-/* fp32 GEMM, internal contract. The public function (gemm.c) cuts C into tiles that depend on the shape alone; a tile is one call of
- * cblas_sgemm or of a tier's kernel. Blocking as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). */
+/* fp32 GEMM, internal contract. A product with few rows runs on `skinny`; any other on packed operands (packed.h), or in tiles that depend on
+ * the shape alone, each one call of a BLAS's cblas_sgemm. */
 #ifndef SETUN_SIMD_GEMM_H
 #define SETUN_SIMD_GEMM_H
 
 #include <stdint.h>
 
 #include "setun/cpu.h"
-
-/* Inside a tile, a block of op(B) of at most GEMM_DEPTH x GEMM_WIDTH is packed (it stays in L2) and met by panels of a few rows of
- * op(A) (they stay in L1), copied GEMM_STRIP rows at a time. */
-enum { GEMM_DEPTH = 384, GEMM_WIDTH = 256, GEMM_STRIP = 64, GEMM_STRIDE = GEMM_DEPTH + 16 };
-
-/* fp32 values of scratch that one worker needs for tiles. */
-#define GEMM_TILE_SCRATCH (GEMM_DEPTH * GEMM_WIDTH + GEMM_STRIP * GEMM_STRIDE)
+#include "simd/gemm/packed.h"
 
 /* Up to this many rows, op(A) is used in place of packing op(B): the product is bound by reading B once. */
 enum { GEMM_SKINNY_ROWS = 12 };
@@ -31,8 +25,8 @@ typedef struct gemm_tile {
 } gemm_tile;
 
 typedef struct setun_gemm_kernels {
-    void (*tile)(const gemm_tile *tile, float *scratch); /* scratch: GEMM_TILE_SCRATCH */
-    void (*skinny)(const gemm_tile *tile);               /* m <= GEMM_SKINNY_ROWS, trans_a == 0 */
+    packed_kernels packed;                 /* of fp32 operands as they are */
+    void (*skinny)(const gemm_tile *tile); /* m <= GEMM_SKINNY_ROWS, trans_a == 0 */
 } setun_gemm_kernels;
 
 const setun_gemm_kernels *setun_gemm_select(setun_isa isa);

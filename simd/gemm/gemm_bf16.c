@@ -2,7 +2,7 @@
 #include "setun/gemm.h"
 
 #include "simd/common/check.h"
-#include "simd/gemm/bf16.h"
+#include "simd/gemm/packed.h"
 #include "simd/gemm/call.h"
 
 static setun_status gemm_bf16(setun_context *context, const setun_gemm_bf16_args *args) {
@@ -19,7 +19,7 @@ static setun_status gemm_bf16(setun_context *context, const setun_gemm_bf16_args
         return checked;
     }
     bool step_in_b = args->type_a == SETUN_I8;
-    bf16_product product = {.m = args->m,
+    packed_product product = {.m = args->m,
                             .n = args->n,
                             .k = args->k,
                             .alpha = args->alpha,
@@ -29,7 +29,7 @@ static setun_status gemm_bf16(setun_context *context, const setun_gemm_bf16_args
                             .bias = args->bias,
                             .c = args->c,
                             .ldc = args->ldc};
-    return bf16_multiply(context, &product);
+    return packed_multiply(context, setun_bf16_select(setun_context_isa(context)), &product);
 }
 
 setun_status setun_gemm_bf16(setun_context *context, const setun_gemm_bf16_args *args) { SETUN_CALL(context, gemm_bf16(context, args)); }

@@ -1,7 +1,7 @@
 /* setun_ternary_gemm_backward: a bf16 product whose second operand is expanded from the packed codes, block by block, once for all rows of
  * dy. */
 #include "check.h"
-#include "simd/gemm/bf16.h"
+#include "simd/gemm/packed.h"
 
 static setun_status gemm_backward(setun_context *context, const setun_ternary_gemm_backward_args *a) {
     SETUN_REQUIRE_ARGS(context, a);
@@ -26,7 +26,7 @@ static setun_status gemm_backward(setun_context *context, const setun_ternary_ge
     SETUN_REQUIRE_DATA(context, a->w, 1);
     SETUN_REQUIRE_DATA(context, a->gamma, 1);
     SETUN_REQUIRE_DATA(context, a->dy, 1);
-    bf16_product product = {.m = a->n,
+    packed_product product = {.m = a->n,
                             .n = a->k,
                             .k = a->m,
                             .alpha = *a->gamma,
@@ -35,7 +35,7 @@ static setun_status gemm_backward(setun_context *context, const setun_ternary_ge
                             .b = {BF_TERNARY, 0, {a->w, ternary_padded(a->k), NULL}},
                             .c = a->dx,
                             .ldc = a->lddx};
-    return bf16_multiply(context, &product);
+    return packed_multiply(context, setun_bf16_select(setun_context_isa(context)), &product);
 }
 
 setun_status setun_ternary_gemm_backward(setun_context *context, const setun_ternary_gemm_backward_args *args) {

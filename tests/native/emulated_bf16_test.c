@@ -5,17 +5,17 @@
 #include <string.h>
 
 #include "harness.h"
-#include "simd/gemm/bf16.h"
+#include "simd/gemm/packed.h"
 
-extern const setun_bf16_kernels setun_bf16_portable, setun_bf16_amx;
+extern const packed_kernels setun_bf16_portable, setun_bf16_amx;
 
 static int64_t up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 /* An operand of `lines` rows of A (columns of B) by k. size[line * k + p] gets the magnitude of each value. */
-static bf16_operand make(rng *r, int32_t type, int32_t along, int64_t lines, int64_t k, const float *step, float *size) {
+static packed_operand make(rng *r, int32_t type, int32_t along, int64_t lines, int64_t k, const float *step, float *size) {
     static const int64_t BYTES[] = {4, 2, 1};
     int64_t rows = along ? lines : k, row = along ? k : lines;
-    bf16_operand made = {type, along, {NULL, row + 1, step}};
+    packed_operand made = {type, along, {NULL, row + 1, step}};
     if (type == BF_TERNARY) {
         made.source.ld = up(row, 256);
         uint8_t *packed = guarded(up(rows, 4) / 4 * made.source.ld, 0);
@@ -52,9 +52,9 @@ static bf16_operand make(rng *r, int32_t type, int32_t along, int64_t lines, int
     return made;
 }
 
-static void multiply(const setun_bf16_kernels *kernels, const bf16_operand *a, const bf16_operand *b, bf16_tile t, const float *start) {
+static void multiply(const packed_kernels *kernels, const packed_operand *a, const packed_operand *b, packed_tile t, const float *start) {
     int64_t k = up(t.k, kernels->depth);
-    void *rows = aligned_alloc(64, (size_t)(up(t.m, kernels->rows) * BF16_STRIDE * kernels->value_bytes));
+    void *rows = aligned_alloc(64, (size_t)(up(t.m, kernels->rows) * PACKED_STRIDE * kernels->value_bytes));
     void *panels = aligned_alloc(64, (size_t)up(up(t.n, kernels->columns) * k * kernels->value_bytes, 64));
     kernels->pack_rows(a, t.m, t.k, rows, up(t.m, kernels->rows));
     kernels->pack_panels(b, t.n, t.k, panels);
@@ -77,8 +77,8 @@ static void compare(rng *r, int64_t m, int64_t n, int64_t k, int32_t type_a, int
     for (int64_t j = 0; j < n; j++) {
         bias[j] = rng_float(r);
     }
-    bf16_operand a = make(r, type_a, along_a, m, k, NULL, size_a), b = make(r, type_b, along_b, n, k, NULL, size_b);
-    bf16_tile t = {.m = m, .n = n, .k = k, .alpha = -0.5f, .beta = k % 2 == 0 ? 0.75f : 0, .bias = bias, .ldc = ldc};
+    packed_operand a = make(r, type_a, along_a, m, k, NULL, size_a), b = make(r, type_b, along_b, n, k, NULL, size_b);
+    packed_tile t = {.m = m, .n = n, .k = k, .alpha = -0.5f, .beta = k % 2 == 0 ? 0.75f : 0, .bias = bias, .ldc = ldc};
     t.c = expected;
     multiply(&setun_bf16_portable, &a, &b, t, start);
     t.c = amx;

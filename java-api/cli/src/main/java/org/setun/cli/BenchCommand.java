@@ -22,9 +22,9 @@ import org.setun.kernels.Isa;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code setun bench}: times kernels beside the limits of the machine. */
-@Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine.", subcommands = {
-        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchCommand.Checkpoints.class})
+/** {@code setun bench}: times kernels beside the limits of the machine, and steps of training. */
+@Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine, and steps of training.", subcommands = {
+        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchTrainCommand.class, BenchCommand.Checkpoints.class})
 final class BenchCommand {
 
     private static final int ALL = Runtime.getRuntime().availableProcessors();

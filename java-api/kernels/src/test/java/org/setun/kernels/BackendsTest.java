@@ -70,6 +70,6 @@ class BackendsTest {
     void badPropertiesAreNamed() throws Exception {
         assertThat(run(ACCESS, LIBRARY, "-Dsetun.isa=sse9").output()).contains("isa = sse9 must be one of portable, avx2");
         assertThat(run(ACCESS, LIBRARY, "-Dsetun.threads=many").output()).contains("setun.threads = many must be a number in [0, 1024]");
-        assertThat(run(ACCESS, LIBRARY, "-Dsetun.blas=mkl").output()).contains("setun.blas = mkl must be one of auto, none");
+        assertThat(run(ACCESS, LIBRARY, "-Dsetun.blas=mkl").output()).contains("setun.blas = mkl must be one of auto, always, none");
     }
 }

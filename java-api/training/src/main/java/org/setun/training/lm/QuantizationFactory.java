@@ -23,7 +23,7 @@ import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.ProgressiveKind;
 
 /** The quantizers that a configuration describes. */
-final class QuantizationFactory {
+public final class QuantizationFactory {
 
     private static final double TERNARY_BITS = 1.58;
 
@@ -31,7 +31,7 @@ final class QuantizationFactory {
     }
 
     /** What a run quantizes. */
-    static QuantizationPlan of(TrainingConfig config) {
+    public static QuantizationPlan of(TrainingConfig config) {
         TrainingConfig.Quantization settings = config.quantization();
         Quantization all = ofAll(config);
         List<LayerPattern> patterns = settings.patterns();

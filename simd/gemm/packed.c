@@ -1,5 +1,5 @@
-/* bf16_multiply: part of the depth at a time, both operands are packed, then tiles of C are computed from them. */
-#include "simd/gemm/bf16.h"
+/* packed_multiply: part of the depth at a time, both operands are packed, then tiles of C are computed from them. */
+#include "simd/gemm/packed.h"
 
 #include "simd/common/check.h"
 
@@ -11,28 +11,28 @@ enum { PACK_LINES = 256, DEPTH_UNIT = 32 };
 /* Sides of a tile of C, and how many tiles there should be (smaller ones are made for it): many, so that threads end together. */
 enum { TILE_ROWS = 70, TILE_COLUMNS = 256, FEWEST_COLUMNS = 128, FEWEST_TILES = 128 };
 
-typedef struct bf16_job {
-    const bf16_product *product;
-    const setun_bf16_kernels *kernels;
+typedef struct packed_job {
+    const packed_product *product;
+    const packed_kernels *kernels;
     int64_t block, blocks;       /* depth of a packed block; blocks of a part */
     int64_t start, depth;        /* the present part */
     int64_t padded_m, padded_n;  /* packed extents */
     int64_t chunks_a, chunks_b;  /* of packing one block */
     int64_t tile_m, tile_n, tiles_m;
-    char *a, *b; /* [blocks][padded_m][BF16_STRIDE], [blocks][padded_n / columns] panels of depth `block` */
-} bf16_job;
+    char *a, *b; /* [blocks][padded_m][PACKED_STRIDE], [blocks][padded_n / columns] panels of depth `block` */
+} packed_job;
 
-static int64_t packed_a(const bf16_job *job) { return job->padded_m * BF16_STRIDE * job->kernels->value_bytes; }
-static int64_t packed_b(const bf16_job *job) { return job->padded_n * job->block * job->kernels->value_bytes; }
+static int64_t packed_a(const packed_job *job) { return job->padded_m * PACKED_STRIDE * job->kernels->value_bytes; }
+static int64_t packed_b(const packed_job *job) { return job->padded_n * job->block * job->kernels->value_bytes; }
 
 /* Depth of block number `block` of the part. */
-static int64_t block_depth(const bf16_job *job, int64_t block) { return setun_min_i64(job->block, job->depth - block * job->block); }
+static int64_t block_depth(const packed_job *job, int64_t block) { return setun_min_i64(job->block, job->depth - block * job->block); }
 
 /* The operand from row (A) or column (B) `line` and index p of the reduction on. line is a multiple of PACK_LINES, p of
  * DEPTH_UNIT. */
-static bf16_operand operand_at(const bf16_operand *whole, int64_t line, int64_t p) {
+static packed_operand operand_at(const packed_operand *whole, int64_t line, int64_t p) {
     static const int64_t BYTES[] = {[BF_F32] = 4, [BF_BF16] = 2, [BF_I8] = 1};
-    bf16_operand part = *whole;
+    packed_operand part = *whole;
     int64_t row = whole->along ? line : p, column = whole->along ? p : line;
     const char *data = whole->source.data;
     part.source.data = whole->type == BF_TERNARY ? data + row / 4 * whole->source.ld + column
@@ -43,19 +43,19 @@ static bf16_operand operand_at(const bf16_operand *whole, int64_t line, int64_t 
 
 static void pack_chunk(void *arg, int64_t chunk, int32_t worker) {
     (void)worker;
-    const bf16_job *job = arg;
-    const bf16_product *all = job->product;
+    const packed_job *job = arg;
+    const packed_product *all = job->product;
     int64_t block = chunk / (job->chunks_a + job->chunks_b), part = chunk % (job->chunks_a + job->chunks_b);
     int64_t p = job->start + block * job->block, k = block_depth(job, block);
     if (part < job->chunks_a) {
         int64_t line = part * PACK_LINES;
-        bf16_operand a = operand_at(&all->a, line, p);
-        char *to = job->a + block * packed_a(job) + line * BF16_STRIDE * job->kernels->value_bytes;
+        packed_operand a = operand_at(&all->a, line, p);
+        char *to = job->a + block * packed_a(job) + line * PACKED_STRIDE * job->kernels->value_bytes;
         int64_t rows = setun_min_i64(PACK_LINES, all->m - line);
         job->kernels->pack_rows(&a, rows, k, to, part == job->chunks_a - 1 ? job->padded_m - line : rows);
     } else {
         int64_t line = (part - job->chunks_a) * PACK_LINES;
-        bf16_operand b = operand_at(&all->b, line, p);
+        packed_operand b = operand_at(&all->b, line, p);
         char *to = job->b + block * packed_b(job) + line * setun_round_up(k, job->kernels->depth) * job->kernels->value_bytes;
         job->kernels->pack_panels(&b, setun_min_i64(PACK_LINES, all->n - line), k, to);
     }
@@ -64,18 +64,19 @@ static void pack_chunk(void *arg, int64_t chunk, int32_t worker) {
 /* Chunk numbers count tiles along m fastest: threads work on the same columns of B. */
 static void tile_chunk(void *arg, int64_t chunk, int32_t worker) {
     (void)worker;
-    const bf16_job *job = arg;
-    const bf16_product *all = job->product;
+    const packed_job *job = arg;
+    const packed_product *all = job->product;
     int64_t i = chunk % job->tiles_m * job->tile_m, j = chunk / job->tiles_m * job->tile_n;
-    bf16_tile t = {.m = setun_min_i64(job->tile_m, all->m - i),
+    packed_tile t = {.m = setun_min_i64(job->tile_m, all->m - i),
                    .n = setun_min_i64(job->tile_n, all->n - j),
-                   .alpha = all->alpha,
+                   .along_a = all->a.along,
+                     .alpha = all->alpha,
                    .c = all->c + i * all->ldc + j,
                    .ldc = all->ldc};
     for (int64_t block = 0; block < setun_ceil_div(job->depth, job->block); block++) {
         bool first = job->start + block == 0;
         t.k = setun_round_up(block_depth(job, block), job->kernels->depth);
-        t.a = job->a + block * packed_a(job) + i * BF16_STRIDE * job->kernels->value_bytes;
+        t.a = job->a + block * packed_a(job) + i * PACKED_STRIDE * job->kernels->value_bytes;
         t.b = job->b + block * packed_b(job) + j * t.k * job->kernels->value_bytes;
         t.beta = first ? all->beta : 1.0f;
         t.bias = first && all->bias != NULL ? all->bias + j : NULL;
@@ -83,13 +84,13 @@ static void tile_chunk(void *arg, int64_t chunk, int32_t worker) {
     }
 }
 
-static int64_t tiles_of(const bf16_job *job) {
+static int64_t tiles_of(const packed_job *job) {
     return setun_ceil_div(job->product->m, job->tile_m) * setun_ceil_div(job->product->n, job->tile_n);
 }
 
 /* Equal tiles, rather small than few. */
-static void choose_tiles(bf16_job *job) {
-    const bf16_product *all = job->product;
+static void choose_tiles(packed_job *job) {
+    const packed_product *all = job->product;
     int64_t rows = job->kernels->rows;
     job->tile_n = setun_round_up(setun_ceil_div(all->n, setun_ceil_div(all->n, TILE_COLUMNS)), job->kernels->columns);
     job->tile_m = setun_round_up(setun_ceil_div(all->m, setun_ceil_div(all->m, setun_max_i64(TILE_ROWS / rows, 1) * rows)), rows);
@@ -103,14 +104,14 @@ static void choose_tiles(bf16_job *job) {
     job->tiles_m = setun_ceil_div(all->m, job->tile_m);
 }
 
-setun_status bf16_multiply(setun_context *context, const bf16_product *product) {
-    bf16_job job = {.product = product, .kernels = setun_bf16_select(setun_context_isa(context))};
+setun_status packed_multiply(setun_context *context, const packed_kernels *kernels, const packed_product *product) {
+    packed_job job = {.product = product, .kernels = kernels};
     int64_t k = product->k, bytes, total;
     job.padded_m = setun_round_up(product->m, job.kernels->rows);
     job.padded_n = setun_round_up(product->n, job.kernels->columns);
-    job.block = setun_round_up(setun_ceil_div(k, setun_ceil_div(k, BF16_DEPTH)), DEPTH_UNIT);
-    if (!setun_mul_i64(job.padded_m, BF16_STRIDE * (int64_t)sizeof(float), &bytes) ||
-        !setun_mul_i64(job.padded_n, BF16_STRIDE * (int64_t)sizeof(float), &total) || bytes > INT64_MAX - total) {
+    job.block = setun_round_up(setun_ceil_div(k, setun_ceil_div(k, PACKED_DEPTH)), DEPTH_UNIT);
+    if (!setun_mul_i64(job.padded_m, PACKED_STRIDE * (int64_t)sizeof(float), &bytes) ||
+        !setun_mul_i64(job.padded_n, PACKED_STRIDE * (int64_t)sizeof(float), &total) || bytes > INT64_MAX - total) {
         return setun_fail(context, SETUN_OUT_OF_MEMORY, "no memory to pack m = %lld rows and n = %lld columns", (long long)product->m,
                           (long long)product->n);
     }
