@@ -8,6 +8,10 @@ enum {
     CHUNK_ROWS = 64,         /* a multiple of every tier's tile */
     DENSE_CHUNK_ROWS = 96,   /* likewise, and of the rows of a dense tile */
     CHUNK_COLS = 192,        /* likewise; many columns share one unpacking of the rows */
+    FEWEST_WIDE = 16,        /* columns, from which on unpacking for many columns pays: folding sums is dear for short rows */
+    LONG_ROW = 2048,         /* values, above which it pays later */
+    FEWEST_WIDE_LONG = 512,
+    WIDE_STRIP = 24,         /* columns of those that are finished together */
     STRIP_COLS = 16,         /* likewise; where nothing is unpacked ahead, results leave in strips, while the next one is computed */
     FEWEST_AWAITED = 8,      /* columns: results of fewer are likely in a cache */
     GEMV_CHUNK_BYTES = 32768 /* of packed weights: large against the hand-out, small against a matrix */
@@ -20,6 +24,7 @@ struct gemm_job {
     int64_t strip_cols; /* columns that are finished together */
     char *scratch;
     size_t worker_bytes, dots_bytes;
+    bool wide; /* rows are unpacked for many columns */
     float gamma;
 };
 
@@ -61,11 +66,17 @@ static void gemm_task(void *arg, int64_t chunk, int32_t worker) {
     int64_t rows = setun_min_i64(job->chunk_rows, a->m - row), end = setun_min_i64(first + CHUNK_COLS, a->n);
     char *scratch = job->scratch + (size_t)worker * job->worker_bytes;
     int32_t *dots = (int32_t *)scratch;
+    uint8_t *panels = (uint8_t *)scratch + job->dots_bytes;
+    if (job->wide) {
+        job->kernels->wide->unpack(a->w + ternary_row(job->kp, row), job->kp, rows, panels);
+    }
     for (int64_t col = first; col < end; col += job->strip_cols) {
         int64_t cols = setun_min_i64(job->strip_cols, end - col);
         const int8_t *q = a->q + col * a->ldq;
         await_results(job, row, rows, col, cols);
-        if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
+        if (job->wide) {
+            job->kernels->wide->dots(panels, job->kp, rows, q, a->ldq, cols, dots);
+        } else if (a->layout == SETUN_TERNARY_LAYOUT_DENSE) {
             ternary_dense_dots(job->kernels, a->w, a->k, row, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
         } else {
             job->kernels->dots(a->w + ternary_row(job->kp, row), job->kp, rows, q, a->ldq, cols, dots, scratch + job->dots_bytes);
@@ -116,11 +127,15 @@ static setun_status gemm(setun_context *context, const setun_ternary_gemm_args *
         job.chunk_rows = DENSE_CHUNK_ROWS;
     }
     job.row_chunks = (a->m - 1) / job.chunk_rows + 1;
-    job.strip_cols = dense || job.kernels->scratch_rows > 0 ? CHUNK_COLS : STRIP_COLS;
+    job.wide = !dense && a->n >= (job.kp > LONG_ROW ? FEWEST_WIDE_LONG : FEWEST_WIDE) && job.kp > 0 && job.kernels->wide != NULL;
+    job.strip_cols = job.wide ? WIDE_STRIP : dense || job.kernels->scratch_rows > 0 ? CHUNK_COLS : STRIP_COLS;
     job.gamma = a->y == NULL ? 0 : *a->gamma;
     int64_t workers = setun_workers(context);
     job.dots_bytes = (size_t)(job.chunk_rows * setun_min_i64(a->n, job.strip_cols) * 4 + 63) / 64 * 64;
-    job.worker_bytes = job.dots_bytes + (a->n < TERNARY_FEWEST_TOKENS ? 0 : (size_t)(job.kernels->scratch_rows * job.kp));
+    job.worker_bytes = job.dots_bytes + (a->n < TERNARY_FEWEST_TOKENS && !dense ? 0 : (size_t)(job.kernels->scratch_rows * job.kp));
+    if (job.wide) {
+        job.worker_bytes += (size_t)(setun_round_up(job.chunk_rows, TERNARY_WIDE_ROWS) * job.kp);
+    }
     if (dense && !dense_by_column(job.kernels, a->k, setun_min_i64(a->n, CHUNK_COLS))) {
         job.worker_bytes += (size_t)dense_scratch(a->k, job.chunk_rows);
     }

@@ -6,6 +6,7 @@
 
 enum { TERNARY_AMX_ROWS = 32 };
 
+extern const ternary_wide_kernels ternary_wide_avx512;
 extern const ternary_rows_kernels ternary_rows_portable, ternary_rows_avx2, ternary_rows_avx512;
 
 #define TERNARY_DOTS(tier) TERNARY_DOTS_(tier)

@@ -12,6 +12,7 @@ enum {
     TERNARY_GROUP = 4,        /* rows whose blocks alternate */
     TERNARY_STEP = 256,       /* bytes from a block of a row to the row's next one */
     TERNARY_SUM_CHUNK = 4096, /* values of w whose |w| are summed in one set of lanes */
+    TERNARY_WIDE_ROWS = 64,   /* of a panel of ternary_wide_kernels */
     TERNARY_FEWEST_TOKENS = 8, /* from which on a tier that unpacks rows into scratch does so */
     TERNARY_MAX_K = 16000000  /* 127 * k fits int32 */
 };
@@ -54,11 +55,19 @@ typedef void (*ternary_dots)(const uint8_t *w, int64_t kp, int64_t rows, const i
 typedef void (*ternary_dots_f32)(const uint8_t *w, int64_t k, int64_t rows, const float *x, int64_t ldx, int64_t cols, float *y,
                                  int64_t ldy);
 
+/* The same for many columns: rows are unpacked once, into round_up(rows, TERNARY_WIDE_ROWS) * kp bytes, 64-byte aligned; then some columns at a
+ * time are multiplied with them. */
+typedef struct ternary_wide_kernels {
+    void (*unpack)(const uint8_t *w, int64_t kp, int64_t rows, uint8_t *panels);
+    void (*dots)(const uint8_t *panels, int64_t kp, int64_t rows, const int8_t *q, int64_t ldq, int64_t cols, int32_t *dots);
+} ternary_wide_kernels;
+
 typedef struct ternary_kernels {
     setun_isa isa;
     const ternary_rows_kernels *rows;
     ternary_dots dots;
     int64_t scratch_rows;
+    const ternary_wide_kernels *wide; /* or NULL */
     ternary_dots_f32 dots_f32;
     void (*dense_planes)(const uint8_t *w, int64_t k, int64_t rows, uint8_t *planes);                         /* dense.h */
     void (*dense_gemv)(const uint8_t *w, int64_t k, int64_t rows, const int8_t *q, int32_t *dots); /* dense.h, or NULL */
