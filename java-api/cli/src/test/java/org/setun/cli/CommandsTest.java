@@ -44,7 +44,7 @@ class CommandsTest {
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "mnist", "export", "generate", "eval", "inspect", "bench",
             "bench kernels",
-            "bench figures", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
+            "bench figures", "bench train", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",
             "data get"})
@@ -102,6 +102,25 @@ class CommandsTest {
         assertThat(refused.exit).isEqualTo(2);
         assertThat(refused.out).isEmpty();
         assertThat(refused.err).contains(options.split(" ")[1]);
+    }
+
+    @Test
+    void benchTrainTimesStepsThatLearn() {
+        Outcome outcome = setun("bench", "train", "--model", "mlp,decoder-3m", "--mode", "fp32,ternary-bf16", "--threads", "1", "--warm-up", "1",
+                "--steps", "4", "--set", "training.batch_size=4", "--set", "model.layers=1", "--set", "model.context=32", "--set",
+                "schedule.learning_rate=1e-3", "--json");
+        assertThat(outcome.exit).as(outcome.err).isZero();
+        assertThat(outcome.json()).hasSize(4).allSatisfy(row -> {
+            assertThat(row.get("ms_median").asDouble()).isPositive().isGreaterThanOrEqualTo(row.get("ms_best").asDouble());
+            assertThat(row.get("last_loss").asDouble()).isLessThan(row.get("first_loss").asDouble());
+            assertThat(row.get("memory_bytes").asLong()).isGreaterThan(12 * row.get("parameters").asLong());
+            assertThat(row.get("operations")).isEmpty();
+        });
+        Outcome operations = setun("bench", "train", "--model", "mlp", "--mode", "ternary", "--threads", "1", "--warm-up", "0", "--steps", "2",
+                "--operations");
+        assertThat(operations.out).contains("ternaryGemm ").contains("adam ").contains("outside the backend");
+        assertThat(setun("bench", "train", "--threads", "0").err).contains("threads = 0");
+        assertThat(setun("bench", "train", "--set", "training.precison=bf16").err).contains("training.precision");
     }
 
     @Test

@@ -26,6 +26,7 @@ public final class Decoder implements Model {
     private final RmsNorm outputNorm;
     private final Linear head;
     private final List<Parameter> parameters = new ArrayList<>();
+    private boolean recompute;
 
     /**
      * A model with random weights.
@@ -112,6 +113,12 @@ public final class Decoder implements Model {
         return List.copyOf(linears);
     }
 
+    @Override
+    public boolean recompute(boolean on) {
+        recompute = on;
+        return true;
+    }
+
     /**
      * Logits F32[batch*t][vocab] of the token after each position.
      *
@@ -126,8 +133,12 @@ public final class Decoder implements Model {
         tokens.require("tokens", DType.I32, batch * t);
         Tensor x = embedding.forward(tape, tokens);
         Tensor positions = positions(tape, batch, t);
+        boolean keep = tape.observer() != null || (tape.isRecording() && !recompute); // an observer may use what is inside a block
         for (DecoderBlock block : blocks) {
-            x = block.forward(tape, x, positions, batch, t);
+            Tensor input = x;
+            x = keep
+                    ? block.forward(tape, input, positions, batch, t)
+                    : tape.apply(new Recomputed((inner, value) -> block.forward(inner, value, positions, batch, t)), input);
         }
         return head.forward(tape, outputNorm.forward(tape, x));
     }

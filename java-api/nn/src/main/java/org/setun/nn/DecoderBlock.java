@@ -101,18 +101,29 @@ final class DecoderBlock {
     }
 
     private Tensor attend(Tape tape, Tensor x, Tensor positions, long batch, long t) {
-        Tensor[] projected = Linear.forwardAll(tape, attentionNorm.forward(tape, x), List.of(q, k, v));
+        Tensor input = attentionNorm.forward(tape, x);
+        Tensor[] projected = Linear.forwardAll(tape, input, List.of(q, k, v));
+        q.discardInput(tape, input);
         Tensor queries = tape.apply(rope, normalized(tape, queryNorm, projected[0]), positions);
         Tensor keys = tape.apply(rope, normalized(tape, keyNorm, projected[1]), positions);
         Attention attention = new Attention(batch, t, config.heads(), config.kvHeads(), config.headDim());
         Tensor heads = tape.apply(attention, queries, keys, projected[2]);
-        return output.forward(tape, normalized(tape, attentionSubNorm, heads), x);
+        Tensor joined = normalized(tape, attentionSubNorm, heads);
+        Tensor y = output.forward(tape, joined, x);
+        if (joined != heads) {
+            output.discardInput(tape, joined);
+        }
+        return y;
     }
 
     private Tensor feedForward(Tape tape, Tensor x) {
-        Tensor[] projected = Linear.forwardAll(tape, ffnNorm.forward(tape, x), List.of(gate, up));
-        Tensor inner = tape.apply(glu, projected[0], projected[1]);
-        return down.forward(tape, normalized(tape, ffnSubNorm, inner), x);
+        Tensor input = ffnNorm.forward(tape, x);
+        Tensor[] projected = Linear.forwardAll(tape, input, List.of(gate, up));
+        gate.discardInput(tape, input);
+        Tensor inner = normalized(tape, ffnSubNorm, tape.apply(glu, projected[0], projected[1]));
+        Tensor y = down.forward(tape, inner, x);
+        down.discardInput(tape, inner);
+        return y;
     }
 
     private static Tensor normalized(Tape tape, @Nullable RmsNorm norm, Tensor x) {

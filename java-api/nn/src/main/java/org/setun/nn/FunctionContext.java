@@ -65,6 +65,11 @@ public final class FunctionContext {
         return tape.gradients().isWanted(inputs[input]);
     }
 
+    /** A tape of its own for a part of a model, over the same memory: what it allocates must be reset before more is borrowed or allocated here. */
+    Tape inner(boolean record) {
+        return record ? Tape.recording(backend(), tape.workspace(), precision()) : Tape.evaluating(backend(), tape.workspace(), precision());
+    }
+
     /** The memory of the step. */
     public Allocator allocator() {
         return tape.workspace();
@@ -81,8 +86,8 @@ public final class FunctionContext {
     }
 
     /**
-     * A tensor with undefined contents for scratch or for a gradient. It ends when it is {@linkplain #giveBack given back}, or goes to the
-     * tape when {@link Function#backward} returns it.
+     * A tensor with undefined contents for scratch, for a gradient, or for an output that backward does not read. It ends when it is
+     * {@linkplain #giveBack given back}, goes to the tape when {@link Function#backward} returns it, or is {@linkplain Tape#discard discarded}.
      */
     public Tensor borrow(DType type, Shape shape) {
         return tape.recycler().borrow(type, shape);

@@ -126,6 +126,16 @@ public sealed class Linear permits BitLinear {
         return outputs;
     }
 
+    /**
+     * Ends an input of this layer that nobody else reads: with quantized activations the layer has kept its codes, and what made the input needs it no
+     * more.
+     */
+    void discardInput(Tape tape, Tensor x) {
+        if (quantization().activations() != null) {
+            tape.discard(x);
+        }
+    }
+
     /** The weight as the function takes it. */
     LinearFunction.Weight prepare(Backend backend) {
         return LinearFunction.Weight.PLAIN;

@@ -73,7 +73,11 @@ public final class Mlp implements Model {
             if (i > 0) {
                 y = norms.get(i - 1).forward(tape, tape.apply(RELU, y));
             }
-            y = layers.get(i).forward(tape, y);
+            Tensor input = y;
+            y = layers.get(i).forward(tape, input);
+            if (i > 0) {
+                layers.get(i).discardInput(tape, input);
+            }
         }
         return y;
     }

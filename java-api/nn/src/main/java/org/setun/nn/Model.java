@@ -33,6 +33,16 @@ public interface Model {
                 .orElseThrow(() -> new IllegalArgumentException("there is no parameter " + name));
     }
 
+    /**
+     * From now on, keeps of each block only its input, and computes the rest a second time in the backward pass (arXiv 1604.06174): less memory,
+     * more time, the same bits.
+     *
+     * @return whether this model has blocks
+     */
+    default boolean recompute(boolean on) {
+        return false;
+    }
+
     /** Sets all gradients to 0. */
     default void clearGradients() {
         parameters().forEach(Parameter::clearGradient);

@@ -116,6 +116,17 @@ public final class Tape {
         return outputs;
     }
 
+    /**
+     * Says that nobody will read the elements of an output again, neither in the forward pass nor in the backward pass; its gradient may flow all the
+     * same. If its function {@linkplain FunctionContext#borrow borrowed} the memory, that memory serves other tensors from now on; else nothing
+     * happens, as while an observer looks on.
+     */
+    public void discard(Tensor output) {
+        if (observer == null && recycler.isLent(output)) {
+            recycler.giveBack(output);
+        }
+    }
+
     /** Asks for the gradient of a tensor that is no parameter: before it is used, and to be read with {@link #gradient}. */
     public void watch(Tensor tensor) {
         gradients.watch(tensor);

@@ -2,8 +2,10 @@ package org.setun.nn;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.setun.kernels.NnOps;
@@ -66,6 +68,35 @@ class DecoderTest extends NetTest {
         double loss = decoder.loss(tape, tokens, targets, 2, 4, 7).item();
         tape.reset();
         return loss;
+    }
+
+    @Test
+    void recomputationChangesNoBitOfTheGradients() {
+        Decoder decoder = decoder();
+        Tensor tokens = ints(1, 5, 12, 0, 3, 7, 7, 2);
+        Tensor targets = ints(5, 12, -1, 3, 7, 7, 2, 9);
+        for (Precision precision : Precision.values()) {
+            Map<String, float[]> expected = gradients(decoder, tokens, targets, precision);
+            assertThat(decoder.recompute(true)).isTrue();
+            Map<String, float[]> recomputed = gradients(decoder, tokens, targets, precision);
+            decoder.recompute(false);
+            assertThat(recomputed.keySet()).isEqualTo(expected.keySet());
+            expected.forEach((name, gradient) -> assertThat(recomputed.get(name)).as("%s, %s", name, precision).isEqualTo(gradient));
+        }
+    }
+
+    /** By name; the loss is an entry too. */
+    private Map<String, float[]> gradients(Decoder decoder, Tensor tokens, Tensor targets, Precision precision) {
+        Tape tape = Tape.recording(backend, workspace, precision);
+        decoder.clearGradients();
+        Tensor loss = decoder.loss(tape, tokens, targets, 2, 4, 7);
+        tape.backward(loss);
+        Map<String, float[]> all = new HashMap<>();
+        all.put("loss", new float[]{(float) loss.item()});
+        tape.reset();
+        decoder.parameters().forEach(parameter -> all.put(parameter.name(), parameter.gradient().toArray()));
+        decoder.clearGradients();
+        return all;
     }
 
     @Test
