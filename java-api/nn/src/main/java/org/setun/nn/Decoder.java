@@ -115,8 +115,9 @@ public final class Decoder implements Model {
 
     @Override
     public boolean recompute(boolean on) {
-        recompute = on;
-        return true;
+        boolean possible = !on || buffers().isEmpty(); // quantizers that track ranges would see everything twice
+        recompute = on && possible;
+        return possible;
     }
 
     /**

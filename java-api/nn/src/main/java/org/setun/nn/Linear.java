@@ -127,11 +127,12 @@ public sealed class Linear permits BitLinear {
     }
 
     /**
-     * Ends an input of this layer that nobody else reads: with quantized activations the layer has kept its codes, and what made the input needs it no
-     * more.
+     * Ends an input of this layer that nobody else reads: the layer has kept its codes, unless the quantizer's gradient needs the values, and what made
+     * the input needs it no more.
      */
     void discardInput(Tape tape, Tensor x) {
-        if (quantization().activations() != null) {
+        ActivationQuantizer activations = quantization().activations();
+        if (activations != null && activations.isStraightThrough()) {
             tape.discard(x);
         }
     }

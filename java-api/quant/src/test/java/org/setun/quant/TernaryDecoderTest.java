@@ -8,14 +8,17 @@ import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.kernels.NnOps;
+import org.setun.kernels.Workspace;
 import org.setun.nn.BitLinear;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.DecoderInit;
 import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
+import org.setun.nn.Precision;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
@@ -48,6 +51,27 @@ class TernaryDecoderTest extends QuantTest {
         float[][] gradients = decoder.parameters().stream().map(parameter -> parameter.gradient().toArray()).toArray(float[][]::new);
         decoder.clearGradients();
         return gradients;
+    }
+
+    /** The second forward pass makes the same codes; with 8-bit activations the inputs of layers are not kept in fp32 either way. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void recomputationChangesNoBitAndTakesLessMemory(Precision precision) {
+        Decoder decoder = decoder(TERNARY);
+        float[][][] gradients = new float[2][][];
+        long[] bytes = new long[2];
+        for (int recompute = 0; recompute < 2; recompute++) {
+            decoder.recompute(recompute == 1);
+            try (Workspace own = new Workspace(backend, 1 << 16)) {
+                Tape tape = Tape.recording(backend, own, precision);
+                tape.backward(decoder.loss(tape, text(0, 4, 32), text(1, 4, 32), 4, 32, 128));
+                tape.reset();
+                bytes[recompute] = own.statistics().peak();
+            }
+            gradients[recompute] = gradients(decoder);
+        }
+        assertThat(gradients[1]).isDeepEqualTo(gradients[0]);
+        assertThat(bytes[1]).isLessThan(bytes[0] * 3 / 4);
     }
 
     /** The weights that the products see are strictly ternary, and the loss falls. */

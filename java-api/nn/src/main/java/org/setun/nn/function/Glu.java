@@ -19,7 +19,7 @@ public record Glu(NnOps.Glu activation) implements Function {
     public Tensor[] forward(FunctionContext context, Tensor... inputs) {
         Tensor gate = inputs[0].require("gate", DType.F32, -1, -1);
         Tensor up = inputs[1].require("up", DType.F32, gate.rows(), gate.columns());
-        Tensor y = context.borrow(DType.F32, gate.shape()); // backward computes it anew
+        Tensor y = context.borrow(DType.F32, gate.shape()); // may be discarded: backward reads the inputs
         context.backend().gluForward(activation, gate.segment(), up.segment(), gate.rows(), gate.columns(), y.segment());
         return new Tensor[]{y};
     }

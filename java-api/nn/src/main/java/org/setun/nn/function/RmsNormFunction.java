@@ -30,7 +30,7 @@ public final class RmsNormFunction implements Function {
             throw new IllegalArgumentException("w is " + w + ", its length must divide the rows of x, " + x);
         }
         long norms = x.size() / w.size();
-        Tensor y = context.borrow(DType.F32, x.shape()); // backward reads x instead
+        Tensor y = context.borrow(DType.F32, x.shape()); // may be discarded: backward reads x
         Tensor rstd = context.recording() ? context.allocate(DType.F32, norms) : null;
         context.backend().rmsNormForward(x.segment(), w.segment(), norms, w.size(), eps, y.segment(),
                 rstd == null ? null : rstd.segment());
