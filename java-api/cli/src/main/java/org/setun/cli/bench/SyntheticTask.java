@@ -61,7 +61,7 @@ final class SyntheticTask implements TrainingTask {
 
     /** A classifier of noise, 32 batches of it. */
     static SyntheticTask images(int classes, TrainingConfig config, Allocator allocator) {
-        Mlp mlp = new Mlp(MLP_SIZES, true, QuantizationFactory.of(config), allocator, config.training().seed());
+        Mlp mlp = new Mlp(MLP_SIZES, true, QuantizationFactory.of(config).of("layers.0.weight"), allocator, config.training().seed());
         long width = MLP_SIZES.getFirst();
         int images = 32 * config.training().batchSize();
         SplittableRandom random = new SplittableRandom(1);
