@@ -215,6 +215,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("uniform: what shares a scale") Granularity granularity,
             @Setting("format: a format of setun quantize, such as q4_0, pi-q2 or pi-tan3:K=14") String format,
             @Setting("layers of their own, PATTERN=QUANTIZER with * for anything; the first that fits counts: bits (uniform), ternary, none, or a format") List<String> layers,
+            @Setting(value = "uniform: bits per weight of the blocks on average, at least 2; each layer that layers does not name gets 2 to 8 by its sensitivity; 0 = bits for all", min = 0, max = 8) double averageBits,
             @Setting(value = "quantizer of the embedding: none, bits, ternary, or a format; with model.tied_head the head's", numbers = true) String embedding,
             @Setting(value = "quantizer of the head: none, bits, ternary, or a format", numbers = true) String head) {
 
@@ -350,7 +351,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true, false,
-                        Granularity.CHANNEL, "q4_0", List.of(), "none", "none"),
+                        Granularity.CHANNEL, "q4_0", List.of(), 0, "none", "none"),
                 ActivationConfig.defaults(),
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
@@ -402,6 +403,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(quantization.weights != WeightQuantizer.NONE || quantization.layers.isEmpty() && quantization.embedding.equals("none")
                 && quantization.head.equals("none"), "quantization.weights", "none",
                 "no layer is quantized then; take quantization.layers, embedding and head out, or set other weights and layers = [\"*=none\", ...]");
+        require(quantization.averageBits == 0 || quantization.weights == WeightQuantizer.UNIFORM && quantization.averageBits >= 2,
+                "quantization.average_bits", quantization.averageBits,
+                "needs quantization.weights = \"uniform\", and is at least 2 or 0 for none");
         require(!model.tiedHead || quantization.embedding.equals(quantization.head), "quantization.embedding", quantization.embedding,
                 "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.tokenizer.Tokenizer;
@@ -17,6 +18,7 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Decoder;
+import org.setun.nn.Linear;
 import org.setun.nn.Tape;
 import org.setun.quant.qat.Rounding;
 import org.setun.training.StopFlag;
@@ -28,6 +30,7 @@ import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.LayerPattern;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.data.TokenDataset;
@@ -191,9 +194,13 @@ public final class LanguageModelTraining implements AutoCloseable {
     }
 
     private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) throws IOException {
-        Decoder decoder = config.model().start().isEmpty()
-                ? DecoderFactory.decoder(with(weights), tokenizer().vocabSize(), memory, config.training().seed())
-                : StartModel.decoder(with(weights), tokenizer().vocabSize(), backend, memory);
+        return task(withBits(with(weights)), memory);
+    }
+
+    private LanguageModelTask task(TrainingConfig run, MemoryPool memory) throws IOException {
+        Decoder decoder = run.model().start().isEmpty()
+                ? DecoderFactory.decoder(run, tokenizer().vocabSize(), memory, config.training().seed())
+                : StartModel.decoder(run, tokenizer().vocabSize(), backend, memory);
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
         TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
@@ -222,11 +229,39 @@ public final class LanguageModelTraining implements AutoCloseable {
     /** The configuration with these weights; nothing is quantized progressively that is not quantized. */
     private TrainingConfig with(WeightQuantizer weights) {
         List<String> keys = new ArrayList<>(List.of("quantization.weights=" + weights.name().toLowerCase(Locale.ROOT)));
+        if (weights != WeightQuantizer.UNIFORM) {
+            keys.add("quantization.average_bits=0");
+        }
         if (weights == WeightQuantizer.NONE) {
             keys.addAll(
                     List.of("progressive.kind=none", "quantization.layers=[]", "quantization.embedding=none", "quantization.head=none"));
         }
         return ConfigReader.override(config, keys);
+    }
+
+    /**
+     * The configuration with {@code quantization.average_bits} spread over the layers by their sensitivity, after those that {@code quantization.layers}
+     * names itself. Measured on the first model and the first windows of the training order, so a resumed run has the same.
+     */
+    private TrainingConfig withBits(TrainingConfig run) throws IOException {
+        if (run.quantization().averageBits() == 0) {
+            return run;
+        }
+        List<String> items = new ArrayList<>(run.quantization().layers());
+        items.addAll(allocation(run.quantization().averageBits()).items());
+        return ConfigReader.override(run, List.of("quantization.layers="
+                + items.stream().map(item -> '"' + item + '"').collect(Collectors.joining(", ", "[", "]"))));
+    }
+
+    /** Bits for the layers that {@code quantization.layers} does not name. */
+    BitAllocation allocation(double average) throws IOException {
+        List<LayerPattern> named = config.quantization().patterns();
+        try (MemoryPool scratch = new MemoryPool(backend)) {
+            LanguageModelTask task = task(with(WeightQuantizer.NONE), scratch);
+            List<Linear> free = task.model().linears().stream()
+                    .filter(layer -> named.stream().noneMatch(pattern -> pattern.matches(layer.weight().name()))).toList();
+            return BitAllocation.choose(backend, workspace, task, free, average);
+        }
     }
 
     /** How well the model does before a step is made, with weights held as {@code weights} says: on the whole held-out text. */
@@ -263,8 +298,8 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     private Outcome train(String run, WeightQuantizer weights, Resume resume) throws IOException {
         Path runFolder = folder.resolve(run);
-        TrainingConfig runConfig = with(weights);
-        LanguageModelTask task = task(weights, pool);
+        TrainingConfig runConfig = withBits(with(weights));
+        LanguageModelTask task = task(runConfig, pool);
         TrainerBuilder builder = Trainer.builder(backend, task, runConfig).run(run)
                 .sampler(new GreedySampler(backend, workspace, task.model(), tokenizer()))
                 .listener(new ConsoleLog(System.err, config.logging().logLevel()));

@@ -3,10 +3,8 @@ package org.setun.training.lm;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -181,12 +179,7 @@ class QuantizedTrainingTest {
     }
 
     private static void removeNewest(Path checkpoints) throws IOException {
-        Path newest = CheckpointStore.list(checkpoints).getLast();
-        try (Stream<Path> files = Files.walk(newest)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
+        Runs.delete(CheckpointStore.list(checkpoints).getLast());
     }
 
     /** A GGUF file of the model holds the values of its levels, and nothing of how they were learned. */

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
 
@@ -40,5 +42,14 @@ final class Runs {
                 "checkpoint.save_every=0", "logging.log_level=off"));
         keys.addAll(List.of(overrides));
         return ConfigReader.override(TrainingConfig.defaults(), keys);
+    }
+
+    /** Removes a folder with all that is in it. */
+    static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 }
