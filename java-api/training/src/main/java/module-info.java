@@ -17,6 +17,8 @@ module org.setun.training {
     exports org.setun.training.optimizer;
     exports org.setun.training.progressive;
     exports org.setun.training.schedule;
+    exports org.setun.training.search;
 
     opens org.setun.training.checkpoint to com.fasterxml.jackson.databind;
+    opens org.setun.training.search to com.fasterxml.jackson.databind;
 }
