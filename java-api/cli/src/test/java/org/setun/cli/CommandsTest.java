@@ -42,7 +42,7 @@ class CommandsTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "mnist", "export", "generate", "eval", "inspect", "bench",
+    @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "tune", "mnist", "export", "generate", "eval", "inspect", "bench",
             "bench kernels",
             "bench figures", "bench train", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
@@ -227,6 +227,29 @@ class CommandsTest {
     }
 
     /** A model, text, a calibration, an importance matrix; wrong input is said before any work and harms no file. */
+    @Test
+    void tuneFindsAndGoesOn() throws IOException {
+        Path out = folder.resolve("search");
+        String[] words = {"tune", "--set", "data.paths=[\"" + corpus() + "\"]", "--set", "tokenizer.vocab_size=300", "--set", "model.dim=32",
+                "--set", "model.layers=1", "--set", "model.heads=2", "--set", "model.kv_heads=2", "--set", "model.ffn=32", "--set",
+                "model.context=16", "--set", "training.batch_size=2", "--set", "training.max_steps=4", "--set", "schedule.warmup_steps=1",
+                "--search", "schedule.learning_rate=log(1e-4, 1e-1)", "--trials", "4", "--halving", "2", "--least-steps", "2", "--out",
+                out.toString(), "--json"};
+        Outcome found = setun(words);
+        assertThat(found.exit).as(found.err).isZero();
+        JsonNode result = found.json().getLast();
+        assertThat(result.get("trials").asInt()).isEqualTo(4);
+        assertThat(result.at("/best/steps").asInt()).isEqualTo(4);
+        String rate = result.at("/best/values").get("schedule.learning_rate").asText();
+        assertThat(setun("train", out.resolve("best.toml").toString(), "--print-config").out)
+                .contains("learning_rate = " + Double.parseDouble(rate));
+        assertThat(out.resolve("trials.svg")).isNotEmptyFile();
+        Outcome again = setun(words);
+        assertThat(again.json()).as("nothing is left to do").hasSize(1);
+        assertThat(setun("tune", "--search", "schedule.learning_rat=log(1, 2)", "--out", out.toString()).err)
+                .contains("did you mean schedule.learning_rate");
+    }
+
     @Test
     void qatFromFileToFile() throws IOException {
         String model = tinyModel();
