@@ -14,8 +14,9 @@ import org.setun.kernels.Backends;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
-import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.LogLevel;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.lm.LanguageModelTraining;
 
 /** From a folder of text to a ternary model file and back: train, export, generate. Arguments: folder of text, output file, steps. */
@@ -27,10 +28,20 @@ public final class BasicQatTraining {
     public static void main(String[] args) throws IOException {
         Path text = Path.of(args[0]);
         Path file = Path.of(args[1]);
-        TrainingConfig config = ConfigReader.override(TrainingConfig.defaults(),
-                List.of("data.paths=[\"" + text + "\"]", "tokenizer.vocab_size=320", "model.layers=1", "model.dim=256", "model.ffn=256",
-                        "model.context=32", "training.batch_size=4", "training.max_steps=" + args[2], "schedule.warmup_steps=2",
-                        "schedule.learning_rate=3e-3", "logging.log_level=off"));
+        TrainingConfig config = TrainingConfig.builder()
+                .set("data.paths", List.of(text))
+                .set("tokenizer.vocab_size", 320)
+                .set("model.layers", 1)
+                .set("model.dim", 256)
+                .set("model.ffn", 256)
+                .set("model.context", 32)
+                .set("quantization.weights", WeightQuantizer.TERNARY)
+                .set("training.batch_size", 4)
+                .set("training.max_steps", Integer.parseInt(args[2]))
+                .set("schedule.warmup_steps", 2)
+                .set("schedule.learning_rate", 3e-3)
+                .set("logging.log_level", LogLevel.OFF)
+                .build();
         try (Backend backend = Backends.open(); LanguageModelTraining training = LanguageModelTraining.open(config, backend)) {
             LanguageModelTraining.Outcome outcome = training.train(LanguageModelTraining.Resume.NEW);
             System.out.printf("held out: %.3f bits per byte after %d steps%n", outcome.bitsPerByte(), outcome.result().steps());

@@ -30,7 +30,7 @@ public final class ConfigReader {
 
     /** Reads {@code file}; later overrides win over earlier ones and all win over the file. */
     public static TrainingConfig read(Path file, List<String> overrides) throws IOException {
-        return parse(source(file), null, overrides);
+        return read(file, null, overrides, Map.of());
     }
 
     /**
@@ -40,7 +40,13 @@ public final class ConfigReader {
      * @param preset one of {@link Presets#names}, for a file that names none itself; null for none
      */
     public static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides) throws IOException {
-        return parse(file == null ? new ConfigSource("", "") : source(file), preset, overrides);
+        return read(file, preset, overrides, Map.of());
+    }
+
+    /** The same with {@code values} for keys that exist, which count most. */
+    static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides, Map<String, JsonNode> values)
+            throws IOException {
+        return parse(file == null ? new ConfigSource("", "") : source(file), preset, overrides, values);
     }
 
     private static ConfigSource source(Path file) throws IOException {
@@ -57,10 +63,11 @@ public final class ConfigReader {
 
     /** Parses TOML {@code text}; {@code name} stands before messages, nothing if empty. */
     public static TrainingConfig parse(String name, String text, List<String> overrides) {
-        return parse(new ConfigSource(name, text), null, overrides);
+        return parse(new ConfigSource(name, text), null, overrides, Map.of());
     }
 
-    private static TrainingConfig parse(ConfigSource source, @Nullable String preset, List<String> overrides) {
+    private static TrainingConfig parse(ConfigSource source, @Nullable String preset, List<String> overrides,
+            Map<String, JsonNode> values) {
         ObjectNode tree = tree(source);
         SourceKeys.translate(tree, source);
         if (preset != null && !tree.has("preset")) {
@@ -70,6 +77,7 @@ public final class ConfigReader {
         for (String override : overrides) {
             override(tree, override);
         }
+        values.forEach((key, value) -> set(tree, key, value));
         return bind(source, tree).validated();
     }
 
@@ -113,16 +121,20 @@ public final class ConfigReader {
         }
         String dotted = override.substring(0, equals).strip();
         String value = override.substring(equals + 1).strip();
-        int dot = dotted.indexOf('.');
-        if (dot < 0 || !ConfigKeys.dotted().contains(dotted)) {
+        if (dotted.indexOf('.') < 0 || !ConfigKeys.dotted().contains(dotted)) {
             throw new ConfigException("override '" + override + "': unknown key; did you mean " + ConfigKeys.nearestDotted(dotted) + "?");
         }
+        set(tree, dotted, value(value));
+    }
+
+    private static void set(ObjectNode tree, String dotted, JsonNode value) {
+        int dot = dotted.indexOf('.');
         String section = dotted.substring(0, dot);
         JsonNode existing = tree.get(section);
         if (existing != null && !existing.isObject()) {
             throw new ConfigException(section + " = " + existing + ": must be a section");
         }
-        tree.withObject("/" + section).set(dotted.substring(dot + 1), value(value));
+        tree.withObject("/" + section).set(dotted.substring(dot + 1), value);
     }
 
     /** {@code text} as a TOML value, or as a string if it is none: {@code --set data.glob=**.java} needs no quotes. */

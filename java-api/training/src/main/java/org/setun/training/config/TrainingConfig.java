@@ -338,6 +338,11 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("JSON lines, one event each, inside the checkpoint folder unless absolute") String eventsFile) {
     }
 
+    /** Begins a configuration in code. */
+    public static ConfigBuilder builder() {
+        return new ConfigBuilder();
+    }
+
     /** The values of keys that a file does not mention. */
     public static TrainingConfig defaults() {
         return new TrainingConfig(

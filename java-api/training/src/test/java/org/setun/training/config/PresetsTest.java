@@ -10,6 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.kernels.NnOps.Glu;
+import org.setun.quant.qat.ScaleRule;
 import org.setun.training.config.TrainingConfig.LevelKind;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
@@ -94,6 +95,21 @@ class PresetsTest {
         assertThatThrownBy(() -> parse("preset = \"bitnet-159\"")).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("did you mean \"bitnet-158\"").hasMessageContaining("paretoq-2bit");
         assertThatThrownBy(() -> parse("\n\npreset = 3")).hasMessageContaining("must be a string");
+    }
+
+    @Test
+    void aBuilderHasTheNamesOfTheFile() throws IOException {
+        Path file = Files.writeString(folder.resolve("a.toml"), "[optimizer]\nweight_decay = 0.2\n[model]\ndim = 64\n");
+        TrainingConfig built = TrainingConfig.builder().preset("paretoq-2bit").file(file).set("model.dim", 128)
+                .set("quantization.scale", ScaleRule.ABSMEAN).set("data.paths", List.of(folder, "b")).set("model.sub_norms", false)
+                .set("schedule.learning_rate", 0.25).build();
+        assertThat(built).isEqualTo(parse("preset = \"paretoq-2bit\"\n" + Files.readString(file), "model.dim=128", "quantization.scale=absmean",
+                "data.paths=[\"" + folder + "\", \"b\"]", "model.sub_norms=false", "schedule.learning_rate=0.25"));
+        assertThatThrownBy(() -> TrainingConfig.builder().set("model.dimm", 1)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("did you mean model.dim?");
+        assertThatThrownBy(() -> TrainingConfig.builder().set("model.dim", "x").build()).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("model.dim = \"x\"");
+        assertThatThrownBy(() -> TrainingConfig.builder().preset("paretoq")).hasMessageContaining("did you mean");
     }
 
     @Test
