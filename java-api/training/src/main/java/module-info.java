@@ -6,6 +6,7 @@ module org.setun.training {
     requires com.fasterxml.jackson.dataformat.toml;
 
     exports org.setun.training;
+    exports org.setun.training.callback;
     exports org.setun.training.checkpoint;
     exports org.setun.training.config;
     exports org.setun.training.data;

@@ -35,16 +35,18 @@ final class StepRunner {
     private final Workspace workspace;
     private final Backend backend;
     private final Precision precision;
+    private final boolean reproducible;
     private int microBatch;
 
     StepRunner(TrainingTask task, Optimizer optimizer, Backend backend, Workspace workspace, Precision precision,
-            int microBatch) {
+            int microBatch, boolean reproducible) {
         this.task = task;
         this.optimizer = optimizer;
         this.backend = backend;
         this.workspace = workspace;
         this.precision = precision;
         this.microBatch = microBatch;
+        this.reproducible = reproducible;
     }
 
     /**
@@ -84,6 +86,11 @@ final class StepRunner {
                 return sums;
             } catch (PoolExhaustedException e) {
                 tape.reset();
+                if (reproducible) {
+                    throw new TrainingException("no memory for a micro-batch of " + microBatch + ", and training.reproducible allows no"
+                            + " smaller one, whose sums round otherwise: lower training.batch_size and raise accumulation_steps, or give"
+                            + " more memory: " + e.getMessage(), e);
+                }
                 if (microBatch == 1) {
                     throw new TrainingException("no memory for a micro-batch of one sample: " + e.getMessage(), e);
                 }

@@ -22,6 +22,16 @@ public interface TrainingTask {
     /** What is counted per sample for speed: {@code context} tokens of a window, 1 image. */
     long unitsPerSample();
 
+    /** Samples after which all data was seen once; 0 if it has no end. */
+    default long samplesPerEpoch() {
+        return 0;
+    }
+
+    /** The loss of a model that has learned nothing, for judging whether a run diverges; 0 if there is no such number. */
+    default double chanceLoss() {
+        return 0;
+    }
+
     /**
      * The loss of the samples {@code [first, first + count)}, F64[1]: the sum over units, divided by {@code units} of the whole step, so that
      * losses and gradients of micro-batches of any size add up.

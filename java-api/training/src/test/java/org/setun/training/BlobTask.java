@@ -21,6 +21,8 @@ final class BlobTask implements TrainingTask {
     private long steps;
     private int evaluationIndex;
     LongPredicate poisoned = step -> false;
+    LongPredicate poisonedSamples = first -> false;
+    long epoch;
     double[] evaluations = {};
     long lastEvaluationBatches;
     int largestBatch;
@@ -36,6 +38,11 @@ final class BlobTask implements TrainingTask {
     @Override
     public Mlp model() {
         return model;
+    }
+
+    @Override
+    public long samplesPerEpoch() {
+        return epoch;
     }
 
     @Override
@@ -63,7 +70,7 @@ final class BlobTask implements TrainingTask {
     public Tensor loss(Tape tape, long first, int count, long units) {
         largestBatch = Math.max(largestBatch, count);
         Tensor[] batch = batch(tape, first, count);
-        if (poisoned.test(++steps)) {
+        if (poisoned.test(++steps) || poisonedSamples.test(first)) {
             batch[0].segment().setAtIndex(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
         }
         return model.loss(tape, batch[0], batch[1], units);

@@ -227,7 +227,8 @@ class TrainerTest {
     void tooManyStepsThatAreNotFiniteEndTheRunAndTheCheckpointStays() throws IOException {
         task.poisoned = step -> step > 4;
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
-            assertThatThrownBy(() -> train(config("training.max_steps=50", "training.max_skipped_steps=3", "checkpoint.save_every=2"),
+            assertThatThrownBy(() -> train(config("training.max_steps=50", "training.max_skipped_steps=3", "checkpoint.save_every=2",
+                    "checkpoint.background=false", "guard.max_rollbacks=0"),
                     builder -> builder.checkpoints(store, Map.of()))).isInstanceOf(TrainingException.class)
                     .hasMessageContaining("step 7: the loss (NaN)").hasMessageContaining("3 steps in a row")
                     .hasMessageContaining("step-00000006");
@@ -247,6 +248,11 @@ class TrainerTest {
             assertThat(all(TrainingEvent.Warning.class)).isNotEmpty();
             assertThat(all(TrainingEvent.Warning.class).getFirst().message()).contains("going on with micro-batches of 256");
             assertThat(workspace.statistics().inUse()).as("nothing is left behind").isZero();
+            task = new BlobTask(pool, 1);
+            Trainer exact = Trainer.builder(backend, task, config("training.batch_size=512", "training.reproducible=true"))
+                    .build(pool, workspace);
+            assertThatThrownBy(exact::train).isInstanceOf(TrainingException.class).hasMessageContaining("micro-batch of 512")
+                    .hasMessageContaining("training.reproducible").hasMessageContaining("lower training.batch_size");
         }
     }
 

@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.setun.formats.Crc32c;
 import org.setun.formats.FormatException;
 import org.setun.formats.Sha256;
@@ -84,9 +86,13 @@ public final class Checkpoint {
 
     private static void load(Path path, List<NamedTensor> tensors) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
-            if (file.tensors().size() != tensors.size()) {
-                throw CheckpointReader.bad(path, "tensors",
-                        file.tensors().size() + ", the model of this configuration has " + tensors.size());
+            Set<String> known = tensors.stream().map(NamedTensor::name).collect(Collectors.toSet());
+            for (SafetensorsTensor tensor : file.tensors()) {
+                if (!known.contains(tensor.name())) {
+                    throw CheckpointReader.bad(path, "tensor '" + tensor.name() + "'",
+                            "is unknown to the model and the optimizer of this configuration, which has " + tensors.size()
+                                    + " tensors here, the file " + file.tensors().size());
+                }
             }
             for (NamedTensor tensor : tensors) {
                 SafetensorsTensor info = file.info(tensor.name());

@@ -69,15 +69,10 @@ final class CheckpointReader {
         }
     }
 
-    /** Version 1 knew neither what callbacks remember nor which evaluations are of a model that is quantized: all were. */
+    /** Version 1 knew nothing of what callbacks remember. */
     private static void migrate(JsonNode state) {
         if (state instanceof ObjectNode fields) {
             fields.putObject("memory");
-            fields.path("evaluations").forEach(evaluation -> {
-                if (evaluation instanceof ObjectNode each) {
-                    each.put("quantized", true);
-                }
-            });
         }
     }
 

@@ -231,6 +231,25 @@ public final class CheckpointStore implements AutoCloseable {
         return Optional.empty();
     }
 
+    /** The newest whole checkpoint of {@code step} or before, checked, after all later ones were deleted; empty, with none deleted, if there is none. */
+    public Optional<Checkpoint> before(long step) throws IOException {
+        List<Path> all = list();
+        for (int i = all.size() - 1; i >= 0; i--) {
+            if (step(all.get(i)) <= step) {
+                try {
+                    Checkpoint found = Checkpoint.open(all.get(i));
+                    for (Path later : all.subList(i + 1, all.size())) {
+                        discard(later);
+                    }
+                    return Optional.of(found);
+                } catch (FormatException e) {
+                    continue; // a damaged one is no way back; an earlier one may be
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
     /** The checkpoint whose own evaluation was the best; empty if none was evaluated. */
     public Optional<Path> best() throws IOException {
         Path best = null;

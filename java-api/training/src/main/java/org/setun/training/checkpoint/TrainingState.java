@@ -21,11 +21,7 @@ import java.util.Map;
 public record TrainingState(String run, long step, long updates, long samples, long skipped, int microBatch, double seconds, double loss,
         List<Evaluation> evaluations, Map<String, Map<String, Double>> memory, Map<String, Map<String, Object>> config) {
 
-    /**
-     * One evaluation.
-     *
-     * @param quantized false if it was made before all weights were quantized, so that later ones do not compare with it
-     */
-    public record Evaluation(long step, double loss, double value, boolean quantized) {
+    /** One evaluation. */
+    public record Evaluation(long step, double loss, double value) {
     }
 }

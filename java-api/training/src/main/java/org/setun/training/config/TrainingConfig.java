@@ -11,13 +11,14 @@ import org.setun.quant.Granularity;
 import org.setun.quant.format.WeightFormats;
 import org.setun.quant.qat.FormatQuantizer;
 import org.setun.quant.qat.ScaleRule;
+import org.setun.training.schedule.Schedules.Shape;
 
 /**
  * Everything that a training run is told, one record per section of the TOML file. Every key has a default; {@link ConfigReader} reads,
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation,
+        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation, Guard guard,
         Checkpoint checkpoint, Logging logging) {
 
     private static final List<String> BLOCK = List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
@@ -95,7 +96,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "tokens of that completion", min = 1) int sampleTokens,
             @Setting(value = "passes over the training text, from which max_steps follows; 0 = as max_steps says", min = 0, max = 1e6) double epochs,
             @Setting(value = "train changes of this rank in the place of matrices (LoRA), with a model.start; 0 = the matrices themselves", min = 0, max = 65536) int loraRank,
-            @Setting(value = "what such a change is multiplied by, times its rank", min = 1e-6, max = 1e6) double loraAlpha) {
+            @Setting(value = "what such a change is multiplied by, times its rank", min = 1e-6, max = 1e6) double loraAlpha,
+            @Setting("let nothing but the configuration decide about bits: where memory is too short for a micro-batch the run ends") boolean reproducible) {
     }
 
     /** Which optimizer. */
@@ -143,6 +145,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     /** Which schedule. */
     public enum ScheduleKind {
         CONSTANT, LINEAR, COSINE,
+        /** Warm-up, constant, and a decay over the last {@code decay_share} of the steps. */
+        WSD,
+        /** Constant, until evaluations stop getting better: then less, by {@code plateau_factor}. */
+        PLATEAU,
         /** The two stages of BitNet b1.58, with weight decay off in the second. */
         TWO_STAGE
     }
@@ -155,7 +161,13 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "steps of linear warm-up", min = 0) long warmupSteps,
             @Setting(value = "step at which the schedule ends; 0 = training.max_steps", min = 0) long totalSteps,
             @Setting(value = "two_stage: rate at the end of the first half", min = 0, max = 100) double firstStageEnd,
-            @Setting(value = "two_stage: rate at the start of the second half", min = 0, max = 100) double secondStagePeak) {
+            @Setting(value = "two_stage: rate at the start of the second half", min = 0, max = 100) double secondStagePeak,
+            @Setting(value = "wsd: share of the steps in which the rate falls", min = 0.001, max = 1) double decayShare,
+            @Setting("wsd: how it falls") Shape decayShape,
+            @Setting(value = "plateau: what multiplies the rate", min = 0.001, max = 0.999) double plateauFactor,
+            @Setting(value = "plateau: after this many evaluations without a better one", min = 1, max = 1000000) int plateauPatience,
+            @Setting(value = "plateau: how much lower a loss counts as better", min = 0) double plateauDelta,
+            @Setting(value = "last step with weight decay; 0 = as the schedule has it", min = 0) long weightDecaySteps) {
     }
 
     /** How linear layers hold their weights. */
@@ -335,7 +347,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     public record Logging(
             @Setting("how much the console says") LogLevel logLevel,
             @Setting("write every event to events_file") boolean monitoringEnabled,
-            @Setting("JSON lines, one event each, inside the checkpoint folder unless absolute") String eventsFile) {
+            @Setting("JSON lines, one event each, inside the checkpoint folder unless absolute") String eventsFile,
+            @Setting("folder for TensorBoard's event files, inside the checkpoint folder unless absolute; empty = none") String tensorboard) {
     }
 
     /** Begins a configuration in code. */
@@ -349,11 +362,11 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true, false, false, ""),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0, List.of()),
                 new Tokenizer("", 4096, 0),
-                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48, 0, 0, 16),
+                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48, 0, 0, 16, false),
                 new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false, 0, List.of(), 1, false, 0,
                         0,
                         0.01),
-                new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0),
+                new Schedule(ScheduleKind.COSINE, 1e-3, 1e-6, 100, 0, 0, 0, 0.2, Shape.SQRT, 0.5, 3, 0, 0),
                 new Quantization(WeightQuantizer.TERNARY, ActivationQuantizer.INT8, 2, LevelKind.SIGNED, EstimatorKind.LSQ, 0, 0,
                         ScaleRule.LSQ, true, false,
                         Granularity.CHANNEL, "q4_0", List.of(), 0, "none", "none"),
@@ -361,8 +374,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
+                Guard.defaults(),
                 new Checkpoint("", 1000, 5, false, true),
-                new Logging(LogLevel.INFO, true, "events.jsonl"));
+                new Logging(LogLevel.INFO, true, "events.jsonl", ""));
     }
 
     /** The step at which the schedule ends. */
@@ -386,6 +400,14 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(schedule.kind != ScheduleKind.TWO_STAGE || schedule.warmupSteps <= scheduleSteps() / 2 || isOpenEnded(),
                 "schedule.warmup_steps",
                 schedule.warmupSteps, "must end in the first half of the schedule's " + scheduleSteps() + " steps");
+        require(!training.reproducible || training.maxSeconds == 0, "training.max_seconds", training.maxSeconds,
+                "with training.reproducible the clock may not decide where a run ends: set training.max_steps");
+        require(schedule.kind != ScheduleKind.PLATEAU || training.evalEvery > 0, "schedule.kind", "plateau",
+                "needs evaluations: set training.eval_every");
+        long decay = Math.max(1, Math.round(schedule.decayShare * scheduleSteps()));
+        require(schedule.kind != ScheduleKind.WSD || schedule.warmupSteps + decay <= scheduleSteps(), "schedule.warmup_steps",
+                schedule.warmupSteps, "must end before the last " + decay + " of " + scheduleSteps() + " steps, in which the rate falls:"
+                        + " lower it or schedule.decay_share");
         require(progressive.kind == ProgressiveKind.NONE || progressive.endStep > progressive.startStep, "progressive.end_step",
                 progressive.endStep, "must be above progressive.start_step = " + progressive.startStep);
         require(progressive.kind == ProgressiveKind.NONE || progressive.endStep <= training.maxSteps || training.epochs > 0,

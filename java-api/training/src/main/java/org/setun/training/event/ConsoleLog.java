@@ -6,9 +6,11 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.setun.training.config.TrainingConfig.LogLevel;
 import org.setun.training.event.TrainingEvent.Codes;
+import org.setun.training.event.TrainingEvent.Epoch;
 import org.setun.training.event.TrainingEvent.Evaluated;
 import org.setun.training.event.TrainingEvent.Finished;
 import org.setun.training.event.TrainingEvent.Progress;
+import org.setun.training.event.TrainingEvent.RolledBack;
 import org.setun.training.event.TrainingEvent.Sampled;
 import org.setun.training.event.TrainingEvent.Saved;
 import org.setun.training.event.TrainingEvent.Skipped;
@@ -40,6 +42,7 @@ public final class ConsoleLog implements TrainingListener {
             case Step s -> LogLevel.DEBUG;
             case Skipped s -> LogLevel.WARN;
             case Warning w -> LogLevel.WARN;
+            case RolledBack r -> LogLevel.WARN;
             default -> LogLevel.INFO;
         };
     }
@@ -58,6 +61,8 @@ public final class ConsoleLog implements TrainingListener {
             case Sampled e -> "sample: " + e.prompt() + e.text();
             case Saved e -> format("saved %s in %.2f s, %.0f ms of which training waited", e.folder(), e.seconds(), 1e3 * e.stallSeconds());
             case Skipped e -> format("skipped: loss %s, gradient norm %s, %d in a row", e.loss(), e.gradientNorm(), e.inRow());
+            case Epoch e -> format("epoch %d is over", e.epoch());
+            case RolledBack e -> format("went back from step %d: %s", e.from(), e.reason());
             case Warning e -> e.message();
             case Finished e -> format("finished after %s: %s", duration(e.seconds()), e.reason());
         };

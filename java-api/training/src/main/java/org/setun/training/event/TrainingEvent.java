@@ -89,6 +89,20 @@ public sealed interface TrainingEvent {
     record Skipped(String run, long step, double loss, double gradientNorm, int inRow) implements TrainingEvent {
     }
 
+    /** The data has been gone through once more: {@code epoch} times in all. */
+    record Epoch(String run, long step, long epoch, long samples) implements TrainingEvent {
+    }
+
+    /**
+     * The run went back to a checkpoint.
+     *
+     * @param step   of the checkpoint
+     * @param from   the step it had come to
+     * @param reason what went wrong
+     */
+    record RolledBack(String run, long step, long from, String reason) implements TrainingEvent {
+    }
+
     /** Something went wrong that the run survived. */
     record Warning(String run, long step, String message) implements TrainingEvent {
     }

@@ -67,6 +67,16 @@ public final class LanguageModelTask implements TrainingTask {
         return training.context();
     }
 
+    @Override
+    public long samplesPerEpoch() {
+        return training.windows();
+    }
+
+    @Override
+    public double chanceLoss() {
+        return Math.log(model.config().vocab());
+    }
+
     /** The cross-entropy alone. */
     @Override
     public Tensor loss(Tape tape, long first, int count, long units) {

@@ -36,6 +36,7 @@ import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.data.TokenDataset;
 import org.setun.training.event.ConsoleLog;
 import org.setun.training.event.JsonLines;
+import org.setun.training.event.TensorBoardLog;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingListener;
 import org.setun.training.metric.ByteNgram;
@@ -319,7 +320,12 @@ public final class LanguageModelTraining implements AutoCloseable {
             }
             try (JsonLines events = new JsonLines(runFolder.resolve(config.logging().eventsFile()))) {
                 builder.listener(events);
-                return run(builder, task);
+                if (config.logging().tensorboard().isEmpty()) {
+                    return run(builder, task);
+                }
+                try (TensorBoardLog board = new TensorBoardLog(runFolder.resolve(config.logging().tensorboard()))) {
+                    return run(builder.listener(board), task);
+                }
             }
         }
     }

@@ -56,6 +56,16 @@ public final class MnistTask implements TrainingTask {
     }
 
     @Override
+    public long samplesPerEpoch() {
+        return training.size();
+    }
+
+    @Override
+    public double chanceLoss() {
+        return Math.log(training.classes());
+    }
+
+    @Override
     public Tensor loss(Tape tape, long first, int count, long units) {
         Tensor x = Tensor.allocate(tape.workspace(), DType.F32, count, training.features());
         Tensor y = Tensor.allocate(tape.workspace(), DType.I32, count);

@@ -55,6 +55,11 @@ public final class ProgressiveQuantization {
         layers.forEach(layer -> layer.linear().quantizeWeightsBy(layer.base()));
     }
 
+    /** Whether all weights are quantized at {@code step} and later. */
+    public boolean isComplete(long step) {
+        return schedule.progress(step) == 1;
+    }
+
     private FakeQuantRule rule(FakeQuantRule base, long step, int index) {
         boolean scheduled = settings.kind() == ProgressiveKind.MIX || settings.kind() == ProgressiveKind.LAYER_WISE;
         boolean shared = settings.fraction() < 1;

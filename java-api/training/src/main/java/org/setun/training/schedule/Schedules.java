@@ -10,7 +10,9 @@ public final class Schedules {
 
     /** The form of a decay between two rates. */
     public enum Shape {
-        LINEAR, COSINE;
+        LINEAR, COSINE,
+        /** {@code 1 - sqrt(progress)}: quickly at first, then ever slower. */
+        SQRT;
 
         /** The rate at {@code progress} in [0, 1]; exactly {@code from} at 0 and {@code to} at 1. */
         double between(double from, double to, double progress) {
@@ -22,6 +24,7 @@ public final class Schedules {
             }
             return switch (this) {
                 case LINEAR -> from + (to - from) * progress;
+                case SQRT -> to + (from - to) * (1 - Math.sqrt(progress));
                 case COSINE -> to + 0.5 * (from - to) * (1 + Math.cos(Math.PI * progress));
             };
         }
@@ -43,6 +46,40 @@ public final class Schedules {
     /** Warm-up to {@code peak}, then half a cosine to {@code end} at step {@code total}. */
     public static Schedule cosine(double peak, double end, long warmup, long total) {
         return decay(Shape.COSINE, peak, end, warmup, total);
+    }
+
+    /**
+     * Warm-up, a constant rate, and a decay over the last steps: whoever wants to train longer goes on from before the decay (WSD, arXiv 2404.06395; the
+     * square root, arXiv 2405.18392).
+     *
+     * @param share of {@code total} in which the rate falls to {@code end}
+     */
+    public static Schedule warmupStableDecay(Shape shape, double peak, double end, double share, long warmup, long total) {
+        requireRate("end", end);
+        if (!(share > 0 && share <= 1)) {
+            throw new IllegalArgumentException("share of the decay: " + share + ", must be in (0, 1]");
+        }
+        long stable = total - Math.max(1, Math.round(share * total));
+        if (warmup > stable) {
+            throw new IllegalArgumentException("warm-up steps: " + warmup + ", the decay begins after " + stable);
+        }
+        Schedule before = constant(peak, warmup);
+        return step -> step <= stable ? before.learningRate(step) : shape.between(peak, end, progress(step, stable, total));
+    }
+
+    /** {@code schedule} without weight decay after step {@code last}. */
+    public static Schedule decayUntil(long last, Schedule schedule) {
+        return new Schedule() {
+            @Override
+            public double learningRate(long step) {
+                return schedule.learningRate(step);
+            }
+
+            @Override
+            public double weightDecayFactor(long step) {
+                return step <= last ? schedule.weightDecayFactor(step) : 0;
+            }
+        };
     }
 
     /**

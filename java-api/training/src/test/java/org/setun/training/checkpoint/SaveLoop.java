@@ -41,7 +41,7 @@ public final class SaveLoop {
     static TrainingState state(long step, double value) {
         List<TrainingState.Evaluation> evaluations = Double.isNaN(value)
                 ? List.of()
-                : List.of(new TrainingState.Evaluation(step, 0, value, true));
+                : List.of(new TrainingState.Evaluation(step, 0, value));
         return new TrainingState("run", step, step, step * 8, 0, 4, 1.5, 0.25, evaluations, Map.of("guard", Map.of("factor", 0.5)),
                 Map.of("model", Map.of("dim", 8)));
     }

@@ -18,6 +18,7 @@ import org.setun.kernels.NnOps.Glu;
 import org.setun.nn.Precision;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
+import org.setun.training.schedule.Schedules.Shape;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -88,6 +89,12 @@ class ConfigReaderTest {
             '[model]%ndim = 10%nheads = 4'      | model.heads = 4: must divide model.dim = 10, or set model.head_dim
             '[model]%nhead_dim = 7'             | model.head_dim = 7: must be even for the rotary embedding
             '[schedule]%nwarmup_steps = 2000'   | schedule.warmup_steps = 2000: must not exceed the schedule's 1000 steps
+            '[schedule]%nkind = "plateau"%n[training]%neval_every = 0' | schedule.kind = plateau: needs evaluations: set training.eval_every
+            '[schedule]%nkind = "wsd"%nwarmup_steps = 900' | schedule.warmup_steps = 900: must end before the last 200 of 1000 steps
+            '[schedule]%nplateau_factor = 1'    | schedule.plateau_factor = 1: must be a number in [0.001, 0.999]
+            '[training]%nreproducible = true%nmax_seconds = 5' | training.max_seconds = 5.0: with training.reproducible the clock
+            '[guard]%nlr_factor = 2'            | guard.lr_factor = 2: must be a number in [0.001, 1]
+            '[guard]%nmax_rollback = 2'         | guard.max_rollback: unknown key; did you mean max_rollbacks?
             '[training]%nmax_steps = '          | c.toml:2: not valid TOML
             '[quantization]%nlayers = ["*ffn_dwon=4"]' | quantization.layers = "*ffn_dwon=4": fits no layer of this model; did you mean *ffn_down?
             '[quantization]%nlayers = ["blk.9.*=4"]' | quantization.layers = "blk.9.*=4": fits no layer of this model
@@ -175,10 +182,10 @@ class ConfigReaderTest {
                 new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed, List.of("held")),
                 d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
-                        1, prompt, 9, 0, 0, rate + 1),
-                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0), d.quantization(), d.activations(),
+                        1, prompt, 9, 0, 0, rate + 1, !twin),
+                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0, 0.5, Shape.COSINE, 0.25, 2, rate, steps), d.quantization(), d.activations(),
                 d.progressive(),
-                d.loss(), d.distillation(), d.checkpoint(), d.logging());
+                d.loss(), d.distillation(), d.guard(), d.checkpoint(), d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
         assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
     }
@@ -189,7 +196,7 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0, List.of());
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.checkpoint(), d.logging())))
+                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.guard(), d.checkpoint(), d.logging())))
                 .hasMessageContaining("data.held_out = 0.9");
     }
 

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.setun.training.callback.EarlyStopping;
 import org.setun.training.config.TrainingConfig.LogLevel;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -33,6 +34,8 @@ class EventsTest {
             new TrainingEvent.Sampled("t", 1, "ab", "cd"),
             new TrainingEvent.Saved("t", 1, Path.of("x", "step-1"), 0.004, 0.125),
             new TrainingEvent.Skipped("t", 2, Double.NaN, Double.POSITIVE_INFINITY, 1),
+            new TrainingEvent.Epoch("t", 2, 1, 640),
+            new TrainingEvent.RolledBack("t", 1, 2, "the loss was not finite"),
             new TrainingEvent.Warning("t", 2, "careful"),
             new TrainingEvent.Finished("t", 2, "done", 3661));
 
@@ -56,7 +59,7 @@ class EventsTest {
             assertThat(json.get("step").isIntegralNumber()).isTrue();
             events.add(json.get("event").asText());
         }
-        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "warning",
+        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "epoch", "rolled_back", "warning",
                 "finished");
         assertThat(lines.get(2)).contains("\"units_per_second\":999.0", "\"seconds_left\":9.0", "\"learning_rate\":0.001");
         assertThat(lines.get(6)).contains("\"loss\":null", "\"gradient_norm\":null", "\"in_row\":1");
@@ -85,7 +88,7 @@ class EventsTest {
         assertThat(lines).hasSize(switch (level) {
             case DEBUG -> ALL.size();
             case INFO -> ALL.size() - 1;
-            case WARN -> 2;
+            case WARN -> 3;
             case OFF -> 0;
         });
         if (level == LogLevel.INFO) {

@@ -2,8 +2,10 @@ package org.setun.training.lm;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
@@ -170,6 +172,24 @@ class LanguageModelTrainingTest {
             assertThat(training.train(Resume.NEW).result().checkpoint()).isNull();
         }
         assertThat(folder.resolve("run")).doesNotExist();
+    }
+
+    @Test
+    void tensorBoardGetsAFileOfEachRun() throws IOException {
+        for (int half = 1; half <= 2; half++) {
+            try (Backend backend = Backends.open();
+                    LanguageModelTraining training = LanguageModelTraining.open(
+                            config("training.max_steps=" + 2 * half, "logging.tensorboard=board"), backend)) {
+                training.train(Resume.LATEST);
+            }
+        }
+        try (Stream<Path> files = Files.list(folder.resolve("run/ternary/board"))) {
+            assertThat(files).isNotEmpty().allSatisfy(file -> {
+                assertThat(file.getFileName().toString()).startsWith("events.out.tfevents.");
+                assertThat(new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1)).contains("brain.Event:2", "train/loss",
+                        "eval/bits_per_byte");
+            });
+        }
     }
 
     @Test

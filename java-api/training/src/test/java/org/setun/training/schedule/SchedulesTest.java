@@ -42,6 +42,34 @@ class SchedulesTest {
     }
 
     @Test
+    void wsdFallsInItsLastSteps() {
+        Schedule linear = Schedules.warmupStableDecay(Shape.LINEAR, 1, 0.2, 0.2, 10, 100);
+        assertThat(linear.learningRate(5)).isEqualTo(0.5);
+        assertThat(linear.learningRate(80)).isEqualTo(1);
+        assertThat(linear.learningRate(90)).isEqualTo(0.6, within(1e-12));
+        assertThat(linear.learningRate(100)).isEqualTo(0.2);
+        assertThat(linear.learningRate(1000)).isEqualTo(0.2);
+        Schedule root = Schedules.warmupStableDecay(Shape.SQRT, 1, 0.2, 0.2, 10, 100);
+        assertThat(root.learningRate(80)).isEqualTo(1);
+        assertThat(root.learningRate(85)).as("half of the way after a quarter").isEqualTo(0.6, within(1e-12));
+        assertThat(root.learningRate(100)).isEqualTo(0.2);
+        assertThatIllegalArgumentException().isThrownBy(() -> Schedules.warmupStableDecay(Shape.SQRT, 1, 0, 0.5, 60, 100))
+                .withMessageContaining("60, the decay begins after 50");
+        assertThatIllegalArgumentException().isThrownBy(() -> Schedules.warmupStableDecay(Shape.SQRT, 1, 0, 0, 0, 100))
+                .withMessageContaining("share");
+    }
+
+    @Test
+    void weightDecayEndsWhereItIsTold() {
+        Schedule schedule = Schedules.decayUntil(30, Schedules.cosine(1, 0, 0, 100));
+        assertThat(schedule.weightDecayFactor(30)).isEqualTo(1);
+        assertThat(schedule.weightDecayFactor(31)).isEqualTo(0);
+        assertThat(schedule.learningRate(31)).isEqualTo(Schedules.cosine(1, 0, 0, 100).learningRate(31));
+        Schedule twoStage = Schedules.decayUntil(90, Schedules.twoStage(Shape.LINEAR, 1, 1, 1, 0, 0, 100));
+        assertThat(twoStage.weightDecayFactor(60)).as("a schedule that has switched it off keeps it off").isEqualTo(0);
+    }
+
+    @Test
     void twoStagesDropInTheMiddleAndSwitchWeightDecayOff() {
         Schedule schedule = Schedules.twoStage(Shape.LINEAR, 1.5e-3, 8e-4, 5e-4, 0, 10, 100);
         assertThat(schedule.learningRate(10)).isEqualTo(1.5e-3);

@@ -1,0 +1,43 @@
+package org.setun.training;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.TrainingConfig;
+
+/** Whether a run can go on from a checkpoint: the same model, quantizer and optimizer; schedules, data and limits may have changed. */
+final class ResumeCheck {
+
+    private static final List<String> SECTIONS = List.of("model", "quantization");
+
+    private ResumeCheck() {
+    }
+
+    /**
+     * Compares configurations.
+     *
+     * @throws IllegalArgumentException that names the first key that differs, with both values
+     */
+    static void require(Checkpoint checkpoint, TrainingConfig config) {
+        Map<String, Map<String, Object>> before = checkpoint.state().config();
+        Map<String, Map<String, Object>> now = ConfigWriter.toMap(config);
+        SECTIONS.forEach(section -> before.getOrDefault(section, Map.of())
+                .forEach((key, value) -> same(checkpoint.folder(), section + "." + key, value, now.get(section).get(key))));
+        same(checkpoint.folder(), "optimizer.kind", before.getOrDefault("optimizer", Map.of()).get("kind"),
+                now.get("optimizer").get("kind"));
+    }
+
+    private static void same(Path folder, String key, Object before, Object now) {
+        boolean known = before != null && now != null; // a key of another version of the program is none of ours
+        boolean equal = before instanceof Number a && now instanceof Number b
+                ? a.doubleValue() == b.doubleValue()
+                : Objects.equals(String.valueOf(before), String.valueOf(now));
+        if (known && !equal) {
+            throw new IllegalArgumentException("checkpoint " + folder + " was made with " + key + " = " + before + ", this configuration has "
+                    + now + ": set it back to resume, or choose another checkpoint.folder to begin anew");
+        }
+    }
+}
