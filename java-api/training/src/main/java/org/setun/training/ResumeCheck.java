@@ -12,6 +12,7 @@ import org.setun.training.config.TrainingConfig;
 final class ResumeCheck {
 
     private static final List<String> SECTIONS = List.of("model", "quantization");
+    private static final List<String[]> KEYS = List.of(new String[]{"optimizer", "kind"}, new String[]{"training", "lora_rank"});
 
     private ResumeCheck() {
     }
@@ -26,8 +27,9 @@ final class ResumeCheck {
         Map<String, Map<String, Object>> now = ConfigWriter.toMap(config);
         SECTIONS.forEach(section -> before.getOrDefault(section, Map.of())
                 .forEach((key, value) -> same(checkpoint.folder(), section + "." + key, value, now.get(section).get(key))));
-        same(checkpoint.folder(), "optimizer.kind", before.getOrDefault("optimizer", Map.of()).get("kind"),
-                now.get("optimizer").get("kind"));
+        for (String[] key : KEYS) {
+            same(checkpoint.folder(), key[0] + "." + key[1], before.getOrDefault(key[0], Map.of()).get(key[1]), now.get(key[0]).get(key[1]));
+        }
     }
 
     private static void same(Path folder, String key, Object before, Object now) {

@@ -30,6 +30,7 @@ import org.setun.training.optimizer.Optimizer;
 import org.setun.training.optimizer.QuantizedLayers;
 import org.setun.training.progressive.ActivationRanges;
 import org.setun.training.progressive.ProgressiveQuantization;
+import org.setun.training.progressive.WeightError;
 
 /**
  * The training loop: batch, forward, loss, backward, clip, step, callbacks; now and then an evaluation, a sample and a checkpoint. Made by
@@ -64,7 +65,8 @@ public final class Trainer {
         this.workspace = workspace;
         task = options.task;
         settings = options.config.training();
-        progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed());
+        progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed(), task.higherIsBetter(),
+                () -> WeightError.relative(options.backend, workspace, task.model()));
         ranges = new ActivationRanges(task.model());
         LowRank lowRank = settings.loraRank() == 0
                 ? null
@@ -102,6 +104,7 @@ public final class Trainer {
 
     private List<TrainingCallback> ownCallbacks() {
         List<TrainingCallback> own = new ArrayList<>();
+        own.add(progressive);
         own.add(new LearningRateSchedule(ScheduleFactory.of(options.config)));
         if (options.config.schedule().kind() == ScheduleKind.PLATEAU) {
             own.add(new ReduceOnPlateau(options.config.schedule(), progressive::isComplete));
@@ -177,7 +180,7 @@ public final class Trainer {
             callbacks.each((callback, control) -> callback.beforeEpoch(epochs, control));
         }
         meter.begin();
-        progressive.prepare(next);
+        task.beginStep(next);
         StepPlan plan = new StepPlan(next);
         callbacks.each((callback, control) -> callback.beforeStep(plan, control));
         rate = plan.learningRate();

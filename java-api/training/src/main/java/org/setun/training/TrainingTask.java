@@ -22,6 +22,10 @@ public interface TrainingTask {
     /** What is counted per sample for speed: {@code context} tokens of a window, 1 image. */
     long unitsPerSample();
 
+    /** Step {@code step}, counted from 1, is about to begin: what the task makes of samples may depend on it. */
+    default void beginStep(long step) {
+    }
+
     /** Samples after which all data was seen once; 0 if it has no end. */
     default long samplesPerEpoch() {
         return 0;

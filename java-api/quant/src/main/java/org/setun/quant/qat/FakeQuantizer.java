@@ -41,7 +41,7 @@ public record FakeQuantizer(FakeQuantRule rule, ScaleRule scale, Granularity gra
 
     @Override
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
-        return LevelWeight.allocate(allocator, outputs, inputs, rule.levels(), granularity, false);
+        return LevelWeight.allocate(allocator, outputs, inputs, granularity, false);
     }
 
     @Override

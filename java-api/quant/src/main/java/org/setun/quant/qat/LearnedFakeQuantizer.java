@@ -49,7 +49,7 @@ public record LearnedFakeQuantizer(FakeQuantRule rule, ScaleRule start, Granular
 
     @Override
     public QuantizedWeight allocate(Allocator allocator, long outputs, long inputs) {
-        return LevelWeight.allocate(allocator, outputs, inputs, rule.levels(), granularity, hasOffset);
+        return LevelWeight.allocate(allocator, outputs, inputs, granularity, hasOffset);
     }
 
     @Override

@@ -20,23 +20,21 @@ import org.setun.quant.UniformWeight;
 public final class LevelWeight implements QuantizedWeight {
 
     private final UniformWeight uniform;
-    private final @Nullable TernaryWeight packed;
+    private final @Nullable Allocator packing;
     private final @Nullable Tensor offsets;
-    private boolean isCoded;
+    private @Nullable TernaryWeight packed;
+    private boolean isPacked;
 
-    private LevelWeight(UniformWeight uniform, @Nullable TernaryWeight packed, @Nullable Tensor offsets) {
+    private LevelWeight(UniformWeight uniform, @Nullable Allocator packing, @Nullable Tensor offsets) {
         this.uniform = uniform;
-        this.packed = packed;
+        this.packing = packing;
         this.offsets = offsets;
     }
 
-    /** Room for a weight; the contents are undefined. */
-    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, QuantLevels levels, Granularity granularity,
-            boolean hasOffsets) {
+    /** Room for a weight; the contents are undefined. Packed codes get theirs when they are first made: schedules may begin with more levels. */
+    static LevelWeight allocate(Allocator allocator, long outputs, long inputs, Granularity granularity, boolean hasOffsets) {
         UniformWeight uniform = UniformWeight.allocate(allocator, outputs, inputs, granularity.groups(outputs, inputs));
-        boolean ternary = levels.equals(QuantLevels.ternary()) && granularity == Granularity.TENSOR && !hasOffsets;
-        return new LevelWeight(uniform,
-                ternary ? new TernaryWeight(Tensor.allocate(allocator, DType.CODES, outputs, inputs), uniform.scales()) : null,
+        return new LevelWeight(uniform, granularity == Granularity.TENSOR && !hasOffsets ? allocator : null,
                 hasOffsets ? Tensor.allocate(allocator, DType.F32, uniform.scales().size()) : null);
     }
 
@@ -45,8 +43,11 @@ public final class LevelWeight implements QuantizedWeight {
         long groups = scales().size();
         backend.fakeQuantForward(rule, groups, groups == 0 ? 0 : latent.size() / groups, latent.segment(), scales().segment(),
                 offsets == null ? null : offsets.segment(), uniform.values().segment(), uniform.codes().segment(), null);
-        isCoded = rule.isHard();
-        if (packed != null && isCoded) {
+        isPacked = packing != null && rule.isHard() && rule.levels().equals(QuantLevels.ternary());
+        if (packing != null && isPacked) {
+            if (packed == null) {
+                packed = new TernaryWeight(Tensor.allocate(packing, DType.CODES, outputs(), inputs()), uniform.scales());
+            }
             backend.ternaryPack(uniform.codes().segment(), outputs(), inputs(), packed.codes().segment());
         }
     }
@@ -58,7 +59,7 @@ public final class LevelWeight implements QuantizedWeight {
 
     /** The packed codes, null unless this weight is ternary with one scale and its rule gives codes alone. */
     public @Nullable TernaryWeight ternary() {
-        return isCoded ? packed : null;
+        return isPacked ? packed : null;
     }
 
     @Override

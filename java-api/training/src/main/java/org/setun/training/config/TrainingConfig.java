@@ -18,7 +18,7 @@ import org.setun.training.schedule.Schedules.Shape;
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation, Guard guard,
+        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation, Curriculum curriculum, Guard guard,
         Checkpoint checkpoint, Logging logging) {
 
     private static final List<String> BLOCK = List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
@@ -249,7 +249,25 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         /** Smooth estimators sharpen: their temperature falls. */
         SOFT_TO_HARD,
         /** One layer after another, from the first. */
-        LAYER_WISE
+        LAYER_WISE,
+        /** One transformer block after another, from the first. */
+        BLOCK_WISE,
+        /** Ever more rows of every weight. */
+        CHANNEL_WISE,
+        /** A bit less at a time, from {@code start_bits}. */
+        BIT_WIDTH
+    }
+
+    /** When a stage is over before its time. */
+    public enum ProgressiveCompletion {
+        /** Never: steps alone count. */
+        STEPS,
+        /** When the mean training loss of {@code patience} steps is not lower than that of those before by a share of {@code threshold}. */
+        LOSS,
+        /** When the relative error of the quantized weights is at most {@code threshold}, every {@code patience} steps. */
+        ERROR,
+        /** When an evaluation's metric has reached {@code threshold}. */
+        ACCURACY
     }
 
     /** The way from start to end. */
@@ -257,7 +275,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         LINEAR, COSINE
     }
 
-    /** A schedule of quantization; a function of the step alone. */
+    /** A schedule of quantization; a function of the step, and of stages that were over early. */
     public record Progressive(
             @Setting("how weights become quantized") ProgressiveKind kind,
             @Setting(value = "last step before it begins", min = 0, max = 1e9) long startStep,
@@ -267,7 +285,12 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting(value = "soft_to_hard: temperature at the end", min = 1e-5, max = 100) double endTemperature,
             @Setting(value = "uniform noise on weights in training, in steps of the levels", min = 0, max = 10) double noise,
             @Setting(value = "share of the blocks of weights that a step quantizes (Quant-Noise)", min = 0, max = 1) double fraction,
-            @Setting(value = "weights of such a block, a multiple of 16", min = 16, max = 1048576) int block) {
+            @Setting(value = "weights of such a block, a multiple of 16", min = 16, max = 1048576) int block,
+            @Setting(value = "bit_width: bits at the start", min = 2, max = 8) int startBits,
+            @Setting("what ends a stage before its time; end_step holds at the latest") ProgressiveCompletion completion,
+            @Setting("of completion: share of the loss, relative error, or the metric's value") double threshold,
+            @Setting(value = "completion by loss or error: steps between looks", min = 1, max = 1e9) long patience,
+            @Setting(value = "stages of equal length from start_step to end_step that can end early", min = 1, max = 1000) int stages) {
 
         /** True if a step quantizes all weights and adds no noise. */
         public boolean isExact() {
@@ -371,9 +394,10 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                         ScaleRule.LSQ, true, false,
                         Granularity.CHANNEL, "q4_0", List.of(), 0, "none", "none"),
                 ActivationConfig.defaults(),
-                new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32),
+                new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32, 8, ProgressiveCompletion.STEPS, 0.01, 50, 4),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
+                Curriculum.defaults(),
                 Guard.defaults(),
                 new Checkpoint("", 1000, 5, false, true),
                 new Logging(LogLevel.INFO, true, "events.jsonl", ""));
@@ -435,6 +459,13 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 "needs quantization.weights = \"uniform\", and is at least 2 or 0 for none");
         require(!model.tiedHead || quantization.embedding.equals(quantization.head), "quantization.embedding", quantization.embedding,
                 "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
+        validateProgressive();
+        require(curriculum.startContext() == 0 || model.context % curriculum.startContext() == 0, "curriculum.start_context",
+                curriculum.startContext(), "must divide model.context = " + model.context);
+        require(curriculum.startContext() == 0 || curriculum.contextSteps() > 0, "curriculum.context_steps", 0,
+                "say by which step sequences have model.context tokens");
+        require(curriculum.startShare() == 1 || curriculum.shareSteps() > 0, "curriculum.share_steps", 0,
+                "say from which step all windows are drawn");
         require(progressive.block % 16 == 0, "progressive.block", progressive.block, "must be a multiple of 16");
         require(!optimizer.nesterov || optimizer.kind == OptimizerKind.SGD && optimizer.momentum > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
@@ -466,6 +497,27 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     private List<String> blockWeights() {
         return IntStream.range(0, model.layers).boxed().flatMap(i -> BLOCK.stream().map(name -> "blk." + i + "." + name + ".weight"))
                 .toList();
+    }
+
+    private void validateProgressive() {
+        require(progressive.kind != ProgressiveKind.CHANNEL_WISE || progressive.isExact() && (quantization.weights == WeightQuantizer.TERNARY
+                || quantization.granularity != Granularity.BLOCK && quantization.estimator != EstimatorKind.GUMBEL),
+                "progressive.kind", "channel_wise",
+                "chooses rows by the same random numbers as noise, fraction and estimator = \"gumbel\", and whole rows need"
+                        + " quantization.granularity = \"tensor\" or \"channel\"");
+        boolean manyLevels = progressive.startBits > 4 && (quantization.estimator == EstimatorKind.SOFT
+                || quantization.estimator == EstimatorKind.DSQ || quantization.estimator == EstimatorKind.GUMBEL);
+        require(progressive.kind != ProgressiveKind.BIT_WIDTH || quantization.weights == WeightQuantizer.UNIFORM
+                && quantization.levels != LevelKind.STRETCHED && !manyLevels, "progressive.kind", "bit_width",
+                "needs quantization.weights = \"uniform\", levels that are not \"stretched\", and progressive.start_bits of at most 4 with a"
+                        + " smooth estimator");
+        require(progressive.kind != ProgressiveKind.BIT_WIDTH || progressive.startBits > quantization.bits, "progressive.start_bits",
+                progressive.startBits, "must be above quantization.bits = " + quantization.bits);
+        require(progressive.kind != ProgressiveKind.BIT_WIDTH || optimizer.latentClip == 0 && !optimizer.trackCodes
+                && optimizer.freezeThreshold == 0, "progressive.kind", "bit_width",
+                "codes change their meaning on the way: switch optimizer.latent_clip, track_codes and freeze_threshold off");
+        require(progressive.kind == ProgressiveKind.NONE || progressive.completion != ProgressiveCompletion.ACCURACY
+                || training.evalEvery > 0, "progressive.completion", "accuracy", "needs evaluations: set training.eval_every");
     }
 
     private void validateDistillation() {

@@ -2,11 +2,13 @@ package org.setun.training.data;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Windows of {@code context} tokens and the tokens that follow each of them. In training order, sample {@code s} is window {@code s mod w} of
  * epoch {@code s / w} in that epoch's own order; each epoch also shifts where windows begin. Everything follows from the seed and {@code s},
- * so a run resumes by remembering one number. In evaluation order the windows are those of the file from its start. Free-threaded.
+ * so a run resumes by remembering one number. In evaluation order the windows are those of the file from its start. Free-threaded but for
+ * {@link #easiest}.
  */
 public final class TokenDataset {
 
@@ -14,6 +16,8 @@ public final class TokenDataset {
     private final int context;
     private final long seed;
     private final long windows;
+    private @Nullable WindowDifficulty difficulty;
+    private double share = 1;
 
     /** Windows over {@code tokens}, which must hold at least {@code context + 1}. */
     public TokenDataset(TokenFile tokens, int context, long seed) {
@@ -57,11 +61,27 @@ public final class TokenDataset {
         }
     }
 
+    /**
+     * From now on, draws samples of the training order from the easiest windows alone.
+     *
+     * @param part of all windows, in (0, 1]; 1 draws from all, in the order of this dataset without this call
+     */
+    public void easiest(double part) {
+        if (!(part > 0 && part <= 1)) {
+            throw new IllegalArgumentException("share of the windows: " + part + ", must be in (0, 1]");
+        }
+        if (part < 1 && difficulty == null) {
+            difficulty = new WindowDifficulty(tokens, context, windows);
+        }
+        share = part;
+    }
+
     /** Where sample {@code sample} of the training order begins in the token file. */
     public long trainingStart(long sample) {
         long epochSeed = Permutation.mix(seed ^ Permutation.mix(sample / windows));
         long shift = Long.remainderUnsigned(Permutation.mix(epochSeed), tokens.count() - windows * context);
-        return shift + new Permutation(windows, epochSeed).at(sample % windows) * context;
+        long window = new Permutation(windows, epochSeed).at(sample % windows);
+        return shift + (difficulty == null || share == 1 ? window : difficulty.window((long) (window * share))) * context;
     }
 
     /** The tokens that the windows are cut from. */

@@ -14,6 +14,7 @@ import org.setun.nn.Linear;
 import org.setun.nn.LinearObserver;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.training.config.Curriculum;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.TokenDataset;
 import org.setun.training.loss.LossTerm;
@@ -30,6 +31,7 @@ import org.setun.training.loss.WeightPenalties;
 final class LanguageModelLoss {
 
     private final TrainingConfig.Loss settings;
+    private final Curriculum curriculum;
     private final TrainingConfig.Distillation distillation;
     private final Decoder model;
     private final TokenDataset dataset;
@@ -40,6 +42,7 @@ final class LanguageModelLoss {
     private final Set<Linear> penalized;
     private final int hiddenBlock;
     private final int relationBlock;
+    private int length;
 
     /**
      * The loss of a model.
@@ -52,6 +55,8 @@ final class LanguageModelLoss {
     LanguageModelLoss(TrainingConfig config, Decoder model, TokenDataset dataset, byte[][] bytes, @Nullable Teacher teacher,
             @Nullable TopKFile cache) {
         settings = config.loss();
+        curriculum = config.curriculum();
+        length = dataset.context();
         distillation = config.distillation();
         this.model = model;
         this.dataset = dataset;
@@ -91,15 +96,22 @@ final class LanguageModelLoss {
         }
     }
 
+    /** Sets the length of sequences and the choice of windows for {@code step}: a window is cut into sequences that do not see each other. */
+    void beginStep(long step) {
+        length = curriculum.length(step, dataset.context());
+        dataset.easiest(curriculum.share(step));
+    }
+
     /** The terms of some samples of the training order; see {@link org.setun.training.TrainingTask#terms}. */
     List<LossTerm> terms(Tape tape, Tensor ids, Tensor targets, long first, int count, long units) {
-        long t = dataset.context();
+        long t = length;
+        long sequences = count * dataset.context() / t;
         Teacher.Signals signals = teacher == null
                 ? null
-                : teacher.run(tape, ids, count, t, teacherBlock(hiddenBlock), teacherBlock(relationBlock));
+                : teacher.run(tape, ids, sequences, t, teacherBlock(hiddenBlock), teacherBlock(relationBlock));
         Observer observer = new Observer(tape, units);
         tape.observe(observer.isIdle() ? null : observer);
-        Tensor logits = model.forward(tape, ids, count, t);
+        Tensor logits = model.forward(tape, ids, sequences, t);
         tape.observe(null);
         List<LossTerm> terms = new ArrayList<>();
         if (alpha() > 0) {
@@ -158,7 +170,7 @@ final class LanguageModelLoss {
             int heads = distillation.relationHeads();
             List<Tensor> students = own.projections();
             Settings mean = Settings.of((float) (distillation.relation() / ((double) units * heads * students.size())))
-                    .sequences(count, dataset.context(), heads);
+                    .sequences(count * dataset.context() / length, length, heads);
             Tensor[] values = new Tensor[students.size()];
             for (int i = 0; i < values.length; i++) {
                 values[i] = tape.apply(LossTerms.create("relation", mean), students.get(i), signals.features().projections().get(i));
@@ -247,7 +259,7 @@ final class LanguageModelLoss {
             }
             if (settings.smoothness() > 0) {
                 changes.add(tape.apply(LossTerms.create("smoothness", Settings.of((float) (settings.smoothness() * mean))
-                        .sequences(1, dataset.context(), 1)), x));
+                        .sequences(1, length, 1)), x));
             }
         }
 

@@ -85,6 +85,11 @@ public final class LanguageModelTask implements TrainingTask {
     }
 
     @Override
+    public void beginStep(long step) {
+        loss.beginStep(step);
+    }
+
+    @Override
     public List<LossTerm> terms(Tape tape, long first, int count, long units) {
         Tensor[] batch = batch(tape, first, count);
         return loss.terms(tape, batch[0], batch[1], first, count, units);

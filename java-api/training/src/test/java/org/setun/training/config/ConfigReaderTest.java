@@ -93,6 +93,14 @@ class ConfigReaderTest {
             '[schedule]%nkind = "wsd"%nwarmup_steps = 900' | schedule.warmup_steps = 900: must end before the last 200 of 1000 steps
             '[schedule]%nplateau_factor = 1'    | schedule.plateau_factor = 1: must be a number in [0.001, 0.999]
             '[training]%nreproducible = true%nmax_seconds = 5' | training.max_seconds = 5.0: with training.reproducible the clock
+            '[curriculum]%nstart_context = 100' | curriculum.start_context = 100: must divide model.context = 256
+            '[curriculum]%nstart_context = 64'  | curriculum.context_steps = 0: say by which step
+            '[curriculum]%nstart_share = 0.5'   | curriculum.share_steps = 0: say from which step
+            '[progressive]%nkind = "bit_width"%nend_step = 9' | progressive.kind = bit_width: needs quantization.weights = "uniform"
+            '[progressive]%nkind = "bit_width"%nend_step = 9%nstart_bits = 2%n[quantization]%nweights = "uniform"' | progressive.start_bits = 2: must be above quantization.bits = 2.0
+            '[progressive]%nkind = "bit_width"%nend_step = 9%n[quantization]%nweights = "uniform"%n[optimizer]%ntrack_codes = true' | progressive.kind = bit_width: codes change their meaning
+            '[progressive]%nkind = "channel_wise"%nend_step = 9%nnoise = 0.5' | progressive.kind = channel_wise: chooses rows by the same random numbers
+            '[progressive]%nkind = "mix"%nend_step = 9%ncompletion = "accuracy"%n[training]%neval_every = 0' | progressive.completion = accuracy: needs evaluations
             '[guard]%nlr_factor = 2'            | guard.lr_factor = 2: must be a number in [0.001, 1]
             '[guard]%nmax_rollback = 2'         | guard.max_rollback: unknown key; did you mean max_rollbacks?
             '[training]%nmax_steps = '          | c.toml:2: not valid TOML
@@ -185,7 +193,7 @@ class ConfigReaderTest {
                         1, prompt, 9, 0, 0, rate + 1, !twin),
                 d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0, 0.5, Shape.COSINE, 0.25, 2, rate, steps), d.quantization(), d.activations(),
                 d.progressive(),
-                d.loss(), d.distillation(), d.guard(), d.checkpoint(), d.logging());
+                d.loss(), d.distillation(), d.curriculum(), d.guard(), d.checkpoint(), d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
         assertThat(ConfigReader.fromMap("c", ConfigWriter.toMap(config))).isEqualTo(config);
     }
@@ -196,7 +204,7 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0, List.of());
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.guard(), d.checkpoint(), d.logging())))
+                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.curriculum(), d.guard(), d.checkpoint(), d.logging())))
                 .hasMessageContaining("data.held_out = 0.9");
     }
 
