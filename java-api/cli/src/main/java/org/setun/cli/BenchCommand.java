@@ -15,6 +15,7 @@ import org.setun.cli.bench.FigureTable;
 import org.setun.cli.bench.Figures;
 import org.setun.cli.bench.KernelBench;
 import org.setun.cli.bench.Limits;
+import org.setun.cli.bench.MonitoringBench;
 import org.setun.cli.bench.Roofline;
 import org.setun.cli.bench.Row;
 import org.setun.cli.bench.Shape;
@@ -24,7 +25,8 @@ import picocli.CommandLine.Option;
 
 /** {@code setun bench}: times kernels beside the limits of the machine, and steps of training. */
 @Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine, and steps of training.", subcommands = {
-        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchTrainCommand.class, BenchCommand.Checkpoints.class})
+        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchTrainCommand.class, BenchCommand.Checkpoints.class,
+        BenchCommand.Monitoring.class})
 final class BenchCommand {
 
     private static final int ALL = Runtime.getRuntime().availableProcessors();
@@ -213,6 +215,25 @@ final class BenchCommand {
         public Integer call() throws IOException {
             List<Figure> figures = new CheckpointBench(parameters, rounds, folder, message -> System.err.println("setun: " + message))
                     .measure();
+            System.out.print(json ? Json.line(Map.of("figures", figures)) + System.lineSeparator() : FigureTable.text(figures));
+            return 0;
+        }
+    }
+
+    @Command(name = "monitoring", mixinStandardHelpOptions = true, description = {
+            "Measures what watching a run costs: steps of a small decoder with and without all monitors, in turn.",
+            "A missed figure is a result, not a failure."})
+    static final class Monitoring implements Callable<Integer> {
+
+        @Option(names = "--steps", paramLabel = "N", description = "Steps, every second of them watched (default: ${DEFAULT-VALUE}).", defaultValue = "400")
+        int steps;
+
+        @Option(names = "--json", description = "Print one JSON object.")
+        boolean json;
+
+        @Override
+        public Integer call() throws IOException {
+            List<Figure> figures = new MonitoringBench(steps).measure();
             System.out.print(json ? Json.line(Map.of("figures", figures)) + System.lineSeparator() : FigureTable.text(figures));
             return 0;
         }

@@ -6,7 +6,8 @@ import picocli.CommandLine.IVersionProvider;
 
 /** Entry point of the {@code setun} command; each subcommand is a class of this package. */
 @Command(name = "setun", mixinStandardHelpOptions = true, versionProvider = Main.Version.class, synopsisSubcommandLabel = "COMMAND", description = "Trains and runs ultra-low-bit neural networks on the JVM.", subcommands = {
-        DoctorCommand.class, QuickstartCommand.class, TrainCommand.class, QatCommand.class, TuneCommand.class, MnistCommand.class, ExportCommand.class,
+        DoctorCommand.class, QuickstartCommand.class, TrainCommand.class, QatCommand.class, TuneCommand.class, MnistCommand.class,
+        ExportCommand.class,
         GenerateCommand.class, EvalCommand.class, InspectCommand.class, BenchCommand.class, StudyCommand.class, CalibrateCommand.class,
         ImatrixCommand.class, QuantizeCommand.class, DataCommand.class,
         CommandLine.HelpCommand.class}, footer = {"",

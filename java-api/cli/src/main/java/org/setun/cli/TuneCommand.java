@@ -111,8 +111,9 @@ final class TuneCommand implements Callable<Integer> {
         if (json) {
             System.out.println(Json.line(fields(trial)));
         } else {
-            progress.at(search.trials().size(), search.best().map(best -> String.format(Locale.ROOT, "best %.4f bits per byte", best.value()))
-                    .orElse("none has succeeded yet"));
+            progress.at(search.trials().size(),
+                    search.best().map(best -> String.format(Locale.ROOT, "best %.4f bits per byte", best.value()))
+                            .orElse("none has succeeded yet"));
         }
     }
 

@@ -106,7 +106,8 @@ class CommandsTest {
 
     @Test
     void benchTrainTimesStepsThatLearn() {
-        Outcome outcome = setun("bench", "train", "--model", "mlp,decoder-3m", "--mode", "fp32,ternary-bf16", "--threads", "1", "--warm-up", "1",
+        Outcome outcome = setun("bench", "train", "--model", "mlp,decoder-3m", "--mode", "fp32,ternary-bf16", "--threads", "1", "--warm-up",
+                "1",
                 "--steps", "4", "--set", "training.batch_size=4", "--set", "model.layers=1", "--set", "model.context=32", "--set",
                 "schedule.learning_rate=1e-3", "--json");
         assertThat(outcome.exit).as(outcome.err).isZero();
@@ -116,7 +117,8 @@ class CommandsTest {
             assertThat(row.get("memory_bytes").asLong()).isGreaterThan(12 * row.get("parameters").asLong());
             assertThat(row.get("operations")).isEmpty();
         });
-        Outcome operations = setun("bench", "train", "--model", "mlp", "--mode", "ternary", "--threads", "1", "--warm-up", "0", "--steps", "2",
+        Outcome operations = setun("bench", "train", "--model", "mlp", "--mode", "ternary", "--threads", "1", "--warm-up", "0", "--steps",
+                "2",
                 "--operations");
         assertThat(operations.out).contains("ternaryGemm ").contains("adam ").contains("outside the backend");
         assertThat(setun("bench", "train", "--threads", "0").err).contains("threads = 0");
@@ -230,7 +232,8 @@ class CommandsTest {
     @Test
     void tuneFindsAndGoesOn() throws IOException {
         Path out = folder.resolve("search");
-        String[] words = {"tune", "--set", "data.paths=[\"" + corpus() + "\"]", "--set", "tokenizer.vocab_size=300", "--set", "model.dim=32",
+        String[] words = {"tune", "--set", "data.paths=[\"" + corpus() + "\"]", "--set", "tokenizer.vocab_size=300", "--set",
+                "model.dim=32",
                 "--set", "model.layers=1", "--set", "model.heads=2", "--set", "model.kv_heads=2", "--set", "model.ffn=32", "--set",
                 "model.context=16", "--set", "training.batch_size=2", "--set", "training.max_steps=4", "--set", "schedule.warmup_steps=1",
                 "--search", "schedule.learning_rate=log(1e-4, 1e-1)", "--trials", "4", "--halving", "2", "--least-steps", "2", "--out",

@@ -53,7 +53,8 @@ final class Callbacks implements TrainingListener.Control {
         Map<String, Map<String, Double>> memory = new LinkedHashMap<>();
         for (TrainingCallback callback : callbacks) {
             if (!callback.name().isEmpty() && memory.put(callback.name(), Map.copyOf(callback.state())) != null) {
-                throw new IllegalArgumentException("two callbacks have the name " + callback.name() + ", by which checkpoints know their state");
+                throw new IllegalArgumentException(
+                        "two callbacks have the name " + callback.name() + ", by which checkpoints know their state");
             }
         }
         return memory;

@@ -28,7 +28,8 @@ final class ResumeCheck {
         SECTIONS.forEach(section -> before.getOrDefault(section, Map.of())
                 .forEach((key, value) -> same(checkpoint.folder(), section + "." + key, value, now.get(section).get(key))));
         for (String[] key : KEYS) {
-            same(checkpoint.folder(), key[0] + "." + key[1], before.getOrDefault(key[0], Map.of()).get(key[1]), now.get(key[0]).get(key[1]));
+            same(checkpoint.folder(), key[0] + "." + key[1], before.getOrDefault(key[0], Map.of()).get(key[1]),
+                    now.get(key[0]).get(key[1]));
         }
     }
 
@@ -38,8 +39,9 @@ final class ResumeCheck {
                 ? a.doubleValue() == b.doubleValue()
                 : Objects.equals(String.valueOf(before), String.valueOf(now));
         if (known && !equal) {
-            throw new IllegalArgumentException("checkpoint " + folder + " was made with " + key + " = " + before + ", this configuration has "
-                    + now + ": set it back to resume, or choose another checkpoint.folder to begin anew");
+            throw new IllegalArgumentException(
+                    "checkpoint " + folder + " was made with " + key + " = " + before + ", this configuration has "
+                            + now + ": set it back to resume, or choose another checkpoint.folder to begin anew");
         }
     }
 }

@@ -21,9 +21,9 @@ import org.setun.training.callback.StepPlan;
 import org.setun.training.callback.TrainingCallback;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.config.ConfigWriter;
+import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
 import org.setun.training.config.TrainingConfig.Training;
-import org.setun.training.config.TrainingConfig;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.optimizer.LowRank;
 import org.setun.training.optimizer.Optimizer;
@@ -146,6 +146,7 @@ public final class Trainer {
     private TrainingResult steps() throws IOException {
         callbacks.emit(new TrainingEvent.Started(state.run, state.step, settings.maxSteps(), task.model().parameterCount(),
                 options.backend.toString()));
+        task.warnings().forEach(message -> callbacks.emit(new TrainingEvent.Warning(state.run, state.step, message)));
         while (state.step < settings.maxSteps() && callbacks.stopReason() == null) {
             trainStep();
             boolean last = state.step == settings.maxSteps();

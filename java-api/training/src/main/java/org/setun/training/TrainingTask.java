@@ -26,6 +26,11 @@ public interface TrainingTask {
     default void beginStep(long step) {
     }
 
+    /** What is wrong with the data, though it can be trained on; reported when a run begins. */
+    default List<String> warnings() {
+        return List.of();
+    }
+
     /** Samples after which all data was seen once; 0 if it has no end. */
     default long samplesPerEpoch() {
         return 0;

@@ -126,8 +126,10 @@ class CallbacksTest {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
             train(3, builder -> builder.listener(recorder).checkpoints(store, Map.of()));
         }
-        assertThat(recorder.calls).containsExactly("before epoch 0", "before step 1", "after step 1", "before step 2", "after step 2 skipped",
-                "after epoch 1", "before evaluation 2", "after evaluation 2", "before save 2", "after save 2", "before epoch 1", "before step 3",
+        assertThat(recorder.calls).containsExactly("before epoch 0", "before step 1", "after step 1", "before step 2",
+                "after step 2 skipped",
+                "after epoch 1", "before evaluation 2", "after evaluation 2", "before save 2", "after save 2", "before epoch 1",
+                "before step 3",
                 "after step 3", "before evaluation 3", "after evaluation 3", "before save 3", "after save 3");
     }
 
@@ -194,7 +196,8 @@ class CallbacksTest {
     @Test
     void aPlateauLowersTheRateAndRemembersIt() {
         TrainingConfig.Schedule settings = ConfigReader.override(TrainingConfig.defaults(), List.of("schedule.kind=plateau",
-                "schedule.plateau_factor=0.5", "schedule.plateau_patience=2", "schedule.plateau_delta=0.1", "schedule.min_learning_rate=0.3"))
+                "schedule.plateau_factor=0.5", "schedule.plateau_patience=2", "schedule.plateau_delta=0.1",
+                "schedule.min_learning_rate=0.3"))
                 .schedule();
         ReduceOnPlateau plateau = new ReduceOnPlateau(settings, step -> step > 2);
         double[] losses = {1, 1, 5, 4, 3.95, 3.92, 3.91}; // the first two do not count, the fifth and sixth are no better

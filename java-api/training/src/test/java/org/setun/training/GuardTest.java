@@ -132,7 +132,8 @@ class GuardTest {
     void aDivergingRunIsNoticedAndLeavesAGoodCheckpoint() throws IOException {
         String[] wild = {"schedule.learning_rate=10", "training.max_steps=60", "guard.window=4", "checkpoint.save_every=1"};
         try (CheckpointStore store = CheckpointStore.open(folder.resolve("ends"), 0, true)) {
-            assertThatThrownBy(() -> train(store, Stream.concat(Stream.of(wild), Stream.of("guard.max_rollbacks=0")).toArray(String[]::new)))
+            assertThatThrownBy(
+                    () -> train(store, Stream.concat(Stream.of(wild), Stream.of("guard.max_rollbacks=0")).toArray(String[]::new)))
                     .isInstanceOf(TrainingException.class).hasMessageContaining("the run diverges: the mean loss of 4 steps is")
                     .hasMessageContaining("lower schedule.learning_rate").hasMessageContaining("the last checkpoint is");
             task = new BlobTask(pool, 1);

@@ -107,6 +107,15 @@ class BenchTest {
     }
 
     @Test
+    void monitorsAreMeasured() throws IOException {
+        assertThat(new MonitoringBench(20).measure()).singleElement().satisfies(figure -> {
+            assertThat(figure.measured()).isBetween(0.1, 10.0);
+            assertThat(figure.note()).contains("medians of 5 and 5");
+        });
+        assertThatIllegalArgumentException().isThrownBy(() -> new MonitoringBench(3)).withMessageContaining("steps = 3");
+    }
+
+    @Test
     void aWrongResultIsNotTimed() {
         assertThatIllegalStateException().isThrownBy(() -> Operands.require(false, "ternary_gemm 2x3"))
                 .withMessageContaining("ternary_gemm 2x3")

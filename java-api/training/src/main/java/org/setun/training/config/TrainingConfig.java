@@ -18,7 +18,8 @@ import org.setun.training.schedule.Schedules.Shape;
  * checks and overrides, {@link ConfigWriter} writes back what was read. Immutable.
  */
 public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Training training, Optimizer optimizer, Schedule schedule,
-        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation, Curriculum curriculum, Guard guard,
+        Quantization quantization, ActivationConfig activations, Progressive progressive, Loss loss, Distillation distillation,
+        Curriculum curriculum, Guard guard,
         Checkpoint checkpoint, Logging logging) {
 
     private static final List<String> BLOCK = List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
@@ -394,7 +395,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                         ScaleRule.LSQ, true, false,
                         Granularity.CHANNEL, "q4_0", List.of(), 0, "none", "none"),
                 ActivationConfig.defaults(),
-                new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32, 8, ProgressiveCompletion.STEPS, 0.01, 50, 4),
+                new Progressive(ProgressiveKind.NONE, 0, 0, ProgressiveShape.COSINE, 1, 0.05, 0, 1, 32, 8, ProgressiveCompletion.STEPS,
+                        0.01, 50, 4),
                 new Loss(0, 0, 0, 0, 0, 0, 0, 0, true, 0),
                 new Distillation(false, "", Divergence.FORWARD, 4, 1, 0.5, 0, 0, 0, 1, -1, 0, "teacher.topk"),
                 Curriculum.defaults(),
@@ -500,8 +502,9 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     }
 
     private void validateProgressive() {
-        require(progressive.kind != ProgressiveKind.CHANNEL_WISE || progressive.isExact() && (quantization.weights == WeightQuantizer.TERNARY
-                || quantization.granularity != Granularity.BLOCK && quantization.estimator != EstimatorKind.GUMBEL),
+        require(progressive.kind != ProgressiveKind.CHANNEL_WISE
+                || progressive.isExact() && (quantization.weights == WeightQuantizer.TERNARY
+                        || quantization.granularity != Granularity.BLOCK && quantization.estimator != EstimatorKind.GUMBEL),
                 "progressive.kind", "channel_wise",
                 "chooses rows by the same random numbers as noise, fraction and estimator = \"gumbel\", and whole rows need"
                         + " quantization.granularity = \"tensor\" or \"channel\"");

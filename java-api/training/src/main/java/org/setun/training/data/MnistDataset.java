@@ -49,6 +49,20 @@ public final class MnistDataset {
         return new MnistDataset(pictures.data(), answers.data(), pictures.shape()[1] * pictures.shape()[2], classes);
     }
 
+    /** The lowest label that no image has; -1 if every class has images. */
+    public int classWithoutImages() {
+        boolean[] seen = new boolean[classes];
+        for (byte label : labels) {
+            seen[label & 0xFF] = true;
+        }
+        for (int label = 0; label < classes; label++) {
+            if (!seen[label]) {
+                return label;
+            }
+        }
+        return -1;
+    }
+
     /** Number of images. */
     public int size() {
         return labels.length;

@@ -56,6 +56,16 @@ public final class MnistTask implements TrainingTask {
     }
 
     @Override
+    public List<String> warnings() {
+        int missing = training.classWithoutImages();
+        return missing < 0
+                ? List.of()
+                : List.of("class " + missing + " of " + training.classes()
+                        + " has no training image, so the model cannot learn it: give images"
+                        + " of it, or read the data set with fewer classes");
+    }
+
+    @Override
     public long samplesPerEpoch() {
         return training.size();
     }

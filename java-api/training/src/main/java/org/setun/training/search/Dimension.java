@@ -26,8 +26,9 @@ public sealed interface Dimension {
 
         public Range {
             if (!(least < most) || Double.isInfinite(least) || Double.isInfinite(most) || logarithmic && !(least > 0)) {
-                throw new IllegalArgumentException(key + ": [" + least + ", " + most + "] must be a range of finite numbers, the lower bound "
-                        + "first, above 0 for log");
+                throw new IllegalArgumentException(
+                        key + ": [" + least + ", " + most + "] must be a range of finite numbers, the lower bound "
+                                + "first, above 0 for log");
             }
         }
 

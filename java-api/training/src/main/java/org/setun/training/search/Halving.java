@@ -18,8 +18,9 @@ public record Halving(long leastSteps, long mostSteps, int eta) {
 
     public Halving {
         if (leastSteps < 1 || mostSteps < leastSteps || eta < 2) {
-            throw new IllegalArgumentException("least steps = " + leastSteps + " must be in [1, most steps = " + mostSteps + "], eta = " + eta
-                    + " at least 2");
+            throw new IllegalArgumentException(
+                    "least steps = " + leastSteps + " must be in [1, most steps = " + mostSteps + "], eta = " + eta
+                            + " at least 2");
         }
     }
 

@@ -108,7 +108,8 @@ public final class Search {
             return;
         }
         if (Files.size(file) > MAX_BYTES) {
-            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "length", Files.size(file) + " bytes, at most " + MAX_BYTES, "");
+            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "length",
+                    Files.size(file) + " bytes, at most " + MAX_BYTES, "");
         }
         Content content;
         try {

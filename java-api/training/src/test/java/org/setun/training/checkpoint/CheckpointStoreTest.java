@@ -89,7 +89,8 @@ class CheckpointStoreTest {
             SaveLoop.save(store, 3);
             assertThat(names()).containsExactly("step-00000003");
             assertThatThrownBy(() -> weights(store.latest(false).orElseThrow())).isInstanceOf(FormatException.class)
-                    .hasMessageContaining("model.safetensors").hasMessageContaining("tensor 'w'").hasMessageContaining("which has 2 tensors here, the file 1");
+                    .hasMessageContaining("model.safetensors").hasMessageContaining("tensor 'w'")
+                    .hasMessageContaining("which has 2 tensors here, the file 1");
         }
     }
 

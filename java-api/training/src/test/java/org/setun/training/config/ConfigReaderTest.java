@@ -191,7 +191,9 @@ class ConfigReaderTest {
                 d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
                         1, prompt, 9, 0, 0, rate + 1, !twin),
-                d.optimizer(), new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0, 0.5, Shape.COSINE, 0.25, 2, rate, steps), d.quantization(), d.activations(),
+                d.optimizer(),
+                new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0, 0.5, Shape.COSINE, 0.25, 2, rate, steps),
+                d.quantization(), d.activations(),
                 d.progressive(),
                 d.loss(), d.distillation(), d.curriculum(), d.guard(), d.checkpoint(), d.logging());
         assertThat(ConfigReader.parse("c", ConfigWriter.toToml(config), List.of())).isEqualTo(config);
@@ -204,7 +206,8 @@ class ConfigReaderTest {
         assertThat(ConfigReader.check(d)).isEqualTo(d);
         TrainingConfig.Data none = new TrainingConfig.Data(List.of(), "**", 0.9, 0, d.data().invalidUtf8(), 0, List.of());
         assertThatThrownBy(() -> ConfigReader.check(new TrainingConfig(d.model(), none, d.tokenizer(), d.training(), d.optimizer(),
-                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.curriculum(), d.guard(), d.checkpoint(), d.logging())))
+                d.schedule(), d.quantization(), d.activations(), d.progressive(), d.loss(), d.distillation(), d.curriculum(), d.guard(),
+                d.checkpoint(), d.logging())))
                 .hasMessageContaining("data.held_out = 0.9");
     }
 

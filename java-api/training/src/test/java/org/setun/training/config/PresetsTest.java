@@ -103,8 +103,9 @@ class PresetsTest {
         TrainingConfig built = TrainingConfig.builder().preset("paretoq-2bit").file(file).set("model.dim", 128)
                 .set("quantization.scale", ScaleRule.ABSMEAN).set("data.paths", List.of(folder, "b")).set("model.sub_norms", false)
                 .set("schedule.learning_rate", 0.25).build();
-        assertThat(built).isEqualTo(parse("preset = \"paretoq-2bit\"\n" + Files.readString(file), "model.dim=128", "quantization.scale=absmean",
-                "data.paths=[\"" + folder + "\", \"b\"]", "model.sub_norms=false", "schedule.learning_rate=0.25"));
+        assertThat(built)
+                .isEqualTo(parse("preset = \"paretoq-2bit\"\n" + Files.readString(file), "model.dim=128", "quantization.scale=absmean",
+                        "data.paths=[\"" + folder + "\", \"b\"]", "model.sub_norms=false", "schedule.learning_rate=0.25"));
         assertThatThrownBy(() -> TrainingConfig.builder().set("model.dimm", 1)).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("did you mean model.dim?");
         assertThatThrownBy(() -> TrainingConfig.builder().set("model.dim", "x").build()).isInstanceOf(ConfigException.class)

@@ -32,7 +32,8 @@ class CurriculumTest {
     @Test
     void lengthsAreDivisorsAndGrow() {
         Curriculum curriculum = curriculum("model.context=48", "curriculum.start_context=6", "curriculum.context_steps=42");
-        assertThat(LongStream.of(1, 2, 3, 6, 7, 11, 19, 20, 41, 42, 1000).map(step -> curriculum.length(step, 48))).containsExactly(6, 6, 8, 8,
+        assertThat(LongStream.of(1, 2, 3, 6, 7, 11, 19, 20, 41, 42, 1000).mapToObj(step -> curriculum.length(step, 48))).containsExactly(6,
+                6, 8, 8,
                 12, 16, 24, 24, 24, 48, 48);
         assertThat(Curriculum.defaults().length(1, 48)).isEqualTo(48);
     }

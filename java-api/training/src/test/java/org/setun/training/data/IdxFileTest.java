@@ -8,7 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.zip.GZIPOutputStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -16,7 +18,17 @@ import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.setun.formats.FormatException;
+import org.setun.kernels.Backend;
+import org.setun.kernels.Backends;
+import org.setun.kernels.MemoryPool;
+import org.setun.kernels.Workspace;
+import org.setun.nn.Quantization;
 import org.setun.testsupport.TestData;
+import org.setun.training.Trainer;
+import org.setun.training.config.ConfigReader;
+import org.setun.training.config.TrainingConfig;
+import org.setun.training.event.TrainingEvent;
+import org.setun.training.mnist.MnistTask;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -93,6 +105,30 @@ class IdxFileTest {
         assertThatThrownBy(() -> MnistDataset.read(images, ten, 10)).isInstanceOf(FormatException.class)
                 .hasMessageContaining("must be below 10");
         assertThat(MnistDataset.read(images, ten, 11).size()).isEqualTo(2);
+    }
+
+    @Test
+    void aClassWithoutImagesIsAWarning() throws IOException {
+        Path images = Files.write(folder.resolve("i"), idx(new int[]{3, 1, 1}, new byte[3]));
+        Path labels = Files.write(folder.resolve("l"), idx(new int[]{3}, new byte[]{0, 1, 3}));
+        MnistDataset data = MnistDataset.read(images, labels, 4);
+        assertThat(data.classWithoutImages()).isEqualTo(2);
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            MnistTask task = new MnistTask(data, data, List.of(4L), Quantization.NONE, pool, 1);
+            assertThat(task.warnings()).singleElement().asString().contains("class 2 of 4 has no training image", "fewer classes");
+            List<String> messages = new ArrayList<>();
+            try (Workspace workspace = new Workspace(backend)) {
+                Trainer.builder(backend, task, ConfigReader.override(TrainingConfig.defaults(), List.of("training.max_steps=1",
+                        "training.batch_size=2", "schedule.warmup_steps=0"))).listener((event, control) -> {
+                            if (event instanceof TrainingEvent.Warning warning) {
+                                messages.add(warning.message());
+                            }
+                        }).build(pool, workspace).train();
+            }
+            assertThat(messages).isEqualTo(task.warnings());
+        }
+        Path two = Files.write(folder.resolve("two"), idx(new int[]{3}, new byte[]{0, 1, 1}));
+        assertThat(MnistDataset.read(images, two, 2).classWithoutImages()).isEqualTo(-1);
     }
 
     @Test

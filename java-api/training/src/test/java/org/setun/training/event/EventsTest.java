@@ -59,7 +59,8 @@ class EventsTest {
             assertThat(json.get("step").isIntegralNumber()).isTrue();
             events.add(json.get("event").asText());
         }
-        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "epoch", "rolled_back", "warning",
+        assertThat(events).containsExactly("started", "step", "progress", "evaluated", "sampled", "saved", "skipped", "epoch",
+                "rolled_back", "warning",
                 "finished");
         assertThat(lines.get(2)).contains("\"units_per_second\":999.0", "\"seconds_left\":9.0", "\"learning_rate\":0.001");
         assertThat(lines.get(6)).contains("\"loss\":null", "\"gradient_norm\":null", "\"in_row\":1");

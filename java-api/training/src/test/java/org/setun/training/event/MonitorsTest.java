@@ -115,9 +115,11 @@ class MonitorsTest {
         assertThat(read.keySet()).containsExactly(0L, 1L, 300L, 70_000L);
         assertThat(read.get(1L)).containsOnly(Map.entry("train/loss", 2.5f), Map.entry("train/learning_rate", 1e-3f),
                 Map.entry("train/gradient_norm", 0.75f), Map.entry("terms/cross_entropy", 2f), Map.entry("terms/penalty", 0.5f));
-        assertThat(read.get(300L)).containsEntry("train/gradient_norm", Float.POSITIVE_INFINITY).containsEntry("train/units_per_second", 999f)
+        assertThat(read.get(300L)).containsEntry("train/gradient_norm", Float.POSITIVE_INFINITY)
+                .containsEntry("train/units_per_second", 999f)
                 .containsEntry("codes/changed/blk.0.attn_q.weight", 0.25f).containsEntry("codes/frozen/blk.0.attn_q.weight", 0.5f)
-                .containsEntry("eval/loss", 2.25f).containsEntry("eval/bits_per_byte", 1.5f).containsEntry("checkpoint/stall_seconds", 0.25f)
+                .containsEntry("eval/loss", 2.25f).containsEntry("eval/bits_per_byte", 1.5f)
+                .containsEntry("checkpoint/stall_seconds", 0.25f)
                 .doesNotContainKey("terms/loss");
         assertThat(read.get(70_000L)).containsOnly(Map.entry("train/skipped_in_row", 3f));
     }

@@ -181,7 +181,8 @@ class ProgressiveQuantizationTest {
     @Test
     void channelsJoinOneByOne() {
         FakeQuantRule rule = new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity());
-        Mlp model = new Mlp(List.of(16L, 64L, 32L), false, new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null),
+        Mlp model = new Mlp(List.of(16L, 64L, 32L), false,
+                new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null),
                 pool, 3);
         ProgressiveQuantization schedule = new ProgressiveQuantization(model,
                 settings(ProgressiveKind.CHANNEL_WISE, ProgressiveShape.LINEAR, 0, 1), 5);
@@ -210,7 +211,8 @@ class ProgressiveQuantizationTest {
             before = rows;
         }
         assertThat(before).hasSize(64);
-        Mlp narrow = new Mlp(List.of(8L, 4L), false, new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null), pool, 3);
+        Mlp narrow = new Mlp(List.of(8L, 4L), false, new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null),
+                pool, 3);
         assertThatIllegalArgumentException().isThrownBy(
                 () -> new ProgressiveQuantization(narrow, settings(ProgressiveKind.CHANNEL_WISE, ProgressiveShape.LINEAR, 0, 1), 5))
                 .withMessageContaining("multiple of 16");
@@ -218,7 +220,8 @@ class ProgressiveQuantizationTest {
 
     private Mlp ternaryModel() {
         FakeQuantRule rule = new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity());
-        return new Mlp(List.of(16L, 16L, 16L, 16L), false, new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null),
+        return new Mlp(List.of(16L, 16L, 16L, 16L), false,
+                new Quantization(new FakeQuantizer(rule, ScaleRule.ABSMEAN, Granularity.TENSOR), null),
                 pool, 3);
     }
 

@@ -106,7 +106,8 @@ class SearchTest {
             finished = part.run(30, (trial, steps) -> left[0]-- > 0 ? Optional.of(value(trial, steps)) : Optional.empty(), trial -> {
             });
         } while (!finished);
-        assertThat(part.trials().stream().map(Trial::values)).containsExactlyElementsOf(whole.trials().stream().map(Trial::values).toList());
+        assertThat(part.trials().stream().map(Trial::values))
+                .containsExactlyElementsOf(whole.trials().stream().map(Trial::values).toList());
         assertThat(part.trials().stream().map(Trial::value)).containsExactlyElementsOf(whole.trials().stream().map(Trial::value).toList());
         assertThatThrownBy(() -> Search.open(folder.resolve("parts"), new Settings(SPACE, method, new Halving(1, 9, 3), 6)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("seed = 5, not 6");
@@ -137,14 +138,16 @@ class SearchTest {
         });
         Path file = folder.resolve("search.json");
         String text = Files.readString(file);
-        for (String damaged : List.of("{", text.replaceFirst("\"point\" : \\[ [0-9.]+", "\"point\" : [ 7.5"), text.replace("\"number\" : 1", "\"number\" : 4"))) {
+        for (String damaged : List.of("{", text.replaceFirst("\"point\" : \\[ [0-9.]+", "\"point\" : [ 7.5"),
+                text.replace("\"number\" : 1", "\"number\" : 4"))) {
             Files.writeString(file, damaged);
             assertThatThrownBy(() -> Search.open(folder, settings)).isInstanceOf(FormatException.class).hasMessageContaining("search.json");
         }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"a", "a=log(1)", "a=log(0, 1)", "a=log(2, 1)", "a=uniform(x, 1)", "a=integer(1.5, 3)", "a=choice(x)", "a=choice(x, x)",
+    @ValueSource(strings = {"a", "a=log(1)", "a=log(0, 1)", "a=log(2, 1)", "a=uniform(x, 1)", "a=integer(1.5, 3)", "a=choice(x)",
+            "a=choice(x, x)",
             "a=sometimes(1, 2)", "a=uniform(1, Infinity)"})
     void whatIsNoSpaceIsRefused(String text) {
         assertThatThrownBy(() -> Dimension.parse(text)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("a");
