@@ -2,8 +2,10 @@ package org.setun.quant;
 
 import java.util.List;
 import org.setun.kernels.NnOps;
+import org.setun.nn.ActivationQuantizer;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.Quantization;
+import org.setun.quant.activation.ActivationPresets;
 
 /**
  * Named choices of quantizers together with the architecture that they were published with.
@@ -30,6 +32,8 @@ public final class QuantPresets {
 
     private static final Quantization TERNARY_INT8 = new Quantization(new TernaryAbsmean(), new Int8Absmax());
 
+    private static final ActivationQuantizer A48 = ActivationPresets.bitnetA48(0.55);
+
     private QuantPresets() {
     }
 
@@ -52,6 +56,21 @@ public final class QuantPresets {
         return new Preset("bitnet-swiglu", TERNARY_INT8, NnOps.Glu.SILU, true);
     }
 
+    /** BitNet a4.8 (arXiv 2411.04965): ternary weights, squared ReLU, and activations as {@link ActivationPresets#bitnetA48} has them. */
+    public static Preset bitnetA48() {
+        return new Preset("bitnet-a48", new Quantization(new TernaryAbsmean(), A48), NnOps.Glu.RELU2, true);
+    }
+
+    /** BitNet v2 (arXiv 2504.18415), 8 bits: ternary weights, SwiGLU, a Hadamard transform before the output and the down projection. */
+    public static Preset bitnetV2() {
+        return new Preset("bitnet-v2", new Quantization(new TernaryAbsmean(), ActivationPresets.bitnetV2(8)), NnOps.Glu.SILU, true);
+    }
+
+    /** The second stage of {@link #bitnetV2()}: 4 bits. */
+    public static Preset bitnetV2Int4() {
+        return new Preset("bitnet-v2-int4", new Quantization(new TernaryAbsmean(), ActivationPresets.bitnetV2(4)), NnOps.Glu.SILU, true);
+    }
+
     /** The twin for comparisons: nothing quantized, the architecture of {@link #bitnetOptimized()}. */
     public static Preset fullPrecision() {
         return new Preset("fp32", Quantization.NONE, NnOps.Glu.RELU2, true);
@@ -59,7 +78,7 @@ public final class QuantPresets {
 
     /** All presets. */
     public static List<Preset> all() {
-        return List.of(bitnet158(), bitnetOptimized(), bitnetSwiglu(), fullPrecision());
+        return List.of(bitnet158(), bitnetOptimized(), bitnetSwiglu(), bitnetA48(), bitnetV2(), bitnetV2Int4(), fullPrecision());
     }
 
     /**

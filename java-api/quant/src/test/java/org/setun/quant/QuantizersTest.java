@@ -10,6 +10,7 @@ import org.setun.nn.DecoderConfig;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.quant.activation.ActivationPresets;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -91,6 +92,9 @@ class QuantizersTest extends QuantTest {
         assertThat(QuantPresets.bitnetSwiglu().apply(base).activation()).isEqualTo(NnOps.Glu.SILU);
         assertThat(QuantPresets.fullPrecision().quantization().isNone()).isTrue();
         assertThat(QuantPresets.fullPrecision().apply(base)).isEqualTo(optimized);
+        assertThat(QuantPresets.bitnetA48().quantization().activations()).isEqualTo(ActivationPresets.bitnetA48(0.55));
+        assertThat(QuantPresets.bitnetV2Int4().quantization().activations()).isEqualTo(ActivationPresets.bitnetV2(4));
+        assertThat(QuantPresets.bitnetV2().apply(base).activation()).isEqualTo(NnOps.Glu.SILU);
         for (QuantPresets.Preset preset : QuantPresets.all()) {
             assertThat(QuantPresets.named(preset.name())).isEqualTo(preset);
         }

@@ -31,7 +31,7 @@ public final class ActivationRange {
     private static final int WINDOW = 8; // where the same of the open window begin, the percentile and what follows as sums over its steps
     private static final int WINDOW_STEPS = WINDOW;
     private static final int WINDOW_SAMPLES = WINDOW + 7;
-    private static final int PIECE = 4096;
+    private static final long MOST_COUNTED = 1 << 17; // values of a pass whose magnitudes are counted, about
 
     private final Parameter state;
     private final double percentile;
@@ -71,32 +71,32 @@ public final class ActivationRange {
         magnitudes = null;
     }
 
-    /** Adds the values of {@code x}. */
+    /** Adds the values of {@code x}; of the percentile, rows spread over all of it, if there are many. */
     public void observe(Tensor x) {
-        MemorySegment values = x.segment();
-        float[] piece = new float[PIECE];
-        if (percentile > 0 && magnitudes == null) {
-            magnitudes = new LogHistogram();
+        if (x.size() == 0) {
+            return;
         }
-        for (long first = 0; first < x.size(); first += PIECE) {
-            int length = (int) Math.min(PIECE, x.size() - first);
-            MemorySegment.copy(values, JAVA_FLOAT, first * Float.BYTES, piece, 0, length);
-            double added = 0;
-            double square = 0;
-            for (int i = 0; i < length; i++) {
-                float value = piece[i];
-                extremes[0] = Math.min(extremes[0], value);
-                extremes[1] = Math.max(extremes[1], value);
-                added += value;
-                square += (double) value * value;
-            }
-            sum += added;
-            squares += square;
-            if (magnitudes != null && Double.isFinite(square)) {
-                magnitudes.add(piece, 0, length);
-            }
-        }
+        Values values = Values.of(x.segment(), 0, x.size(), true);
+        extremes[0] = Math.min(extremes[0], values.least);
+        extremes[1] = Math.max(extremes[1], values.most);
+        sum += values.sum;
+        squares += values.squares;
         count += x.size();
+        if (percentile > 0 && Double.isFinite(values.squares)) {
+            count(x);
+        }
+    }
+
+    private void count(Tensor x) {
+        LogHistogram histogram = magnitudes == null ? new LogHistogram() : magnitudes;
+        magnitudes = histogram;
+        int columns = Math.toIntExact(x.columns());
+        float[] row = new float[columns];
+        long step = Math.max(1, x.size() / MOST_COUNTED);
+        for (long i = 0; i < x.rows(); i += step) {
+            MemorySegment.copy(x.segment(), JAVA_FLOAT, i * columns * Float.BYTES, row, 0, columns);
+            histogram.add(row, 0, columns);
+        }
     }
 
     /**

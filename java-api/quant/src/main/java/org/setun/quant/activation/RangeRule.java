@@ -3,8 +3,6 @@ package org.setun.quant.activation;
 import java.lang.foreign.MemorySegment;
 import org.setun.kernels.QuantLevels;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 /** How scale and zero point of a group of activations follow from its values. A group with a NaN or an infinity gets the scale NaN. */
 public enum RangeRule {
 
@@ -33,11 +31,7 @@ public enum RangeRule {
     ABSMEAN {
         @Override
         void set(QuantLevels levels, MemorySegment x, long first, long count, float[] into) {
-            double sum = 0;
-            for (long i = first; i < first + count; i++) {
-                sum += Math.abs(x.getAtIndex(JAVA_FLOAT, i));
-            }
-            double mean = sum / count;
+            double mean = Values.of(x, first, count, true).magnitudes / count;
             into[0] = Double.isFinite(mean) ? (float) (Math.max(mean, LEAST) / Math.sqrt(levels.level(levels.highest()))) : Float.NaN;
             into[1] = 0;
         }
@@ -54,17 +48,11 @@ public enum RangeRule {
         return this == MIN_MAX;
     }
 
-    /** Smallest and largest value; NaN if one is. */
+    /** Smallest and largest value; NaN if one is not finite. */
     static void extremes(MemorySegment x, long first, long count, float[] into) {
-        float least = x.getAtIndex(JAVA_FLOAT, first);
-        float most = least;
-        for (long i = first + 1; i < first + count; i++) {
-            float value = x.getAtIndex(JAVA_FLOAT, i);
-            least = Math.min(least, value);
-            most = Math.max(most, value);
-        }
-        into[0] = least;
-        into[1] = most;
+        Values values = Values.of(x, first, count, false);
+        into[0] = values.least;
+        into[1] = values.most;
     }
 
     /** The scale and the offset with which {@code least} and {@code most} are the outermost levels, or just fit if there is no zero point. */

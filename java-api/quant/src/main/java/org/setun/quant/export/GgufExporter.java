@@ -34,6 +34,7 @@ import org.setun.nn.Linear;
 import org.setun.nn.Parameter;
 import org.setun.nn.QuantizedWeight;
 import org.setun.nn.Tensor;
+import org.setun.nn.WeightQuantizer;
 import org.setun.quant.Int8Absmax;
 import org.setun.quant.TernaryWeight;
 import org.setun.quant.activation.HadamardRows;
@@ -60,6 +61,7 @@ public final class GgufExporter {
     private final Map<String, Integer> shifts = new HashMap<>();
     private double scaleError;
     private boolean recent;
+    private final List<String> stored = new ArrayList<>(); // warnings about matrices that are not stored as they were trained
 
     private GgufExporter(Backend backend, Decoder decoder, ExportOptions options) {
         this.backend = backend;
@@ -233,6 +235,10 @@ public final class GgufExporter {
             putTrained(writer, weight, trained.get(), scratch);
             return;
         }
+        if (asTrained && matrix.quantization().weights() instanceof WeightQuantizer quantizer) {
+            stored.add(weight.name() + " was trained as " + quantizer.name()
+                    + ", which no type of GGUF holds here; its values are in half precision");
+        }
         if (asTrained || !options.matrices().isTernary()) {
             GgmlType dense = asTrained ? GgmlType.F16 : type;
             writer.tensor(weight.name(), dense, shape(weight), () -> FloatEncoder.encode(weight.name(), dense(matrix, scratch), dense));
@@ -324,7 +330,7 @@ public final class GgufExporter {
     }
 
     private List<String> warnings() {
-        List<String> warnings = new ArrayList<>();
+        List<String> warnings = new ArrayList<>(stored);
         if (architecture == Architecture.BITNET_B158) {
             warnings.add(
                     "squared ReLU: Setun, Microsoft's bitnet.cpp and ik_llama.cpp compute it; llama.cpp refuses architecture bitnet-b1.58");

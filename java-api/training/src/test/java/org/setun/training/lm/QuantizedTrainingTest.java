@@ -88,6 +88,7 @@ class QuantizedTrainingTest {
             ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(),
                     ExportOptions.of("mixed", MatrixType.TRAINED),
                     file);
+            assertThat(report.warnings()).noneMatch(warning -> warning.contains("which no type of GGUF holds"));
             assertThat(report.scaleError()).isBetween(1e-7, 1.0 / 2048);
             Map<String, GgmlType> types = Map.of("blk.0.attn_q.weight", GgmlType.Q2_0, "blk.1.ffn_down.weight", GgmlType.Q8_0,
                     "blk.0.attn_v.weight", GgmlType.Q4_0, "blk.1.attn_v.weight", GgmlType.Q2_0, "blk.1.ffn_up.weight", GgmlType.Q8_0,
@@ -228,6 +229,10 @@ class QuantizedTrainingTest {
             ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("v2", MatrixType.F32),
                     file);
             assertThat(report.warnings()).anyMatch(warning -> warning.contains("trained as hadamard-int8-absmax"));
+            assertThat(GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of("v2", MatrixType.TRAINED),
+                    folder.resolve("trained.gguf")).warnings())
+                    .anyMatch(warning -> warning.startsWith("blk.0.ffn_down.weight was trained as") && warning.endsWith("half precision"))
+                    .noneMatch(warning -> warning.startsWith("blk.0.ffn_up"));
             try (GgufFile read = GgufFile.open(file)) {
                 for (String name : List.of("blk.0.ffn_down.weight", "blk.1.attn_output.weight", "blk.0.ffn_up.weight")) {
                     BitLinear layer = (BitLinear) model.decoder().linears().stream().filter(each -> each.weight().name().equals(name))
