@@ -15,7 +15,8 @@ import java.util.List;
  */
 public final class Presets {
 
-    private static final List<String> NAMES = List.of("bitnet-158", "bitnet-optimized", "bitnet-v2", "paretoq-2bit", "paretoq-3bit",
+    private static final List<String> NAMES = List.of("bitnet-158", "bitnet-a48", "bitnet-optimized", "bitnet-v2", "bitnet-v2-int4",
+            "paretoq-2bit", "paretoq-3bit",
             "paretoq-4bit", "paretoq-ternary", "pi-q2", "pi-q3", "pi-tan2", "pi-tan3", "q4_0");
 
     private Presets() {

@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.setun.kernels.NnOps.Glu;
 import org.setun.quant.qat.ScaleRule;
+import org.setun.training.config.TrainingConfig.ActivationQuantizer;
 import org.setun.training.config.TrainingConfig.LevelKind;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
@@ -77,6 +78,9 @@ class PresetsTest {
         assertThat(bitnet.model().activation()).isEqualTo(Glu.RELU2);
         assertThat(bitnet.model().subNorms()).isTrue();
         assertThat(bitnet.schedule().kind()).isEqualTo(ScheduleKind.TWO_STAGE);
+        assertThat(parse("preset = \"bitnet-a48\"").quantization().activations()).isEqualTo(ActivationQuantizer.BITNET_A48);
+        assertThat(parse("preset = \"bitnet-v2\"").quantization().activations()).isEqualTo(ActivationQuantizer.BITNET_V2);
+        assertThat(parse("preset = \"bitnet-v2-int4\"").quantization().activations()).isEqualTo(ActivationQuantizer.BITNET_V2_INT4);
         TrainingConfig pareto = parse("preset = \"paretoq-2bit\"");
         assertThat(pareto.quantization().levels()).isEqualTo(LevelKind.STRETCHED);
         assertThat(pareto.quantization().bits()).isEqualTo(2);
