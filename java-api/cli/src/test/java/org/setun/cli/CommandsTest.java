@@ -44,7 +44,7 @@ class CommandsTest {
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "tune", "mnist", "export", "generate", "eval", "inspect", "bench",
             "bench kernels",
-            "bench figures", "bench train", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
+            "bench figures", "bench train", "bench memory", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",
             "data get"})
@@ -121,6 +121,13 @@ class CommandsTest {
                 "2",
                 "--operations");
         assertThat(operations.out).contains("ternaryGemm ").contains("adam ").contains("outside the backend");
+        List<JsonNode> memory = setun("bench", "memory", "--model", "decoder-3m", "--json").json();
+        assertThat(memory).hasSize(5);
+        for (JsonNode row : memory) { // every setting helps, on both sides
+            assertThat(row.get("ternary_mb").asDouble()).isLessThanOrEqualTo(memory.getFirst().get("ternary_mb").asDouble());
+            assertThat(row.get("full_precision_mb").asDouble()).isLessThanOrEqualTo(memory.getFirst().get("full_precision_mb").asDouble());
+        }
+        assertThat(memory.getLast().get("of_adamw").asDouble()).isLessThan(0.4);
         assertThat(setun("bench", "train", "--threads", "0").err).contains("threads = 0");
         assertThat(setun("bench", "train", "--set", "training.precison=bf16").err).contains("training.precision");
     }

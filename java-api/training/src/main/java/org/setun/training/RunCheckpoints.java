@@ -37,7 +37,8 @@ final class RunCheckpoints implements AutoCloseable {
     /** State that is paged because memory is short has no copy in memory, nor has state that no copy fits beside. */
     private CheckpointSaver saver(CheckpointStore store, MemoryPool pool) {
         List<NamedTensor> tensors = NamedTensor.of(model);
-        boolean background = options.config.checkpoint().background() && !options.config.optimizer().paged();
+        boolean background = options.config.checkpoint().background() && !options.config.optimizer().paged()
+                && options.config.training().memoryLimitMb() == 0;
         try {
             return new CheckpointSaver(store, tensors, optimizer.state(), background ? pool : null);
         } catch (PoolExhaustedException e) {

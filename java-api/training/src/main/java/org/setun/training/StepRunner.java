@@ -37,6 +37,7 @@ final class StepRunner {
     private final Precision precision;
     private final boolean reproducible;
     private int microBatch;
+    private boolean recomputes;
 
     StepRunner(TrainingTask task, Optimizer optimizer, Backend backend, Workspace workspace, Precision precision,
             int microBatch, boolean reproducible) {
@@ -66,6 +67,7 @@ final class StepRunner {
         return new Outcome(loss, norm, finite, terms);
     }
 
+    /** A micro-batch that finds no memory is halved; one sample alone is run with recomputation, if the model can. */
     private Map<String, Double> gradients(long first, int count, Runnable begins, Consumer<String> shrunk) {
         Tape tape = Tape.recording(backend, workspace, precision);
         while (true) {
@@ -86,16 +88,19 @@ final class StepRunner {
                 return sums;
             } catch (PoolExhaustedException e) {
                 tape.reset();
-                if (reproducible) {
+                if (microBatch > 1 && !reproducible) {
+                    microBatch = (microBatch + 1) / 2;
+                    shrunk.accept("memory ran out, going on with micro-batches of " + microBatch + ": " + e.getMessage());
+                } else if (!recomputes && task.model().recompute(true)) {
+                    recomputes = true;
+                    shrunk.accept("memory ran out, going on with blocks that are computed twice: " + e.getMessage());
+                } else if (reproducible) {
                     throw new TrainingException("no memory for a micro-batch of " + microBatch + ", and training.reproducible allows no"
                             + " smaller one, whose sums round otherwise: lower training.batch_size and raise accumulation_steps, or give"
                             + " more memory: " + e.getMessage(), e);
-                }
-                if (microBatch == 1) {
+                } else {
                     throw new TrainingException("no memory for a micro-batch of one sample: " + e.getMessage(), e);
                 }
-                microBatch = (microBatch + 1) / 2;
-                shrunk.accept("memory ran out, going on with micro-batches of " + microBatch + ": " + e.getMessage());
             }
         }
     }

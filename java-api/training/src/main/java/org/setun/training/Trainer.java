@@ -20,6 +20,7 @@ import org.setun.training.callback.ReduceOnPlateau;
 import org.setun.training.callback.StepPlan;
 import org.setun.training.callback.TrainingCallback;
 import org.setun.training.checkpoint.Checkpoint;
+import org.setun.training.config.ConfigException;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.ScheduleKind;
@@ -82,8 +83,10 @@ public final class Trainer {
         if (layers != null) {
             optimizer.constrain(layers);
         }
-        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(),
-                settings.memoryEfficient() ? 1 : settings.batchSize(), settings.reproducible());
+        if (!task.model().recompute(settings.recompute()) && settings.recompute()) {
+            throw new ConfigException("training.recompute = true: this model has no blocks, or its quantizers of activations watch what they see");
+        }
+        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch, settings.reproducible());
         meter = new SpeedMeter(task.unitsPerSample());
         state = new RunState(options.run, task.higherIsBetter());
         callbacks = new Callbacks(options.listeners, ownCallbacks());
@@ -147,6 +150,9 @@ public final class Trainer {
         callbacks.emit(new TrainingEvent.Started(state.run, state.step, settings.maxSteps(), task.model().parameterCount(),
                 options.backend.toString()));
         task.warnings().forEach(message -> callbacks.emit(new TrainingEvent.Warning(state.run, state.step, message)));
+        if (options.warning != null) {
+            callbacks.emit(new TrainingEvent.Warning(state.run, state.step, options.warning));
+        }
         while (state.step < settings.maxSteps() && callbacks.stopReason() == null) {
             trainStep();
             boolean last = state.step == settings.maxSteps();

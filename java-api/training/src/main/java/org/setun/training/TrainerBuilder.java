@@ -30,11 +30,15 @@ public final class TrainerBuilder {
     @Nullable
     StopFlag stopFlag;
     Trainer.@Nullable Sampler sampler;
+    int microBatch;
+    @Nullable
+    String warning;
 
     TrainerBuilder(Backend backend, TrainingTask task, TrainingConfig config) {
         this.backend = backend;
         this.task = task;
         this.config = ConfigReader.check(config);
+        microBatch = MemoryPlanner.startingMicroBatch(this.config);
     }
 
     /** The run's name in events and checkpoints. */
@@ -70,6 +74,21 @@ public final class TrainerBuilder {
     /** Ends the run after the present step once the flag is raised. */
     public TrainerBuilder stopFlag(StopFlag flag) {
         stopFlag = flag;
+        return this;
+    }
+
+    /** Runs at most so many samples at once; the default is what {@code training.batch_size} and {@code memory_efficient} say. */
+    public TrainerBuilder microBatch(int samples) {
+        if (samples < 1) {
+            throw new IllegalArgumentException("micro-batch of " + samples + " samples, must be at least 1");
+        }
+        microBatch = samples;
+        return this;
+    }
+
+    /** Has the run begin with a warning. */
+    public TrainerBuilder warning(String message) {
+        warning = message;
         return this;
     }
 

@@ -92,6 +92,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
             @Setting("also train a full-precision twin on the same batches") boolean twin,
             @Setting("operands of matrix products: fp32, or bf16 with fp32 sums where weights are fp32, in attention and in backward") Precision precision,
             @Setting("run one window at a time and accumulate: less memory for activations, the same update") boolean memoryEfficient,
+            @Setting("keep only the input of each block for the backward pass and compute the rest a second time: less memory, the same bits") boolean recompute,
+            @Setting(value = "most memory for parameters, gradients, optimizer state and activations, in MB: micro-batches shrink and blocks are recomputed to keep it; 0 = no limit", min = 0, max = 1e9) long memoryLimitMb,
             @Setting(value = "give up after this many steps in a row whose gradient is not finite", min = 1) int maxSkippedSteps,
             @Setting("what the model completes at each evaluation; empty = nothing") String samplePrompt,
             @Setting(value = "tokens of that completion", min = 1) int sampleTokens,
@@ -386,7 +388,7 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
                 new Model(256, 4, 4, 4, 0, 768, 256, Glu.SILU, true, Rope.HALVES, 10_000, 1e-5, true, false, false, ""),
                 new Data(List.of(), "**", 0.05, 0, InvalidUtf8.SKIP, 0, List.of()),
                 new Tokenizer("", 4096, 0),
-                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, 10, "", 48, 0, 0, 16, false),
+                new Training(42, 16, 1, 1000, 0, 500, 100, 100, 0, 0, false, Precision.FP32, false, false, 0, 10, "", 48, 0, 0, 16, false),
                 new Optimizer(OptimizerKind.ADAMW, 0.95, false, 0.9, 0.95, 1e-8, 0.1, 1.0, false, false, false, 0, List.of(), 1, false, 0,
                         0,
                         0.01),
@@ -413,6 +415,12 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
     /** Whether the number of steps is known only when the text is. */
     private boolean isOpenEnded() {
         return training.epochs > 0 && schedule.totalSteps() == 0;
+    }
+
+    /** False if a term of the loss looks into the blocks. */
+    public boolean allowsRecomputation() {
+        boolean taught = distillation.enabled && (distillation.hidden > 0 || distillation.relation > 0);
+        return loss.activation == 0 && loss.smoothness == 0 && !taught;
     }
 
     /** Checks what involves more than one key. */
@@ -480,6 +488,8 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
         require(!checkpoint.saveBestOnly || training.evalEvery > 0, "checkpoint.save_best_only", true,
                 "needs evaluations: set training.eval_every");
         validateFormat();
+        require(!training.recompute || allowsRecomputation(), "training.recompute", true,
+                "terms that look into blocks need what they compute; set loss.activation, loss.smoothness, distillation.hidden and relation to 0");
         validateDistillation();
         return this;
     }

@@ -1,9 +1,12 @@
 package org.setun.training.lm;
 
+import java.lang.foreign.MemorySegment;
 import org.setun.kernels.Allocator;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.DecoderInit;
+import org.setun.nn.ParameterValues;
+import org.setun.nn.Shape;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.Model;
 
@@ -17,6 +20,21 @@ public final class DecoderFactory {
         return new DecoderConfig(vocabulary, m.dim(), m.layers(), m.heads(), m.kvHeads(), m.resolvedHeadDim(), m.ffn(), m.context(),
                 m.activation(), m.subNorms(), m.rope(), (float) m.ropeTheta(), (float) m.normEps(), m.tiedHead(),
                 m.qkvBias(), m.headNorms());
+    }
+
+    /** A decoder for {@link org.setun.training.MemoryPlanner}: as the other, with undefined values. */
+    static Decoder undefined(TrainingConfig config, int vocabulary, Allocator allocator) {
+        return new Decoder(config(config.model(), vocabulary), QuantizationFactory.of(config), allocator, new ParameterValues() {
+            @Override
+            public void require(String name, Shape shape) {
+                // there is every parameter
+            }
+
+            @Override
+            public void read(String name, MemorySegment values) {
+                // whatever they are
+            }
+        });
     }
 
     /**

@@ -21,6 +21,7 @@ import org.setun.nn.Decoder;
 import org.setun.nn.Linear;
 import org.setun.nn.Tape;
 import org.setun.quant.qat.Rounding;
+import org.setun.training.MemoryPlanner;
 import org.setun.training.StopFlag;
 import org.setun.training.Trainer;
 import org.setun.training.TrainerBuilder;
@@ -101,8 +102,10 @@ public final class LanguageModelTraining implements AutoCloseable {
         this.folder = folder;
         this.temporary = temporary;
         this.corpus = corpus;
-        pool = new MemoryPool(backend);
-        workspace = new Workspace(backend);
+        long limitMb = config.training().memoryLimitMb();
+        pool = MemoryPool.builder(backend).slabBytes(MemoryPlanner.slabBytes(limitMb))
+                .budget(limitMb == 0 ? Long.MAX_VALUE : limitMb * 1_000_000).build();
+        workspace = limitMb == 0 ? new Workspace(backend) : new Workspace(pool, MemoryPlanner.slabBytes(limitMb));
         teachers = new TeacherSource(backend, workspace, corpus, folder.resolve(DATA));
     }
 
@@ -195,19 +198,23 @@ public final class LanguageModelTraining implements AutoCloseable {
     }
 
     private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) throws IOException {
-        return task(withBits(with(weights)), memory);
+        return task(withBits(with(weights)), memory, config.training().batchSize());
     }
 
-    private LanguageModelTask task(TrainingConfig run, MemoryPool memory) throws IOException {
+    private LanguageModelTask task(TrainingConfig run, MemoryPool memory, int evaluationBatch) throws IOException {
         Decoder decoder = run.model().start().isEmpty()
                 ? DecoderFactory.decoder(run, tokenizer().vocabSize(), memory, config.training().seed())
                 : StartModel.decoder(run, tokenizer().vocabSize(), backend, memory);
+        return task(decoder, evaluationBatch);
+    }
+
+    private LanguageModelTask task(Decoder decoder, int evaluationBatch) throws IOException {
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
         TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
         teachers.open(config);
         LanguageModelLoss loss = new LanguageModelLoss(config, decoder, training, tokenBytes(), teachers.teacher(), teachers.cache());
-        return new LanguageModelTask(decoder, training, heldOut, tokenizer(), config.training().batchSize(), loss);
+        return new LanguageModelTask(decoder, training, heldOut, tokenizer(), evaluationBatch, loss);
     }
 
     private byte[][] tokenBytes() {
@@ -258,7 +265,7 @@ public final class LanguageModelTraining implements AutoCloseable {
     BitAllocation allocation(double average) throws IOException {
         List<LayerPattern> named = config.quantization().patterns();
         try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(with(WeightQuantizer.NONE), scratch);
+            LanguageModelTask task = task(with(WeightQuantizer.NONE), scratch, config.training().batchSize());
             List<Linear> free = task.model().linears().stream()
                     .filter(layer -> named.stream().noneMatch(pattern -> pattern.matches(layer.weight().name()))).toList();
             return BitAllocation.choose(backend, workspace, task, free, average);
@@ -300,13 +307,17 @@ public final class LanguageModelTraining implements AutoCloseable {
     private Outcome train(String run, WeightQuantizer weights, Resume resume) throws IOException {
         Path runFolder = folder.resolve(run);
         TrainingConfig runConfig = withBits(with(weights));
-        LanguageModelTask task = task(runConfig, pool);
-        TrainerBuilder builder = Trainer.builder(backend, task, runConfig).run(run)
+        MemoryPlanner.Plan plan = plan(runConfig);
+        LanguageModelTask task = task(runConfig, pool, plan.microBatch());
+        TrainerBuilder builder = Trainer.builder(backend, task, plan.applied(runConfig)).run(run).microBatch(plan.microBatch())
                 .sampler(new GreedySampler(backend, workspace, task.model(), tokenizer()))
                 .listener(new ConsoleLog(System.err, config.logging().logLevel()));
         listeners.forEach(builder::listener);
         if (stopFlag != null) {
             builder.stopFlag(stopFlag);
+        }
+        if (plan.isDegraded(runConfig)) {
+            builder.warning(plan.text(runConfig));
         }
         if (temporary) {
             return run(builder, task);
@@ -328,6 +339,18 @@ public final class LanguageModelTraining implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** How to keep {@code training.memory_limit_mb}; nothing is taken before. */
+    MemoryPlanner.Plan plan(TrainingConfig runConfig) throws IOException {
+        MemoryPlanner planner = new MemoryPlanner(backend, (trial, memory, microBatch) -> task(
+                DecoderFactory.undefined(trial, tokenizer().vocabSize(), memory), microBatch));
+        return runConfig.training().memoryLimitMb() == 0 ? MemoryPlanner.Plan.unlimited(runConfig) : planner.plan(runConfig);
+    }
+
+    /** Memory that models, optimizers and, under a limit, activations have taken. */
+    long reservedBytes() {
+        return pool.statistics().reserved();
     }
 
     private Optional<Checkpoint> checkpoint(CheckpointStore store, Resume resume) throws IOException {

@@ -190,7 +190,7 @@ class ConfigReaderTest {
                 new TrainingConfig.Data(List.of(path, "b"), d.data().glob(), 0.1, 5, d.data().invalidUtf8(), seed, List.of("held")),
                 d.tokenizer(),
                 new TrainingConfig.Training(seed, batch, 2, steps, 0, 1, 2, 3, 4, rate, twin, twin ? Precision.BF16 : Precision.FP32, !twin,
-                        1, prompt, 9, 0, 0, rate + 1, !twin),
+                        twin, steps % 7, 1, prompt, 9, 0, 0, rate + 1, !twin),
                 d.optimizer(),
                 new TrainingConfig.Schedule(ScheduleKind.LINEAR, rate, 0, 0, 0, 0, 0, 0.5, Shape.COSINE, 0.25, 2, rate, steps),
                 d.quantization(), d.activations(),
