@@ -25,7 +25,8 @@ import picocli.CommandLine.Option;
 
 /** {@code setun bench}: times kernels beside the limits of the machine, and steps of training. */
 @Command(name = "bench", mixinStandardHelpOptions = true, description = "Times kernels beside the limits of this machine, and steps of training.", subcommands = {
-        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchTrainCommand.class, BenchMemoryCommand.class, BenchCommand.Checkpoints.class,
+        BenchCommand.Kernel.class, BenchCommand.Table.class, BenchTrainCommand.class, BenchMemoryCommand.class,
+        BenchCommand.Checkpoints.class,
         BenchCommand.Monitoring.class})
 final class BenchCommand {
 

@@ -44,7 +44,8 @@ final class BenchMemoryCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (!json) {
-            System.out.println("| setting | full precision, MB | ternary, MB | ternary ÷ full precision with AdamW | ÷ full precision, same setting |");
+            System.out.println(
+                    "| setting | full precision, MB | ternary, MB | ternary ÷ full precision with AdamW | ÷ full precision, same setting |");
             System.out.println("|---|---:|---:|---:|---:|");
         }
         double baseline = Double.NaN;
@@ -55,7 +56,8 @@ final class BenchMemoryCommand implements Callable<Integer> {
             Row row = new Row(setting.getKey(), full, ternary, ternary / baseline, ternary / full);
             System.out.println(json
                     ? Json.line(row)
-                    : String.format(Locale.ROOT, "| %s | %.0f | %.0f | %.2f | %.2f |", row.setting, full, ternary, row.ofAdamw, row.ofSame));
+                    : String.format(Locale.ROOT, "| %s | %.0f | %.0f | %.2f | %.2f |", row.setting, full, ternary, row.ofAdamw,
+                            row.ofSame));
         }
         return 0;
     }

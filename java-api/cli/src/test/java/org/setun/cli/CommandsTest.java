@@ -44,7 +44,8 @@ class CommandsTest {
     @ParameterizedTest
     @ValueSource(strings = {"doctor", "quickstart", "train", "qat", "tune", "mnist", "export", "generate", "eval", "inspect", "bench",
             "bench kernels",
-            "bench figures", "bench train", "bench memory", "study", "study pi", "study qat", "study qat twins", "study qat mnist", "study qat convergence",
+            "bench figures", "bench train", "bench memory", "study", "study pi", "study qat", "study qat twins", "study qat mnist",
+            "study qat convergence",
             "study qat gradients", "calibrate", "imatrix", "quantize",
             "data",
             "data get"})

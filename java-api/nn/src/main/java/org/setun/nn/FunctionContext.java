@@ -67,7 +67,9 @@ public final class FunctionContext {
 
     /** A tape of its own for a part of a model, over the same memory: what it allocates must be reset before more is borrowed or allocated here. */
     Tape inner(boolean record) {
-        return record ? Tape.recording(backend(), tape.workspace(), precision()) : Tape.evaluating(backend(), tape.workspace(), precision());
+        return record
+                ? Tape.recording(backend(), tape.workspace(), precision())
+                : Tape.evaluating(backend(), tape.workspace(), precision());
     }
 
     /** The memory of the step. */

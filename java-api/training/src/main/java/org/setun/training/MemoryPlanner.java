@@ -185,19 +185,20 @@ public final class MemoryPlanner {
 
     /** A backend that has memory, and computes nothing. */
     private static Backend idle(Backend real) {
-        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[]{Backend.class}, (proxy, method, arguments) -> {
-            Class<?> type = method.getReturnType();
-            if (type == double.class || type == float.class || type == long.class) {
-                return type == double.class ? (Object) 0.0 : type == float.class ? (Object) 0f : (Object) 0L;
-            }
-            if (type == void.class && !method.getName().equals("unmapSlab")) {
-                return null;
-            }
-            try {
-                return method.invoke(real, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
+        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[]{Backend.class},
+                (proxy, method, arguments) -> {
+                    Class<?> type = method.getReturnType();
+                    if (type == double.class || type == float.class || type == long.class) {
+                        return type == double.class ? (Object) 0.0 : type == float.class ? (Object) 0f : (Object) 0L;
+                    }
+                    if (type == void.class && !method.getName().equals("unmapSlab")) {
+                        return null;
+                    }
+                    try {
+                        return method.invoke(real, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 }

@@ -84,9 +84,11 @@ public final class Trainer {
             optimizer.constrain(layers);
         }
         if (!task.model().recompute(settings.recompute()) && settings.recompute()) {
-            throw new ConfigException("training.recompute = true: this model has no blocks, or its quantizers of activations watch what they see");
+            throw new ConfigException(
+                    "training.recompute = true: this model has no blocks, or its quantizers of activations watch what they see");
         }
-        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch, settings.reproducible());
+        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch,
+                settings.reproducible());
         meter = new SpeedMeter(task.unitsPerSample());
         state = new RunState(options.run, task.higherIsBetter());
         callbacks = new Callbacks(options.listeners, ownCallbacks());

@@ -27,7 +27,8 @@ import static org.assertj.core.api.Assertions.within;
 /** What a run takes is what was predicted, and stays below {@code training.memory_limit_mb}. */
 class MemoryLimitTest {
 
-    private static final List<String> MODEL = List.of("model.dim=128", "model.layers=4", "model.heads=4", "model.kv_heads=2", "model.ffn=384",
+    private static final List<String> MODEL = List.of("model.dim=128", "model.layers=4", "model.heads=4", "model.kv_heads=2",
+            "model.ffn=384",
             "model.context=64", "training.batch_size=16", "training.max_steps=3", "training.eval_every=0", "schedule.total_steps=100",
             "schedule.warmup_steps=1");
 
@@ -42,14 +43,16 @@ class MemoryLimitTest {
     }
 
     private TrainingConfig config(String... overrides) {
-        return Runs.config(text, folder.resolve("run" + runs++), Stream.concat(MODEL.stream(), Arrays.stream(overrides)).toArray(String[]::new));
+        return Runs.config(text, folder.resolve("run" + runs++),
+                Stream.concat(MODEL.stream(), Arrays.stream(overrides)).toArray(String[]::new));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"quantization.weights=ternary", "quantization.weights=none",
             "training.recompute=true training.precision=bf16 optimizer.kind=adamw8bit",
             "quantization.weights=uniform quantization.bits=3 optimizer.kind=lion",
-            "optimizer.track_codes=true optimizer.freeze_threshold=0.1 training.accumulation_steps=2", "optimizer.kind=muon training.batch_size=3",
+            "optimizer.track_codes=true optimizer.freeze_threshold=0.1 training.accumulation_steps=2",
+            "optimizer.kind=muon training.batch_size=3",
             "optimizer.kind=adafactor loss.activation=0.1", "training.memory_efficient=true model.tied_head=false"})
     void thePredictedPeakIsWithinTenPercentOfTheMeasuredOne(String overrides) throws IOException {
         TrainingConfig config = config((overrides + " training.memory_limit_mb=200").split(" "));
