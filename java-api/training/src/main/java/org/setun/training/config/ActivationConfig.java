@@ -42,9 +42,9 @@ public record ActivationConfig(
 
     /** Checks what involves more than one key. */
     void validate(TrainingConfig.ActivationQuantizer kind) {
-        TrainingConfig.require(granularity == ActivationGranularity.TOKEN || range == Range.DYNAMIC, "activations.granularity",
+        ConfigChecks.require(granularity == ActivationGranularity.TOKEN || range == Range.DYNAMIC, "activations.granularity",
                 granularity.name().toLowerCase(Locale.ROOT), "tracked and learned ranges are those of a whole input; leave it out");
-        TrainingConfig.require(range == Range.DYNAMIC || kind == TrainingConfig.ActivationQuantizer.UNIFORM, "activations.range",
+        ConfigChecks.require(range == Range.DYNAMIC || kind == TrainingConfig.ActivationQuantizer.UNIFORM, "activations.range",
                 range.name().toLowerCase(Locale.ROOT), "needs quantization.activations = \"uniform\"");
     }
 }
