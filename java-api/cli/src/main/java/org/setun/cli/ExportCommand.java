@@ -12,15 +12,10 @@ import org.setun.cli.inspect.Printable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
-import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.ExportReport;
-import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
 import org.setun.quant.export.ScaleStorage;
-import org.setun.quant.ptq.QuantizeReport;
 import org.setun.training.checkpoint.CheckpointStore;
-import org.setun.training.config.TrainingConfig;
-import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.lm.ModelExport;
 import org.setun.training.lm.TrainedModel;
 import picocli.CommandLine.Command;
@@ -38,7 +33,8 @@ final class ExportCommand implements Callable<Integer> {
     Path file = Path.of("");
 
     @Option(names = "--type", description = "Type of the matrices: ${COMPLETION-CANDIDATES} (default: the format that the weights were "
-            + "trained for; of ternary weights TQ2_0, of others TRAINED: the type that holds each matrix as it was trained).")
+            + "trained for; of ternary weights TQ2_0, or I2_S with squared ReLU; of others TRAINED: the type that holds each matrix as it was "
+            + "trained).")
     @Nullable
     MatrixType type;
 
@@ -56,17 +52,8 @@ final class ExportCommand implements Callable<Integer> {
         requireCheckpoint();
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             TrainedModel model = TrainedModel.load(checkpoint, pool);
-            if (type == null && isOneFormat(model.config().quantization())) {
-                int threads = Runtime.getRuntime().availableProcessors();
-                QuantizeReport report = ModelExport.write(backend, model, name, license, file, threads, (step, done, total) -> {
-                });
-                System.out.printf(Locale.ROOT, "%s: matrices %s, %,d bytes%n", file, model.config().quantization().format(),
-                        report.bytes());
-                return 0;
-            }
-            ExportOptions options = ExportOptions.of(name, type != null ? type : standard(model.config().quantization())).withScales(scales)
-                    .withLicense(license);
-            ExportReport report = GgufExporter.export(backend, model.decoder(), model.tokenizer(), options, file);
+            ExportReport report = ModelExport.write(backend, model, new ModelExport.Options(name, license, type, scales), file,
+                    Runtime.getRuntime().availableProcessors());
             System.out.printf(Locale.ROOT, "%s: architecture %s, %,d bytes%n", report.file(), report.architecture(), report.bytes());
             if (report.scaleError() > 0) {
                 System.out.printf(Locale.ROOT, "largest relative error of a scale: %.2g%n", report.scaleError());
@@ -74,18 +61,6 @@ final class ExportCommand implements Callable<Integer> {
             report.warnings().forEach(warning -> System.err.println("warning: " + Printable.of(warning)));
         }
         return 0;
-    }
-
-    /** Whether all matrices of the blocks have one format, and no other layer is quantized. */
-    private static boolean isOneFormat(TrainingConfig.Quantization trained) {
-        return trained.weights() == WeightQuantizer.FORMAT && trained.layers().isEmpty() && trained.embedding().equals("none")
-                && trained.head().equals("none");
-    }
-
-    private static MatrixType standard(TrainingConfig.Quantization trained) {
-        return trained.weights() == WeightQuantizer.NONE
-                ? MatrixType.F16
-                : trained.weights() == WeightQuantizer.TERNARY && trained.layers().isEmpty() ? MatrixType.TQ2_0 : MatrixType.TRAINED;
     }
 
     private void requireCheckpoint() throws IOException {

@@ -10,11 +10,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.setun.cli.inspect.Printable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
+import org.setun.quant.export.ExportReport;
 import org.setun.training.StopFlag;
+import org.setun.training.config.ConfigBuilder;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.Presets;
@@ -33,6 +35,7 @@ import picocli.CommandLine.Parameters;
 final class QatCommand implements Callable<Integer> {
 
     private static final int INTERRUPTED = 130;
+    private static final int LORA_RANK = 16;
 
     @Parameters(index = "0", paramLabel = "MODEL", description = "A GGUF, safetensors or llama2.c file, a checkpoint or the folder of a run.")
     Path model = Path.of("");
@@ -122,52 +125,57 @@ final class QatCommand implements Callable<Integer> {
                     resume ? LanguageModelTraining.Resume.LATEST : LanguageModelTraining.Resume.NEW, String.valueOf(output.getFileName()),
                     output, this::announce);
             report(result, training.config());
+            result.file().ifPresent(file -> file.warnings().forEach(warning -> System.err.println("warning: " + Printable.of(warning))));
             return stop.reason() == null ? 0 : INTERRUPTED;
         }
     }
 
-    /** What the options say, over the file, over the preset. */
+    /** What the options say, over the file, over the preset, over what this command does if nothing is said. */
     private TrainingConfig settings() throws IOException {
-        List<String> keys = new ArrayList<>();
-        keys.add("model.start=" + quoted(model));
-        keys.add("checkpoint.folder=" + quoted(folder == null ? output.resolveSibling(output.getFileName() + ".run") : folder));
-        if (!text.isEmpty()) {
-            keys.add("data.paths=" + text.stream().map(QatCommand::quoted).collect(Collectors.joining(", ", "[", "]")));
-        }
-        add(keys, "tokenizer.file", tokenizer == null ? null : quoted(tokenizer));
-        add(keys, "training.epochs", epochs);
-        add(keys, "schedule.learning_rate", learningRate);
-        if (useLora || loraRank != null) {
-            keys.add("training.lora_rank=" + (loraRank == null ? 16 : loraRank));
-        }
         boolean preset = format != null && Presets.names().contains(format);
-        if (format != null && !preset) {
-            keys.add("quantization.weights=" + (format.equalsIgnoreCase("ternary") ? "ternary" : "format"));
-            add(keys, "quantization.format", format.equalsIgnoreCase("ternary") ? null : '"' + format + '"');
+        ConfigBuilder builder = TrainingConfig.builder()
+                .preset(preset ? format : "q4_0")
+                .standard("distillation.enabled", true)
+                .standard("distillation.teacher", model)
+                .override(quantizer(preset))
+                .override(overrides)
+                .set("model.start", model)
+                .set("checkpoint.folder", folder == null ? output.resolveSibling(output.getFileName() + ".run") : folder);
+        if (config != null) {
+            builder.file(config);
         }
-        keys.addAll(overrides);
-        TrainingConfig settings = ConfigReader.read(config, preset ? format : "q4_0", keys);
-        return teaching(settings);
+        if (!text.isEmpty()) {
+            builder.set("data.paths", text);
+        }
+        if (teacher != null) {
+            builder.set("distillation.enabled", !teacher.equals("none")).set("distillation.teacher", teacher.equals("none") ? "" : teacher);
+        }
+        if (useLora || loraRank != null) {
+            builder.set("training.lora_rank", loraRank == null ? LORA_RANK : loraRank);
+        }
+        set(builder, "tokenizer.file", tokenizer);
+        set(builder, "training.epochs", epochs);
+        set(builder, "schedule.learning_rate", learningRate);
+        return builder.build();
     }
 
-    private TrainingConfig teaching(TrainingConfig settings) {
-        if ("none".equals(teacher)) {
-            return ConfigReader.override(settings, List.of("distillation.enabled=false"));
-        }
-        boolean named = teacher != null || !settings.distillation().teacher().isEmpty();
-        String from = teacher != null ? teacher : named ? settings.distillation().teacher() : model.toString();
-        return ConfigReader.override(settings, List.of("distillation.enabled=true", "distillation.teacher=" + quoted(Path.of(from))));
-    }
-
-    private static void add(List<String> keys, String key, @Nullable Object value) {
+    private static void set(ConfigBuilder builder, String key, @Nullable Object value) {
         if (value != null) {
-            keys.add(key + "=" + value);
+            builder.set(key, value);
         }
     }
 
-    /** As a TOML string. */
-    private static String quoted(Path path) {
-        return '"' + path.toString().replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+    /** What {@code --format} says, which counts more than the file. */
+    private List<String> quantizer(boolean preset) {
+        if (format == null) {
+            return List.of();
+        }
+        if (preset) {
+            return Presets.overrides(format, "quantization");
+        }
+        return format.equalsIgnoreCase("ternary")
+                ? List.of("quantization.weights=ternary")
+                : List.of("quantization.weights=format", "quantization.format=\"" + format + '"');
     }
 
     private void requirePaths(TrainingConfig settings) throws IOException {
@@ -207,20 +215,20 @@ final class QatCommand implements Callable<Integer> {
             line.put("trained_bits_per_byte", result.trained());
             line.put("steps", result.training().steps());
             line.put("seconds", result.training().seconds());
-            line.put("output", result.bytes() == 0 ? null : output.toString());
-            line.put("bytes", result.bytes());
+            line.put("output", result.file().map(report -> report.file().toString()).orElse(null));
+            line.put("bytes", result.file().map(ExportReport::bytes).orElse(0L));
             System.out.println(Json.line(line));
             return;
         }
         System.out.printf(Locale.ROOT, "held out, bits per byte: %.4f in full precision, %.4f rounded", result.original(),
                 result.rounded());
-        if (result.bytes() == 0) {
-            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n",
-                    result.training().steps(),
+        if (result.file().isEmpty()) {
+            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n", result.training().steps(),
                     settings.training().maxSteps());
         } else {
-            System.out.printf(Locale.ROOT, ", %.4f after %d steps (%.0f s)%n%s: %,d bytes%n", result.trained(), result.training().steps(),
-                    result.training().seconds(), output, result.bytes());
+            ExportReport report = result.file().get();
+            System.out.printf(Locale.ROOT, ", %.4f after %d steps (%.0f s)%n%s: architecture %s, %,d bytes%n", result.trained(),
+                    result.training().steps(), result.training().seconds(), report.file(), report.architecture(), report.bytes());
         }
     }
 }

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -14,6 +16,17 @@ import org.setun.kernels.reference.ReferenceBackend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 class OpenBlasTest {
+
+    /** On x86-64 it must be asked for: the built-in products are the default there. */
+    @BeforeEach
+    void askForIt() {
+        System.setProperty(BackendOptions.BLAS_PROPERTY, "always");
+    }
+
+    @AfterEach
+    void askForNothing() {
+        System.clearProperty(BackendOptions.BLAS_PROPERTY);
+    }
 
     @Test
     void isFoundAndSetToOneThread() {

@@ -95,6 +95,15 @@ public final class GgufExporter {
         }, options, file);
     }
 
+    /**
+     * Checks that a model of this shape can be written, before it is trained for hours.
+     *
+     * @throws IllegalArgumentException as {@link #export} would
+     */
+    public static void check(DecoderConfig config, MatrixType matrices) {
+        Architecture.of(config, matrices);
+    }
+
     /** Writes a model without a tokenizer, or with one that {@code tokenizer} puts into the metadata. */
     public static ExportReport export(Backend backend, Decoder decoder, Consumer<GgufWriter> tokenizer, ExportOptions options, Path file)
             throws IOException {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,6 +31,8 @@ public final class ConfigBuilder {
     private static final ObjectMapper TREES = new ObjectMapper();
 
     private final Map<String, JsonNode> values = new LinkedHashMap<>();
+    private final Map<String, JsonNode> standards = new LinkedHashMap<>();
+    private final List<String> overrides = new ArrayList<>();
     private @Nullable Path file;
     private @Nullable String preset;
 
@@ -57,11 +60,27 @@ public final class ConfigBuilder {
      * @throws ConfigException if there is no such key; the message names the nearest
      */
     public ConfigBuilder set(String key, Object value) {
+        values.put(known(key), TREES.valueToTree(plain(value)));
+        return this;
+    }
+
+    /** Gives a key another default: what preset and file say counts more. */
+    public ConfigBuilder standard(String key, Object value) {
+        standards.put(known(key), TREES.valueToTree(plain(value)));
+        return this;
+    }
+
+    /** Sets keys as text, {@code section.key=value} each, as {@link ConfigReader#override} does; {@link #set} counts more. */
+    public ConfigBuilder override(List<String> texts) {
+        overrides.addAll(texts);
+        return this;
+    }
+
+    private static String known(String key) {
         if (!ConfigKeys.dotted().contains(key)) {
             throw new ConfigException(key + ": unknown key; did you mean " + ConfigKeys.nearestDotted(key) + "?");
         }
-        values.put(key, TREES.valueToTree(plain(value)));
-        return this;
+        return key;
     }
 
     private static Object plain(Object value) {
@@ -81,6 +100,6 @@ public final class ConfigBuilder {
      * @throws IOException     if the file cannot be read
      */
     public TrainingConfig build() throws IOException {
-        return ConfigReader.read(file, preset, List.of(), values);
+        return ConfigReader.read(file, preset, overrides, values, standards);
     }
 }

@@ -30,7 +30,7 @@ public final class ConfigReader {
 
     /** Reads {@code file}; later overrides win over earlier ones and all win over the file. */
     public static TrainingConfig read(Path file, List<String> overrides) throws IOException {
-        return read(file, null, overrides, Map.of());
+        return read(file, null, overrides, Map.of(), Map.of());
     }
 
     /**
@@ -40,13 +40,13 @@ public final class ConfigReader {
      * @param preset one of {@link Presets#names}, for a file that names none itself; null for none
      */
     public static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides) throws IOException {
-        return read(file, preset, overrides, Map.of());
+        return read(file, preset, overrides, Map.of(), Map.of());
     }
 
-    /** The same with {@code values} for keys that exist, which count most. */
-    static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides, Map<String, JsonNode> values)
-            throws IOException {
-        return parse(file == null ? new ConfigSource("", "") : source(file), preset, overrides, values);
+    /** The same with {@code values} for keys that exist, which count most, and {@code standards}, which count least. */
+    static TrainingConfig read(@Nullable Path file, @Nullable String preset, List<String> overrides, Map<String, JsonNode> values,
+            Map<String, JsonNode> standards) throws IOException {
+        return parse(file == null ? new ConfigSource("", "") : source(file), preset, overrides, values, standards);
     }
 
     private static ConfigSource source(Path file) throws IOException {
@@ -63,17 +63,22 @@ public final class ConfigReader {
 
     /** Parses TOML {@code text}; {@code name} stands before messages, nothing if empty. */
     public static TrainingConfig parse(String name, String text, List<String> overrides) {
-        return parse(new ConfigSource(name, text), null, overrides, Map.of());
+        return parse(new ConfigSource(name, text), null, overrides, Map.of(), Map.of());
     }
 
     private static TrainingConfig parse(ConfigSource source, @Nullable String preset, List<String> overrides,
-            Map<String, JsonNode> values) {
+            Map<String, JsonNode> values, Map<String, JsonNode> standards) {
         ObjectNode tree = tree(source);
         SourceKeys.translate(tree, source);
         if (preset != null && !tree.has("preset")) {
             tree.put("preset", preset);
         }
         Presets.apply(tree, source);
+        standards.forEach((key, value) -> {
+            if (!tree.at("/" + key.replace('.', '/')).isValueNode()) {
+                set(tree, key, value);
+            }
+        });
         for (String override : overrides) {
             override(tree, override);
         }

@@ -52,6 +52,16 @@ public final class Presets {
         return text(name).lines().findFirst().orElseThrow().substring(2);
     }
 
+    /** What a preset says of a section, as {@code section.key=value}. */
+    public static List<String> overrides(String name, String section) {
+        try {
+            return new TomlMapper().readTree(text(name)).path(section).properties().stream()
+                    .map(key -> section + "." + key.getKey() + "=" + key.getValue()).toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Takes {@code preset} off {@code tree} and lays what it says under the rest. */
     static void apply(ObjectNode tree, ConfigSource source) {
         JsonNode name = tree.remove("preset");

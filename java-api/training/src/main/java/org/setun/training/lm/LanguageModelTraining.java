@@ -211,7 +211,7 @@ public final class LanguageModelTraining implements AutoCloseable {
     private LanguageModelTask task(Decoder decoder, int evaluationBatch) throws IOException {
         int context = config.model().context();
         TokenDataset training = new TokenDataset(corpus.training(), context, config.training().seed());
-        TokenDataset heldOut = new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
+        TokenDataset heldOut = heldOut(context);
         teachers.open(config);
         LanguageModelLoss loss = new LanguageModelLoss(config, decoder, training, tokenBytes(), teachers.teacher(), teachers.cache());
         return new LanguageModelTask(decoder, training, heldOut, tokenizer(), evaluationBatch, loss);
@@ -280,6 +280,19 @@ public final class LanguageModelTraining implements AutoCloseable {
                 return task.evaluate(Tape.evaluating(backend, workspace, config.training().precision()), 0);
             }
         }
+    }
+
+    /** How well {@code model} does on the whole held-out text, its weights rounded; it must have this training's vocabulary. */
+    TrainingTask.Evaluation evaluate(Decoder model) {
+        TokenDataset heldOut = heldOut(model.config().context());
+        try (Rounding _ = Rounding.of(model)) {
+            return new LanguageModelTask(model, heldOut, heldOut, tokenizer(), 1)
+                    .evaluate(Tape.evaluating(backend, workspace, config.training().precision()), 0);
+        }
+    }
+
+    private TokenDataset heldOut(int context) {
+        return new TokenDataset(corpus.heldOut(), (int) Math.min(context, Math.max(1, corpus.heldOut().count() - 1)), 0);
     }
 
     /** Trains the model that the configuration asks for. */

@@ -3,13 +3,12 @@ package org.setun.training.lm;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.setun.formats.PartialFile;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
-import org.setun.quant.export.ExportOptions;
-import org.setun.quant.export.GgufExporter;
-import org.setun.quant.export.MatrixType;
+import org.setun.quant.export.ExportReport;
 import org.setun.training.TrainingResult;
 import org.setun.training.TrainingTask;
 import org.setun.training.checkpoint.CheckpointStore;
@@ -42,13 +41,13 @@ public final class QatJob {
     /**
      * How it went, in bits per byte of the held-out text.
      *
-     * @param original  of the model in full precision
-     * @param rounded   of the model rounded to nearest, before training
-     * @param trained   of the model after training; NaN if it was stopped
-     * @param training  of the loop
-     * @param bytes     of the file; 0 if the training was stopped
+     * @param original of the model in full precision
+     * @param rounded  of the model rounded to nearest, before training
+     * @param trained  of the model that is in the file; of the last step if the training was stopped
+     * @param training of the loop
+     * @param file     what was written; empty if the training was stopped
      */
-    public record Result(double original, double rounded, double trained, TrainingResult training, long bytes) {
+    public record Result(double original, double rounded, double trained, TrainingResult training, Optional<ExportReport> file) {
     }
 
     private QatJob() {
@@ -59,8 +58,8 @@ public final class QatJob {
      *
      * @param training opened with a {@code model.start} and a {@code checkpoint.folder}, which {@code resume} goes on in; stays open
      * @param name     {@code general.name} in the file
-     * @param output   a GGUF file: the format that weights were trained for, TQ2_0 for ternary ones, else F16 values of the levels; an older one stays
-     *                 if anything fails
+     * @param output   a GGUF file, written as {@link ModelExport} does; an older one stays if anything fails
+     * @throws IllegalArgumentException before anything is trained, if no GGUF file could hold the model
      * @throws ConfigException if the configuration has no model to start from, no folder, or quantizes nothing
      */
     public static Result run(LanguageModelTraining training, Backend backend, Resume resume, String name, Path output,
@@ -75,6 +74,7 @@ public final class QatJob {
                             + "\": name a model to start from, a folder for checkpoints, and how weights are quantized");
         }
         PartialFile.requireOther(output, List.of(Path.of(config.model().start())));
+        ModelExport.check(config, training.tokenizer().vocabSize(), null);
         phases.accept(Phase.CALIBRATE);
         TrainingTask.Evaluation original = training.evaluateStart(WeightQuantizer.NONE);
         TrainingTask.Evaluation rounded = training.evaluateStart(weights);
@@ -84,26 +84,18 @@ public final class QatJob {
         }
         phases.accept(Phase.TRAIN);
         Outcome outcome = training.train(resume);
-        long bytes = 0;
-        if (!Double.isNaN(outcome.bitsPerByte())) {
-            phases.accept(Phase.EXPORT);
-            Path folder = Path.of(config.checkpoint().folder(), LanguageModelTraining.name(weights));
-            bytes = export(backend, CheckpointStore.list(folder).getLast(), name, output);
+        if (outcome.result().steps() < config.training().maxSteps()) {
+            return new Result(original.value(), rounded.value(), outcome.bitsPerByte(), outcome.result(), Optional.empty());
         }
-        return new Result(original.value(), rounded.value(), outcome.bitsPerByte(), outcome.result(), bytes);
-    }
-
-    private static long export(Backend backend, Path checkpoint, String name, Path output) throws IOException {
+        phases.accept(Phase.EXPORT);
+        Path folder = Path.of(config.checkpoint().folder(), LanguageModelTraining.name(weights));
         try (MemoryPool pool = new MemoryPool(backend)) {
-            TrainedModel model = TrainedModel.load(checkpoint, pool);
-            WeightQuantizer weights = model.config().quantization().weights();
-            if (weights == WeightQuantizer.FORMAT) {
-                return ModelExport
-                        .write(backend, model, name, "", output, Runtime.getRuntime().availableProcessors(), (step, done, total) -> {
-                        }).bytes();
-            }
-            MatrixType type = weights == WeightQuantizer.TERNARY ? MatrixType.TQ2_0 : MatrixType.F16;
-            return GgufExporter.export(backend, model.decoder(), model.tokenizer(), ExportOptions.of(name, type), output).bytes();
+            TrainedModel model = TrainedModel.load(CheckpointStore.list(folder).getLast(), pool);
+            ExportReport report = ModelExport.write(backend, model, ModelExport.Options.of(name), output,
+                    Runtime.getRuntime().availableProcessors());
+            boolean isLast = model.state().step() == outcome.result().steps(); // with save_best_only it may be an earlier one
+            double trained = isLast ? outcome.bitsPerByte() : training.evaluate(model.decoder()).value();
+            return new Result(original.value(), rounded.value(), trained, outcome.result(), Optional.of(report));
         }
     }
 }

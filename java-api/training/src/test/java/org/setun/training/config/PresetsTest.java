@@ -110,6 +110,12 @@ class PresetsTest {
         assertThat(built)
                 .isEqualTo(parse("preset = \"paretoq-2bit\"\n" + Files.readString(file), "model.dim=128", "quantization.scale=absmean",
                         "data.paths=[\"" + folder + "\", \"b\"]", "model.sub_norms=false", "schedule.learning_rate=0.25"));
+        TrainingConfig other = TrainingConfig.builder().preset("paretoq-2bit").file(file).standard("model.dim", 96)
+                .standard("model.layers", 9).override(List.of("model.heads=8")).build();
+        assertThat(other.model().dim()).as("the file counts more").isEqualTo(64);
+        assertThat(other.model().layers()).isEqualTo(9);
+        assertThat(other.model().heads()).isEqualTo(8);
+        assertThat(Presets.overrides("paretoq-2bit", "quantization")).contains("quantization.bits=2", "quantization.levels=\"stretched\"");
         assertThatThrownBy(() -> TrainingConfig.builder().set("model.dimm", 1)).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("did you mean model.dim?");
         assertThatThrownBy(() -> TrainingConfig.builder().set("model.dim", "x").build()).isInstanceOf(ConfigException.class)

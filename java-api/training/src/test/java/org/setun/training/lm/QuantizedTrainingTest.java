@@ -349,8 +349,7 @@ class QuantizedTrainingTest {
             training.train(Resume.NEW);
             TrainedModel model = TrainedModel.load(CheckpointStore.list(folder.resolve("format")).getLast(), pool);
             Path file = folder.resolve("model.gguf");
-            ModelExport.write(backend, model, "trained", "", file, 2, (step, done, total) -> {
-            });
+            ModelExport.write(backend, model, ModelExport.Options.of("trained"), file, 2);
             assertThat(folder).as("nothing is left beside it").isDirectoryNotContaining(path -> path.toString().contains(".latent"));
             try (ModelFile read = ModelFile.open(file, null)) {
                 Decoder decoder = read.decoder(pool);
@@ -359,6 +358,11 @@ class QuantizedTrainingTest {
                     ((BitLinear) layer).quantizedWeight(backend).expand(backend, values);
                     assertThat(decoder.parameter(layer.weight().name()).value().toArray()).as(layer.weight().name())
                             .containsExactly(values.toArray());
+                }
+                float[] table = model.decoder().parameter("token_embd.weight").value().toArray();
+                float[] stored = decoder.parameter("token_embd.weight").value().toArray();
+                for (int i = 0; i < table.length; i++) {
+                    assertThat(stored[i]).as("tables are in half precision").isEqualTo(Float.float16ToFloat(Float.floatToFloat16(table[i])));
                 }
             }
         }

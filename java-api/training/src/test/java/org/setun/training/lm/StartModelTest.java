@@ -30,6 +30,7 @@ import org.setun.nn.Quantization;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
 import org.setun.quant.export.MatrixType;
+import org.setun.quant.model.ModelFile;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigException;
 import org.setun.training.lm.LanguageModelTraining.Outcome;
@@ -159,7 +160,7 @@ class StartModelTest {
             assertThat(result.original()).isEqualTo(bitsPerByte);
             assertThat(result.rounded()).isGreaterThan(result.original());
             assertThat(result.trained()).isLessThan(result.rounded());
-            assertThat(result.bytes()).isEqualTo(Files.size(output));
+            assertThat(result.file().orElseThrow().bytes()).isEqualTo(Files.size(output));
             assertThatThrownBy(() -> QatJob.run(training.override(List.of("quantization.weights=none")), backend, Resume.NEW, "q", output,
                     phases::add)).isInstanceOf(ConfigException.class).hasMessageContaining("quantization.weights = \"fp32\"");
         }
@@ -170,6 +171,58 @@ class StartModelTest {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);
             }
+        }
+    }
+
+    /** Whatever was trained can be written: in a type that fits, checked before a step is made. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            quantization.weights=ternary                                                                        | 64
+            quantization.weights=ternary quantization.activations=bitnet_v2                                     | 64
+            quantization.weights=ternary quantization.layers=["*ffn_down=none"]                                 | 64
+            quantization.weights=uniform quantization.bits=3                                                    | 64
+            quantization.weights=format quantization.format=q4_0 quantization.activations=hadamard_int8         | 64
+            quantization.weights=format quantization.format=q4_0 quantization.layers=["*ffn_down=none"]         | 64
+            quantization.weights=format quantization.format=q4_0 quantization.embedding=8 quantization.head=8 | 64
+            """)
+    void everyKindOfTrainingEndsInAFile(String settings, int dim) throws IOException {
+        Path output = folder.resolve("any.gguf");
+        List<String> keys = new ArrayList<>(List.of(keys(run, "training.max_steps=2", "schedule.warmup_steps=0", "schedule.total_steps=2")));
+        keys.addAll(List.of(settings.split(" +")));
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(
+                        Runs.config(text, folder.resolve("run"), keys.toArray(String[]::new)), backend)) {
+            QatJob.Result result = QatJob.run(training, backend, Resume.NEW, "any", output, phase -> {
+            });
+            assertThat(result.file().orElseThrow().bytes()).isEqualTo(Files.size(output));
+            String down = settings.contains("ffn_down") ? "ffn_down" : "";
+            try (ModelFile file = ModelFile.open(output, null); MemoryPool pool = new MemoryPool(backend)) {
+                Decoder read = file.decoder(pool);
+                assertThat(read.config().dim()).isEqualTo(dim);
+                if (!down.isEmpty()) {
+                    Decoder trained = TrainedModel.load(
+                            CheckpointStore.list(folder.resolve("run/" + LanguageModelTraining.name(training.config().quantization().weights())))
+                                    .getLast(), pool).decoder();
+                    assertThat(read.parameter("blk.0.ffn_down.weight").value().toArray()).as("half precision, not few bits").hasSameSizeAs(
+                            trained.parameter("blk.0.ffn_down.weight").value().toArray()).usingComparatorWithPrecision(2e-3f)
+                            .containsExactly(trained.parameter("blk.0.ffn_down.weight").value().toArray());
+                }
+            }
+        }
+    }
+
+    /** With squared ReLU and no norms no engine computes the model: said before anything is trained. */
+    @Test
+    void whatNoFileCanHoldIsNotTrained() throws IOException {
+        Path odd = folder.resolve("odd");
+        train(odd, Resume.NEW, "quantization.weights=none", "model.activation=relu2", "model.sub_norms=false", "training.max_steps=1",
+                "schedule.warmup_steps=0", "schedule.total_steps=1");
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(
+                        Runs.config(text, folder.resolve("run"), keys(odd.resolve("fp32"), "training.max_steps=2")), backend)) {
+            assertThatThrownBy(() -> QatJob.run(training, backend, Resume.NEW, "odd", folder.resolve("odd.gguf"), phase -> {
+                throw new AssertionError(phase + " has begun");
+            })).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("RELU2");
         }
     }
 
