@@ -223,7 +223,8 @@ final class QatCommand implements Callable<Integer> {
         System.out.printf(Locale.ROOT, "held out, bits per byte: %.4f in full precision, %.4f rounded", result.original(),
                 result.rounded());
         if (result.file().isEmpty()) {
-            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n", result.training().steps(),
+            System.out.printf(Locale.ROOT, "%nstopped after %d of %d steps; the same command with --resume goes on%n",
+                    result.training().steps(),
                     settings.training().maxSteps());
         } else {
             ExportReport report = result.file().get();

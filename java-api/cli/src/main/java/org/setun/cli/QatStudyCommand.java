@@ -70,7 +70,7 @@ final class QatStudyCommand implements Callable<Integer> {
                 progress.close();
                 String text = tables.of(report);
                 if (markdown != null) {
-                    AtomicFile.write(markdown, channel -> channel.write(StandardCharsets.UTF_8.encode(text)));
+                    AtomicFile.write(markdown, text.getBytes(StandardCharsets.UTF_8));
                 }
                 System.out.print(json ? Json.line(report) + "\n" : text);
                 return 0;

@@ -89,7 +89,7 @@ final class StudyCommand implements Callable<Integer> {
                         step -> progress.at(++done[0], step));
                 progress.close();
                 if (markdown != null) {
-                    AtomicFile.write(markdown, channel -> channel.write(StandardCharsets.UTF_8.encode(report.markdown())));
+                    AtomicFile.write(markdown, report.markdown().getBytes(StandardCharsets.UTF_8));
                 }
                 System.out.print(json ? Json.line(report) + "\n" : report.markdown());
             }

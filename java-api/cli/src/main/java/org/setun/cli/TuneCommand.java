@@ -1,7 +1,7 @@
 package org.setun.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.setun.cli.plot.ChartFile;
 import org.setun.cli.plot.Curve;
 import org.setun.cli.plot.TerminalPlot;
+import org.setun.formats.AtomicFile;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
@@ -138,7 +139,8 @@ final class TuneCommand implements Callable<Integer> {
         if (search.best().isPresent()) {
             Trial best = search.best().get();
             List<String> keys = best.values().entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
-            Files.writeString(out.resolve("best.toml"), ConfigWriter.toToml(ConfigReader.override(config, keys)));
+            AtomicFile.write(out.resolve("best.toml"),
+                    ConfigWriter.toToml(ConfigReader.override(config, keys)).getBytes(StandardCharsets.UTF_8));
         }
         if (json) {
             Map<String, Object> line = new LinkedHashMap<>();

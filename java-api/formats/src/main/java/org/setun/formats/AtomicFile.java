@@ -1,7 +1,9 @@
 package org.setun.formats;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -59,6 +61,22 @@ public final class AtomicFile {
             throw failure;
         }
         forceDirectory(directory);
+    }
+
+    /**
+     * Replaces or creates {@code target} with {@code content}.
+     *
+     * @throws IOException of the device; {@code target} is then as it was
+     */
+    public static void write(Path target, byte[] content) throws IOException {
+        write(target, channel -> writeFully(channel, ByteBuffer.wrap(content)));
+    }
+
+    /** A device that is nearly full takes less than it is given, and says so only the next time. */
+    static void writeFully(WritableByteChannel channel, ByteBuffer content) throws IOException {
+        while (content.hasRemaining()) {
+            channel.write(content);
+        }
     }
 
     /**

@@ -1,7 +1,9 @@
 package org.setun.formats;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -58,6 +60,36 @@ class AtomicFileTest {
         AtomicFile.write(link, channel -> channel.write(ByteBuffer.wrap("new".getBytes())));
         assertThat(file).hasContent("new");
         assertThat(Files.isSymbolicLink(link)).isTrue();
+    }
+
+    /** As a device does that is nearly full. */
+    @Test
+    void aShortWriteIsGoneOnWith() throws IOException {
+        ByteArrayOutputStream taken = new ByteArrayOutputStream();
+        WritableByteChannel three = new WritableByteChannel() {
+            @Override
+            public int write(ByteBuffer from) {
+                int count = Math.min(3, from.remaining());
+                for (int i = 0; i < count; i++) {
+                    taken.write(from.get());
+                }
+                return count;
+            }
+
+            @Override
+            public boolean isOpen() {
+                return true;
+            }
+
+            @Override
+            public void close() {
+                // nothing to give back
+            }
+        };
+        AtomicFile.writeFully(three, ByteBuffer.wrap("ten bytes.".getBytes()));
+        assertThat(taken.toString()).isEqualTo("ten bytes.");
+        AtomicFile.write(folder.resolve("result.json"), "{}".getBytes());
+        assertThat(folder.resolve("result.json")).hasContent("{}");
     }
 
     @Test

@@ -26,6 +26,7 @@ final class Callbacks implements TrainingListener.Control {
     private @Nullable String stopReason;
     private @Nullable Rollback rollback;
     private @Nullable Path lastCheckpoint;
+    private final List<String> warnings = new ArrayList<>();
     private boolean isSaveWanted;
 
     Callbacks(List<TrainingListener> users, List<TrainingCallback> own) {
@@ -39,8 +40,13 @@ final class Callbacks implements TrainingListener.Control {
         });
     }
 
+    /** Tells everybody; warnings that they gave meanwhile follow, so that all see them after the event. */
     void emit(TrainingEvent event) {
         listeners.forEach(listener -> listener.on(event, this));
+        while (!warnings.isEmpty()) {
+            TrainingEvent.Warning warning = new TrainingEvent.Warning(event.run(), event.step(), warnings.removeFirst());
+            listeners.forEach(listener -> listener.on(warning, this));
+        }
     }
 
     /** Calls a {@code before} method of every callback. */
@@ -91,6 +97,11 @@ final class Callbacks implements TrainingListener.Control {
         boolean wanted = isSaveWanted;
         isSaveWanted = false;
         return wanted;
+    }
+
+    @Override
+    public void warn(String message) {
+        warnings.add(message);
     }
 
     @Override

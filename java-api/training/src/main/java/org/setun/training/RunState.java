@@ -3,6 +3,7 @@ package org.setun.training;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.setun.training.TrainingResult.Point;
 import org.setun.training.checkpoint.TrainingState;
@@ -12,6 +13,7 @@ final class RunState {
 
     final String run;
     private final boolean higherIsBetter;
+    private final LongPredicate counts;
     long step;
     long samples;
     long skipped;
@@ -23,9 +25,11 @@ final class RunState {
     @Nullable
     Point best;
 
-    RunState(String run, boolean higherIsBetter) {
+    /** {@code counts} tells which steps are followed by evaluations that can be the best: those of the model that is trained for. */
+    RunState(String run, boolean higherIsBetter, LongPredicate counts) {
         this.run = run;
         this.higherIsBetter = higherIsBetter;
+        this.counts = counts;
     }
 
     /** The state for a checkpoint. */
@@ -59,11 +63,11 @@ final class RunState {
         state.evaluations().forEach(e -> evaluated(new Point(e.step(), e.loss(), e.value())));
     }
 
-    /** Adds an evaluation; returns whether its value is a number and no other was as good. */
+    /** Adds an evaluation; returns whether it counts, its value is a number and no other was as good. */
     boolean evaluated(Point point) {
         evaluations.add(point);
         Point before = best;
-        boolean better = !Double.isNaN(point.value()) && (before == null
+        boolean better = counts.test(point.step()) && !Double.isNaN(point.value()) && (before == null
                 || (higherIsBetter ? point.value() > before.value() : point.value() < before.value()));
         if (better) {
             best = point;

@@ -90,16 +90,16 @@ public final class Trainer {
         runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch,
                 settings.reproducible());
         meter = new SpeedMeter(task.unitsPerSample());
-        state = new RunState(options.run, task.higherIsBetter());
+        state = new RunState(options.run, task.higherIsBetter(), progressive::hasLastBits);
         callbacks = new Callbacks(options.listeners, ownCallbacks());
         try {
             checkpoints = new RunCheckpoints(options, optimizer, callbacks, pool);
             if (options.resume != null) {
                 ResumeCheck.require(options.resume, options.config);
                 checkpoints.load(options.resume);
+                callbacks.restore(options.resume.state().memory());
                 state.resume(options.resume.state());
                 runner.microBatch(Math.min(options.resume.state().microBatch(), runner.microBatch()));
-                callbacks.restore(options.resume.state().memory());
             }
         } catch (IOException | RuntimeException e) {
             optimizer.close();
@@ -231,8 +231,8 @@ public final class Trainer {
             long from = state.step;
             Checkpoint checkpoint = checkpoints.before(wish);
             checkpoints.load(checkpoint);
-            state.goBack(checkpoint.state());
             callbacks.restore(checkpoint.state().memory());
+            state.goBack(checkpoint.state());
             callbacks.emit(new TrainingEvent.RolledBack(state.run, state.step, from, wish.reason()));
         } else if (callbacks.takeSave()) {
             save();

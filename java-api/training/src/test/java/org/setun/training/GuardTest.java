@@ -11,6 +11,8 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,6 +25,7 @@ import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
+import org.setun.training.event.JsonLines;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.event.TrainingEvent.RolledBack;
 import org.setun.training.event.TrainingEvent.Step;
@@ -189,6 +192,23 @@ class GuardTest {
                     }))).isInstanceOf(IOException.class).hasMessageContaining("step-00000006 failed").hasMessageContaining("make room");
             move(false);
             assertThat(store.latest(false).orElseThrow().state().step()).as("what was there stays").isEqualTo(12);
+        }
+    }
+
+    /** The run is told once, after the event, and keeps its checkpoints. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aLogOnAFullDiskIsAWarning() throws IOException {
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, true); JsonLines log = new JsonLines(Path.of("/dev/full"))) {
+            TrainingResult result = train(config(), builder -> builder.checkpoints(store, Map.of()).listener(log));
+            assertThat(result.steps()).isEqualTo(12);
+            assertThat(all(TrainingEvent.Warning.class)).singleElement().satisfies(warning -> {
+                assertThat(warning.run()).isEqualTo("model");
+                assertThat(warning.message()).contains("cannot write /dev/full", "No space left");
+            });
+            assertThat(events.get(0)).isInstanceOf(TrainingEvent.Started.class);
+            assertThat(events.get(1)).isInstanceOf(TrainingEvent.Warning.class);
+            assertThat(store.list()).hasSize(6);
         }
     }
 

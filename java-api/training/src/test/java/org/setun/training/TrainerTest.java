@@ -103,6 +103,38 @@ class TrainerTest {
         assertThat(result.best()).isNotNull().extracting(TrainingResult.Point::value).isEqualTo(2.0);
     }
 
+    /** Evaluations of more bits than a model is trained for are better, and not of that model. */
+    @Test
+    void aModelOfMoreBitsIsNeverTheBest() throws IOException {
+        String[] keys = {"quantization.weights=uniform", "quantization.bits=2", "progressive.kind=bit_width", "progressive.start_bits=4",
+                "progressive.start_step=0", "progressive.end_step=3", "training.max_steps=5", "training.eval_every=1",
+                "checkpoint.save_every=1"};
+        task.evaluations = new double[]{1, 1.5, 3, 2.5, 2.75};
+        try (CheckpointStore store = CheckpointStore.open(folder.resolve("all"), 1, false)) {
+            TrainingResult result = train(config(keys), builder -> builder.checkpoints(store, Map.of()));
+            assertThat(all(Evaluated.class).stream().map(Evaluated::best)).containsExactly(false, false, true, true, false);
+            assertThat(result.best()).isNotNull().extracting(TrainingResult.Point::step).isEqualTo(4L);
+            assertThat(store.list()).as("the best and the newest").containsExactly(store.pathOf(4), store.pathOf(5));
+        }
+        task = new BlobTask(pool, 1);
+        task.evaluations = new double[]{1, 1.5, 3, 2.5, 2.75};
+        TrainingConfig bestOnly = ConfigReader.override(config(keys), List.of("checkpoint.save_best_only=true"));
+        try (CheckpointStore store = CheckpointStore.open(folder.resolve("best"), 0, false)) {
+            train(bestOnly, builder -> builder.checkpoints(store, Map.of()).listener((event, control) -> {
+                if (event instanceof Evaluated evaluated && evaluated.step() == 2) {
+                    control.stop("to be resumed");
+                }
+            }));
+            Checkpoint checkpoint = store.latest(false).orElseThrow();
+            assertThat(checkpoint.state().hasMoreBits()).isTrue();
+            assertThat(store.best()).isEmpty();
+            TrainingResult rest = train(bestOnly, builder -> builder.checkpoints(store, Map.of()).resume(checkpoint));
+            assertThat(rest.best()).isNotNull().extracting(TrainingResult.Point::step).isEqualTo(4L);
+            assertThat(store.list()).containsExactly(store.pathOf(2), store.pathOf(3), store.pathOf(4));
+            assertThat(store.latest(false).orElseThrow().state().hasMoreBits()).isFalse();
+        }
+    }
+
     @Test
     void patienceOutlastsAResume() throws IOException {
         task.evaluations = new double[]{1, 2, 2, 2, 2, 2};

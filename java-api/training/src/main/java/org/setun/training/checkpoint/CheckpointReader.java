@@ -57,8 +57,10 @@ final class CheckpointReader {
                 migrate(root.path("state"));
             }
             TrainingState state = JSON.treeToValue(root.path("state"), TrainingState.class);
-            if (state == null || state.step() < 0 || state.updates() < 0 || state.samples() < 0 || state.microBatch() < 1) {
-                throw bad(file, "state", "is missing or has a negative count");
+            if (state == null || state.step() < 0 || state.updates() < 0 || state.samples() < 0 || state.microBatch() < 1
+                    || state.evaluations() == null
+                    || state.memory() == null || state.config() == null) {
+                throw bad(file, "state", "is missing, incomplete or has a negative count");
             }
             Map<String, String> sums = new LinkedHashMap<>();
             root.path(version == 1 ? OLD_SUMS : SUMS).properties()

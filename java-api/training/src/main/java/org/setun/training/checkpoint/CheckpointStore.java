@@ -3,7 +3,6 @@ package org.setun.training.checkpoint;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -118,7 +117,7 @@ public final class CheckpointStore implements AutoCloseable {
                     CheckpointFiles.write(temporary, Map.of(MODEL_FILE, weights, OPTIMIZER_FILE, moments)));
             for (Map.Entry<String, byte[]> file : files.entrySet()) {
                 probe.before(file.getKey());
-                write(temporary.resolve(file.getKey()), file.getValue());
+                AtomicFile.write(temporary.resolve(file.getKey()), file.getValue());
                 sums.put(file.getKey(), Crc32c.of(MemorySegment.ofArray(file.getValue())));
             }
             probe.before(STATE_FILE);
@@ -147,16 +146,7 @@ public final class CheckpointStore implements AutoCloseable {
         content.put("version", FORMAT_VERSION);
         content.put("state", state);
         content.put(CheckpointReader.SUMS, sums);
-        write(checkpoint.resolve(STATE_FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(content));
-    }
-
-    private static void write(Path file, byte[] bytes) throws IOException {
-        AtomicFile.write(file, channel -> {
-            ByteBuffer buffer = ByteBuffer.wrap(bytes);
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
-        });
+        AtomicFile.write(checkpoint.resolve(STATE_FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(content));
     }
 
     /** Gives a finished checkpoint its name. One of the same step, from before a resume, makes way first and is deleted last. */
@@ -250,7 +240,7 @@ public final class CheckpointStore implements AutoCloseable {
         return Optional.empty();
     }
 
-    /** The checkpoint whose own evaluation was the best; empty if none was evaluated. */
+    /** The checkpoint whose own evaluation was the best; empty if none was evaluated with the bits that it is trained for. */
     public Optional<Path> best() throws IOException {
         Path best = null;
         double bestValue = 0;
@@ -264,11 +254,12 @@ public final class CheckpointStore implements AutoCloseable {
         return Optional.ofNullable(best);
     }
 
-    /** The metric of the evaluation at the very step of the checkpoint; empty if there was none or the file cannot be read. */
+    /** The metric of the evaluation at the very step of the checkpoint; empty if there was none, it was of more bits, or the file cannot be read. */
     private static Optional<Double> evaluatedValue(Path checkpoint) {
         try {
             TrainingState state = CheckpointReader.readState(checkpoint).state();
-            return state.evaluations().stream().filter(e -> e.step() == state.step() && !Double.isNaN(e.value())).reduce((a, b) -> b)
+            return state.evaluations().stream()
+                    .filter(e -> e.step() == state.step() && !Double.isNaN(e.value()) && !state.hasMoreBits()).reduce((a, b) -> b)
                     .map(TrainingState.Evaluation::value);
         } catch (IOException | FormatException e) {
             return Optional.empty();

@@ -21,6 +21,17 @@ import java.util.Map;
 public record TrainingState(String run, long step, long updates, long samples, long skipped, int microBatch, double seconds, double loss,
         List<Evaluation> evaluations, Map<String, Map<String, Double>> memory, Map<String, Map<String, Object>> config) {
 
+    /**
+     * Whether weights still have more bits than they are trained for, because {@code progressive.kind = "bit_width"} has not come to its end: a state to go on
+     * from, not one to measure or to export.
+     */
+    public boolean hasMoreBits() {
+        Map<String, Object> progressive = config.getOrDefault("progressive", Map.of());
+        double ahead = memory.getOrDefault("progressive", Map.of()).getOrDefault("ahead", 0.0);
+        return "bit_width".equals(progressive.get("kind")) && progressive.get("end_step") instanceof Number end
+                && step + ahead < end.doubleValue();
+    }
+
     /** One evaluation. */
     public record Evaluation(long step, double loss, double value) {
     }

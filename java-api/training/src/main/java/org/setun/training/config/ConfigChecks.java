@@ -89,8 +89,10 @@ final class ConfigChecks {
         require(schedule.kind() != ScheduleKind.PLATEAU || training.evalEvery() > 0, "schedule.kind", "plateau",
                 "needs evaluations: set training.eval_every");
         long decay = Math.max(1, Math.round(schedule.decayShare() * config.scheduleSteps()));
-        require(schedule.kind() != ScheduleKind.WSD || schedule.warmupSteps() + decay <= config.scheduleSteps() || config.isOpenEnded(), "schedule.warmup_steps",
-                schedule.warmupSteps(), "must end before the last " + decay + " of " + config.scheduleSteps() + " steps, in which the rate falls:"
+        require(schedule.kind() != ScheduleKind.WSD || schedule.warmupSteps() + decay <= config.scheduleSteps() || config.isOpenEnded(),
+                "schedule.warmup_steps",
+                schedule.warmupSteps(),
+                "must end before the last " + decay + " of " + config.scheduleSteps() + " steps, in which the rate falls:"
                         + " lower it or schedule.decay_share");
     }
 
@@ -99,7 +101,8 @@ final class ConfigChecks {
                 "with training.reproducible the clock may not decide where a run ends: set training.max_steps");
         require(!optimizer.nesterov() || optimizer.kind() == OptimizerKind.SGD && optimizer.momentum() > 0, "optimizer.nesterov", true,
                 "needs optimizer.kind = \"sgd\" and optimizer.momentum above 0");
-        require(optimizer.freezeThresholdEnd() <= optimizer.freezeThreshold(), "optimizer.freeze_threshold_end", optimizer.freezeThresholdEnd(),
+        require(optimizer.freezeThresholdEnd() <= optimizer.freezeThreshold(), "optimizer.freeze_threshold_end",
+                optimizer.freezeThresholdEnd(),
                 "must not exceed optimizer.freeze_threshold = " + optimizer.freezeThreshold());
         require(training.loraRank() == 0 || !model.start().isEmpty(), "training.lora_rank", training.loraRank(),
                 "a change of low rank needs weights to change: name a model.start, or set 0");
@@ -130,7 +133,8 @@ final class ConfigChecks {
         require(quantization.averageBits() == 0 || quantization.weights() == WeightQuantizer.UNIFORM && quantization.averageBits() >= 2,
                 "quantization.average_bits", quantization.averageBits(),
                 "needs quantization.weights = \"uniform\", and is at least 2 or 0 for none");
-        require(!model.tiedHead() || quantization.embedding().equals(quantization.head()), "quantization.embedding", quantization.embedding(),
+        require(!model.tiedHead() || quantization.embedding().equals(quantization.head()), "quantization.embedding",
+                quantization.embedding(),
                 "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
         format();
     }
@@ -151,7 +155,8 @@ final class ConfigChecks {
                 progressive.endStep(), "must be above progressive.start_step = " + progressive.startStep());
         require(progressive.kind() == ProgressiveKind.NONE || progressive.endStep() <= training.maxSteps() || training.epochs() > 0,
                 "progressive.end_step",
-                progressive.endStep(), "must not exceed training.max_steps = " + training.maxSteps() + ", or the model ends half quantized");
+                progressive.endStep(),
+                "must not exceed training.max_steps = " + training.maxSteps() + ", or the model ends half quantized");
         require(progressive.kind() != ProgressiveKind.SOFT_TO_HARD || quantization.weights() == WeightQuantizer.UNIFORM
                 && (quantization.estimator() == EstimatorKind.SOFT || quantization.estimator() == EstimatorKind.GUMBEL
                         || quantization.estimator() == EstimatorKind.DSQ),
@@ -193,9 +198,11 @@ final class ConfigChecks {
         require(!distillation.teacher().isEmpty(), "distillation.teacher", "\"\"",
                 "name a model to learn from, or set distillation.enabled = false");
         require(distillation.beta() > 0 || distillation.gamma() > 0 || distillation.hidden() > 0 || distillation.relation() > 0,
-                "distillation.beta", distillation.beta(), "nothing is learned from the teacher: set beta, gamma, hidden or relation above 0");
+                "distillation.beta", distillation.beta(),
+                "nothing is learned from the teacher: set beta, gamma, hidden or relation above 0");
         require(distillation.block(model.layers()) >= 0 && distillation.block(model.layers()) < model.layers(), "distillation.layer",
-                distillation.layer(), "must be in [" + -model.layers() + ", " + (model.layers() - 1) + "] with model.layers = " + model.layers());
+                distillation.layer(),
+                "must be in [" + -model.layers() + ", " + (model.layers() - 1) + "] with model.layers = " + model.layers());
         if (distillation.topK() > 0) {
             require(distillation.kind() == Divergence.FORWARD, "distillation.kind", distillation.kind().toString().toLowerCase(Locale.ROOT),
                     "with top_k only \"forward\" is known; set top_k = 0 to run the teacher");

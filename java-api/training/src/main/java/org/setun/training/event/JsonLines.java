@@ -1,12 +1,12 @@
 package org.setun.training.event;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.io.Writer;
 import java.lang.reflect.RecordComponent;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -18,14 +18,14 @@ import java.util.Map;
 /**
  * Appends events to a file, one JSON object per line: {@code time} (ISO 8601), {@code event} (the record's name in snake_case), then the
  * record's components. Numbers that are not finite become null, as JSON has none. Each line is on disk's way before the loop goes on, so a
- * killed run loses none but the last. Not thread-safe.
+ * killed run loses none but the last. What cannot be written is dropped with a warning: a full disk does not end the run. Not thread-safe.
  */
 public final class JsonLines implements TrainingListener, AutoCloseable {
 
-    private final Path file;
-    private final Writer out;
+    private final LogFile file;
     private final Clock clock;
     private final ObjectMapper json = new ObjectMapper();
+    private boolean cut; // the line that a killed run left unfinished must not swallow the first of this one
 
     /** Appends to {@code file}, which is made with its folders if missing. */
     public JsonLines(Path file) throws IOException {
@@ -33,17 +33,13 @@ public final class JsonLines implements TrainingListener, AutoCloseable {
     }
 
     JsonLines(Path file, Clock clock) throws IOException {
-        this.file = file;
         this.clock = clock;
         Path folder = file.toAbsolutePath().getParent();
         if (folder != null) {
             Files.createDirectories(folder);
         }
-        boolean cut = endsWithinLine(file);
-        out = Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-        if (cut) {
-            out.write('\n'); // the line that a killed run left unfinished must not swallow the first of this one
-        }
+        cut = endsWithinLine(file);
+        this.file = new LogFile(file, FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
     }
 
     private static boolean endsWithinLine(Path file) throws IOException {
@@ -58,15 +54,18 @@ public final class JsonLines implements TrainingListener, AutoCloseable {
 
     @Override
     public void on(TrainingEvent event, Control control) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("time", clock.instant().toString());
+        line.putAll(fields(event));
+        boolean written = file.append(((cut ? "\n" : "") + text(line) + "\n").getBytes(StandardCharsets.UTF_8), control);
+        cut &= !written;
+    }
+
+    private String text(Map<String, Object> line) {
         try {
-            Map<String, Object> line = new LinkedHashMap<>();
-            line.put("time", clock.instant().toString());
-            line.putAll(fields(event));
-            out.write(json.writeValueAsString(line));
-            out.write('\n');
-            out.flush();
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file, e);
+            return json.writeValueAsString(line);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("cannot write " + line, e);
         }
     }
 
@@ -92,6 +91,6 @@ public final class JsonLines implements TrainingListener, AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        out.close();
+        file.close();
     }
 }

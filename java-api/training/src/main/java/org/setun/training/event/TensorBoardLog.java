@@ -1,12 +1,10 @@
 package org.setun.training.event;
 
-import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +17,7 @@ import java.util.zip.CRC32C;
 /**
  * Writes the numbers of a run as an event file for TensorBoard: {@code train/...}, {@code eval/...}, {@code terms/...}, {@code codes/...},
  * {@code checkpoint/...}, one scalar per step. A resumed run adds a file to the folder, as TensorBoard expects. Reports and evaluations are on disk's
- * way before the loop goes on; single steps wait for the next report. Not thread-safe.
+ * way before the loop goes on; single steps wait for the next report. What cannot be written is dropped with a warning. Not thread-safe.
  *
  * <p>The file is a sequence of TFRecords: u64 length, masked CRC-32C of the length, the bytes, masked CRC-32C of the bytes, all little-endian. The bytes are
  * an {@code Event} of tensorflow/core/util/event.proto in the encoding of protocol buffers: field 1 wall time (f64), 2 step, 3 file version, 5 summary,
@@ -29,10 +27,13 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
 
     private static final int MASK_DELTA = 0xa282ead8;
     private static final int MASK_SHIFT = 15;
+    private static final int MOST_PENDING = 1 << 16;
 
-    private final Path file;
-    private final OutputStream out;
+    private final Path path;
+    private final LogFile file;
+    private final ByteArrayOutputStream pending = new ByteArrayOutputStream();
     private final Clock clock;
+    private boolean isBegun;
 
     /** Starts a new event file in {@code folder}, which is made if missing. */
     public TensorBoardLog(Path folder) throws IOException {
@@ -42,31 +43,39 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
     TensorBoardLog(Path folder, Clock clock) throws IOException {
         this.clock = clock;
         Files.createDirectories(folder);
-        file = folder.resolve("events.out.tfevents." + clock.instant().getEpochSecond() + "." + ProcessHandle.current().pid());
-        out = new BufferedOutputStream(Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+        path = folder.resolve("events.out.tfevents." + clock.instant().getEpochSecond() + "." + ProcessHandle.current().pid());
+        file = new LogFile(path, FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+        begin();
+    }
+
+    /** What an event file begins with. */
+    private void begin() {
         Message version = event(0);
         version.bytes(3, "brain.Event:2".getBytes(StandardCharsets.US_ASCII));
         record(version.toByteArray());
-        out.flush();
     }
 
     /** The event file. */
     public Path file() {
-        return file;
+        return path;
     }
 
     @Override
     public void on(TrainingEvent event, Control control) {
         Map<String, Double> scalars = scalars(event);
-        try {
-            if (!scalars.isEmpty()) {
-                record(encoded(event.step(), scalars));
-            }
-            if (!(event instanceof TrainingEvent.Step)) {
-                out.flush();
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file, e);
+        if (!scalars.isEmpty()) {
+            record(encoded(event.step(), scalars));
+        }
+        if (!(event instanceof TrainingEvent.Step) || pending.size() > MOST_PENDING) {
+            write(control);
+        }
+    }
+
+    private void write(Control control) {
+        isBegun |= file.append(pending.toByteArray(), control);
+        pending.reset();
+        if (!isBegun) {
+            begin();
         }
     }
 
@@ -103,7 +112,7 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
         return scalars;
     }
 
-    private byte[] encoded(long step, Map<String, Double> scalars) throws IOException {
+    private byte[] encoded(long step, Map<String, Double> scalars) {
         Message summary = new Message();
         for (Map.Entry<String, Double> scalar : scalars.entrySet()) {
             Message value = new Message();
@@ -116,19 +125,19 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
         return event.toByteArray();
     }
 
-    private Message event(long step) throws IOException {
+    private Message event(long step) {
         Message event = new Message();
         event.f64(1, clock.millis() / 1e3);
         event.varint(2, step);
         return event;
     }
 
-    private void record(byte[] data) throws IOException {
+    private void record(byte[] data) {
         byte[] length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(data.length).array();
-        out.write(length);
-        out.write(masked(length));
-        out.write(data);
-        out.write(masked(data));
+        pending.writeBytes(length);
+        pending.writeBytes(masked(length));
+        pending.writeBytes(data);
+        pending.writeBytes(masked(data));
     }
 
     /** The CRC rotated and shifted by a constant, so that records within records do not have the CRC of their own CRC. */
@@ -142,7 +151,10 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        out.close();
+        try (file) {
+            write(reason -> {
+            }); // whatever is lost here, the run is over
+        }
     }
 
     /** A message of protocol buffers. */
@@ -171,20 +183,20 @@ public final class TensorBoardLog implements TrainingListener, AutoCloseable {
             raw(value);
         }
 
-        void f64(int field, double value) throws IOException {
+        void f64(int field, double value) {
             key(field, FIXED64);
-            write(ByteBuffer.allocate(Double.BYTES).order(ByteOrder.LITTLE_ENDIAN).putDouble(value).array());
+            writeBytes(ByteBuffer.allocate(Double.BYTES).order(ByteOrder.LITTLE_ENDIAN).putDouble(value).array());
         }
 
-        void f32(int field, float value) throws IOException {
+        void f32(int field, float value) {
             key(field, FIXED32);
-            write(ByteBuffer.allocate(Float.BYTES).order(ByteOrder.LITTLE_ENDIAN).putFloat(value).array());
+            writeBytes(ByteBuffer.allocate(Float.BYTES).order(ByteOrder.LITTLE_ENDIAN).putFloat(value).array());
         }
 
-        void bytes(int field, byte[] value) throws IOException {
+        void bytes(int field, byte[] value) {
             key(field, LENGTH);
             raw(value.length);
-            write(value);
+            writeBytes(value);
         }
     }
 }

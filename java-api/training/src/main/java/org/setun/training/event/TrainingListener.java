@@ -28,6 +28,10 @@ public interface TrainingListener {
             stop(reason);
         }
 
+        /** Has a {@link TrainingEvent.Warning} follow the present event: something to know that need not end the run. */
+        default void warn(String message) {
+        }
+
         /** The newest checkpoint of this run that is on disk, null if there is none. */
         default @Nullable Path lastCheckpoint() {
             return null;

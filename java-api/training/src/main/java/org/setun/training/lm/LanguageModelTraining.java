@@ -1,6 +1,7 @@
 package org.setun.training.lm;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.AtomicFile;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -338,7 +340,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         try (CheckpointStore store = CheckpointStore.open(runFolder, config.checkpoint().saveTotalLimit(), task.higherIsBetter())) {
             builder.checkpoints(store, corpus.tokenizerFiles());
             checkpoint(store, resume).ifPresent(builder::resume);
-            Files.writeString(runFolder.resolve("config.toml"), ConfigWriter.toToml(runConfig));
+            AtomicFile.write(runFolder.resolve("config.toml"), ConfigWriter.toToml(runConfig).getBytes(StandardCharsets.UTF_8));
             if (!config.logging().monitoringEnabled()) {
                 return run(builder, task);
             }

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,7 +91,7 @@ public final class TokenizedCorpus implements AutoCloseable {
         if (!TokenizerFiles.isIn(folder) || !Files.exists(source) || !Arrays.equals(Files.readAllBytes(source), wanted)) {
             Files.deleteIfExists(source); // it must never stand beside a tokenizer that it does not describe
             TokenizerFiles.write(train(settings, corpus), folder);
-            AtomicFile.write(source, channel -> Channels.newOutputStream(channel).write(wanted));
+            AtomicFile.write(source, wanted);
         }
         return TokenizerFiles.read(folder);
     }

@@ -34,12 +34,21 @@ public record TrainedModel(Decoder decoder, Tokenizer tokenizer, TrainingConfig 
         return new Head(checkpoint, config, TokenizerFiles.read(folder));
     }
 
-    /** Reads and checks the checkpoint in {@code folder}; the weights go to {@code allocator}. */
+    /**
+     * Reads and checks the checkpoint in {@code folder}; the weights go to {@code allocator}.
+     *
+     * @throws IllegalArgumentException if its weights still have more bits than they are trained for
+     */
     public static TrainedModel load(Path folder, Allocator allocator) throws IOException {
         Head head = head(folder);
         TrainingConfig config = head.config();
         Tokenizer tokenizer = head.tokenizer();
         Checkpoint checkpoint = head.checkpoint();
+        if (checkpoint.state().hasMoreBits()) {
+            throw new IllegalArgumentException("checkpoint " + folder
+                    + " is from the middle of progressive.kind = \"bit_width\", which ends with step "
+                    + config.progressive().endStep() + ": its scales are those of more bits; resume the run, or take a later checkpoint");
+        }
         Decoder decoder = DecoderFactory.decoder(config, tokenizer.vocabSize(), allocator, 0);
         checkpoint.loadWeights(NamedTensor.of(decoder));
         decoder.parameters().forEach(Parameter::markChanged);

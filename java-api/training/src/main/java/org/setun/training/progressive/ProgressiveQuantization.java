@@ -93,6 +93,11 @@ public final class ProgressiveQuantization implements TrainingCallback {
         return schedule.progress(step + ahead) == 1;
     }
 
+    /** Whether a model that is rounded after {@code step} has the bits that it is trained for; other schedules than that of bits always have. */
+    public boolean hasLastBits(long step) {
+        return settings.kind() != ProgressiveKind.BIT_WIDTH || isComplete(step);
+    }
+
     @Override
     public void beforeStep(StepPlan plan, Control control) {
         prepare(plan.step());

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -172,7 +171,7 @@ public final class Search {
                 trials.set(trial.number(), scored.get());
             }
             byte[] json = MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(new Content(describe(), trials));
-            AtomicFile.write(file, channel -> channel.write(ByteBuffer.wrap(json)));
+            AtomicFile.write(file, json);
             each.accept(scored.get());
         }
     }

@@ -299,6 +299,20 @@ class QuantizedTrainingTest {
         }
     }
 
+    @Test
+    void aCheckpointOfMoreBitsIsNeitherEvaluatedNorExported() throws IOException {
+        run(folder, Resume.NEW,
+                uniform("quantization.bits=2", "quantization.learned_scale=true", "progressive.kind=bit_width", "progressive.start_bits=4",
+                        "progressive.end_step=4", "training.max_steps=4", "checkpoint.save_every=2"));
+        List<Path> checkpoints = CheckpointStore.list(folder.resolve("uniform"));
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            assertThatThrownBy(() -> TrainedModel.load(checkpoints.getFirst(), pool)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("step-00000002 is from the middle of progressive.kind").hasMessageContaining("step 4")
+                    .hasMessageContaining("resume the run");
+            assertThat(TrainedModel.load(checkpoints.getLast(), pool).state().step()).isEqualTo(4);
+        }
+    }
+
     /** Whatever training computes with, what is evaluated is what a checkpoint gives, and both are levels and nothing else. */
     @ParameterizedTest
     @ValueSource(strings = {"soft", "gumbel", "dsq", "identity"})
@@ -362,7 +376,8 @@ class QuantizedTrainingTest {
                 float[] table = model.decoder().parameter("token_embd.weight").value().toArray();
                 float[] stored = decoder.parameter("token_embd.weight").value().toArray();
                 for (int i = 0; i < table.length; i++) {
-                    assertThat(stored[i]).as("tables are in half precision").isEqualTo(Float.float16ToFloat(Float.floatToFloat16(table[i])));
+                    assertThat(stored[i]).as("tables are in half precision")
+                            .isEqualTo(Float.float16ToFloat(Float.floatToFloat16(table[i])));
                 }
             }
         }

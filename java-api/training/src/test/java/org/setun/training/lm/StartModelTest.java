@@ -187,7 +187,8 @@ class StartModelTest {
             """)
     void everyKindOfTrainingEndsInAFile(String settings, int dim) throws IOException {
         Path output = folder.resolve("any.gguf");
-        List<String> keys = new ArrayList<>(List.of(keys(run, "training.max_steps=2", "schedule.warmup_steps=0", "schedule.total_steps=2")));
+        List<String> keys = new ArrayList<>(
+                List.of(keys(run, "training.max_steps=2", "schedule.warmup_steps=0", "schedule.total_steps=2")));
         keys.addAll(List.of(settings.split(" +")));
         try (Backend backend = Backends.open();
                 LanguageModelTraining training = LanguageModelTraining.open(
@@ -201,8 +202,10 @@ class StartModelTest {
                 assertThat(read.config().dim()).isEqualTo(dim);
                 if (!down.isEmpty()) {
                     Decoder trained = TrainedModel.load(
-                            CheckpointStore.list(folder.resolve("run/" + LanguageModelTraining.name(training.config().quantization().weights())))
-                                    .getLast(), pool).decoder();
+                            CheckpointStore
+                                    .list(folder.resolve("run/" + LanguageModelTraining.name(training.config().quantization().weights())))
+                                    .getLast(),
+                            pool).decoder();
                     assertThat(read.parameter("blk.0.ffn_down.weight").value().toArray()).as("half precision, not few bits").hasSameSizeAs(
                             trained.parameter("blk.0.ffn_down.weight").value().toArray()).usingComparatorWithPrecision(2e-3f)
                             .containsExactly(trained.parameter("blk.0.ffn_down.weight").value().toArray());

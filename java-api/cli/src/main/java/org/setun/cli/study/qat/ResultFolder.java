@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -86,6 +85,6 @@ final class ResultFolder<R> {
 
     private static void write(Path file, Object value) throws IOException {
         byte[] json = MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(value);
-        AtomicFile.write(file, channel -> channel.write(ByteBuffer.wrap(json)));
+        AtomicFile.write(file, json);
     }
 }
