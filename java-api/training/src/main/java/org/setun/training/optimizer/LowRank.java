@@ -1,9 +1,13 @@
 package org.setun.training.optimizer;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import org.setun.kernels.Allocator;
 import org.setun.kernels.Backend;
+import org.setun.nn.BitLinear;
 import org.setun.nn.DType;
 import org.setun.nn.Initializer;
 import org.setun.nn.Linear;
@@ -15,8 +19,8 @@ import org.setun.training.checkpoint.NamedTensor;
 /**
  * Trains a change of low rank in the place of each matrix (LoRA, arXiv 2106.09685): {@code W = W0 + alpha / rank * up * down} with
  * {@code up} F32[outputs][rank], 0 at first, and {@code down} F32[rank][inputs]. W stays the layer's latent weight, is quantized as ever and needs
- * nothing of this when it is exported. Embedding and head stay as they are; norms, biases and scales train as they are. The optimizer's state
- * shrinks to that of the factors; W0 is kept beside W. One thread.
+ * nothing of this when it is exported. Embedding and head stay as they are unless they are quantized, which makes them matrices like the others; norms, biases,
+ * and the scales and offsets of quantizers train as they are. The optimizer's state shrinks to that of the factors; W0 is kept beside W. One thread.
  */
 public final class LowRank implements WeightConstraint {
 
@@ -54,7 +58,14 @@ public final class LowRank implements WeightConstraint {
             parameters.add(up);
             parameters.add(down);
         }
-        model.parameters().stream().filter(parameter -> parameter.shape().rank() == 1).forEach(parameters::add);
+        Set<Parameter> scales = Collections.newSetFromMap(new IdentityHashMap<>()); // with offsets they have two rows, like a matrix
+        for (Linear linear : model.linears()) {
+            if (linear instanceof BitLinear quantized && quantized.scale() != null) {
+                scales.add(quantized.scale());
+            }
+        }
+        model.parameters().stream().filter(parameter -> parameter.shape().rank() == 1 || scales.contains(parameter))
+                .forEach(parameters::add);
     }
 
     /** What the optimizer is to change in the place of the model's parameters. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,7 @@ import org.setun.nn.BitLinear;
 import org.setun.nn.Decoder;
 import org.setun.nn.DecoderConfig;
 import org.setun.nn.DecoderInit;
+import org.setun.nn.Parameter;
 import org.setun.nn.Quantization;
 import org.setun.quant.export.ExportOptions;
 import org.setun.quant.export.GgufExporter;
@@ -142,6 +144,37 @@ class StartModelTest {
                 .containsExactly(Arrays.copyOfRange(whole, 16, 32));
         assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, "training.lora_rank=4")).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("training.lora_rank = 4").hasMessageContaining("name a model.start");
+    }
+
+    /** Beside changes of low rank, learned scales and offsets train; a table that is quantized gets a change like any matrix. */
+    @Test
+    void scalesAndOffsetsTrainBesideChangesOfLowRank() throws IOException {
+        train(folder.resolve("run"), Resume.NEW, keys(run, "quantization.weights=uniform", "quantization.bits=3",
+                "quantization.learned_scale=true", "quantization.learned_offset=true", "quantization.levels=mid_rise",
+                "quantization.embedding=4", "quantization.head=4", "training.max_steps=4", "checkpoint.save_every=1", "schedule.learning_rate=0.01",
+                "training.lora_rank=4"));
+        try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
+            List<Path> saved = CheckpointStore.list(folder.resolve("run/uniform"));
+            Decoder before = TrainedModel.load(saved.getFirst(), pool).decoder();
+            Decoder after = TrainedModel.load(saved.getLast(), pool).decoder();
+            assertThat(before.linears()).isNotEmpty().allSatisfy(layer -> {
+                Parameter first = Objects.requireNonNull(((BitLinear) layer).scale());
+                Parameter last = after.parameter(first.name());
+                assertThat(half(last, 0)).as(first.name()).isNotEqualTo(half(first, 0));
+                assertThat(after.parameter(layer.weight().name()).value().toArray()).as(layer.weight().name())
+                        .isNotEqualTo(layer.weight().value().toArray());
+            });
+            assertThat(before.linears()).as("offsets have gradients from values beyond the levels").anySatisfy(layer -> {
+                Parameter first = Objects.requireNonNull(((BitLinear) layer).scale());
+                assertThat(half(after.parameter(first.name()), 1)).isNotEqualTo(half(first, 1));
+            });
+        }
+    }
+
+    /** The scales (0) or the offsets (1). */
+    private static float[] half(Parameter scale, int row) {
+        int groups = Math.toIntExact(scale.shape().columns());
+        return Arrays.copyOfRange(scale.value().toArray(), row * groups, (row + 1) * groups);
     }
 
     /** From a file to a file: rounding costs, training gives back. */
