@@ -1,6 +1,7 @@
 package org.setun.nn;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.setun.nn.function.Attention;
@@ -35,20 +36,20 @@ final class DecoderBlock {
         double narrow = init.residualDeviation(config.layers());
         Builder make = new Builder("blk." + index + ".", plan, initializer);
         attentionNorm = make.norm("attn_norm", config.dim());
-        Quantization attentionInput = make.place("attn_q", config.dim());
+        Quantization attentionInput = make.place(config.dim(), "attn_q", "attn_k", "attn_v");
         q = make.linear("attn_q", attentionInput, attention, config.dim(), init.standardDeviation(), config.qkvBias());
         k = make.linear("attn_k", attentionInput, keys, config.dim(), init.standardDeviation(), config.qkvBias());
         v = make.linear("attn_v", attentionInput, keys, config.dim(), init.standardDeviation(), config.qkvBias());
         queryNorm = config.headNorms() ? make.norm("attn_q_norm", config.headDim()) : null;
         keyNorm = config.headNorms() ? make.norm("attn_k_norm", config.headDim()) : null;
         attentionSubNorm = config.subNorms() ? make.norm("attn_sub_norm", attention) : null;
-        output = make.linear("attn_output", make.place("attn_output", attention), config.dim(), attention, narrow, false);
+        output = make.linear("attn_output", make.place(attention, "attn_output"), config.dim(), attention, narrow, false);
         ffnNorm = make.norm("ffn_norm", config.dim());
-        Quantization ffnInput = make.place("ffn_gate", config.dim());
+        Quantization ffnInput = make.place(config.dim(), "ffn_gate", "ffn_up");
         gate = make.linear("ffn_gate", ffnInput, config.ffn(), config.dim(), init.standardDeviation(), false);
         up = make.linear("ffn_up", ffnInput, config.ffn(), config.dim(), init.standardDeviation(), false);
         ffnSubNorm = config.subNorms() ? make.norm("ffn_sub_norm", config.ffn()) : null;
-        down = make.linear("ffn_down", make.place("ffn_down", config.ffn()), config.dim(), config.ffn(), narrow, false);
+        down = make.linear("ffn_down", make.place(config.ffn(), "ffn_down"), config.dim(), config.ffn(), narrow, false);
         rope = new Rope(config.headDim(), config.ropeTheta(), config.rope(), true);
         glu = new Glu(config.activation());
     }
@@ -71,9 +72,11 @@ final class DecoderBlock {
             return norm;
         }
 
-        /** What layers quantize whose input the layer {@code name} is the first to read. */
-        Quantization place(String name, long inputs) {
-            Quantization placed = plan.of(prefix + name + ".weight").at(prefix + name, initializer, inputs);
+        /** What the layers {@code names} quantize, which share an input: its quantizer is that of the first of them that has one. */
+        Quantization place(long inputs, String... names) {
+            Quantization shared = Arrays.stream(names).map(name -> plan.of(prefix + name + ".weight"))
+                    .filter(quantization -> quantization.activations() != null).findFirst().orElse(Quantization.NONE);
+            Quantization placed = shared.at(prefix + names[0], initializer, inputs);
             parameters.addAll(placed.parameters());
             return placed;
         }

@@ -1,7 +1,8 @@
 package org.setun.nn;
 
 /**
- * What each layer of a model quantizes. Of layers that share an input, the first one's quantizer of activations serves all.
+ * What each layer of a model quantizes. Of layers that share an input, the quantizer of activations of the first that has one
+ * serves all.
  */
 @FunctionalInterface
 public interface QuantizationPlan {

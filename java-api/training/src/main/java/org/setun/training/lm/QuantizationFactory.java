@@ -30,13 +30,16 @@ public final class QuantizationFactory {
     private QuantizationFactory() {
     }
 
-    /** What a run quantizes. */
+    /** What a run quantizes. A layer that is not quantized has no rounded input, unless one that is shares it. */
     public static QuantizationPlan of(TrainingConfig config) {
         TrainingConfig.Quantization settings = config.quantization();
         Quantization all = ofAll(config);
         List<LayerPattern> patterns = settings.patterns();
         Map<LayerPattern, Quantization> own = new HashMap<>();
-        patterns.forEach(pattern -> own.put(pattern, all.withWeights(named(config, "quantization.layers", pattern.value()))));
+        patterns.forEach(pattern -> {
+            WeightQuantizer weights = named(config, "quantization.layers", pattern.value());
+            own.put(pattern, weights == null ? Quantization.NONE : all.withWeights(weights)); // as in files: who reads F16 rounds no input
+        });
         Quantization embedding = table(config, "quantization.embedding", settings.embedding());
         Quantization head = table(config, "quantization.head", settings.head());
         return weight -> switch (weight) {
