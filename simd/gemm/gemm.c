@@ -41,7 +41,6 @@ static void run_tile(const gemm_job *job, const gemm_tile *t) {
 /* Chunk numbers count parts of k fastest, then tiles along n, then along m. */
 static void gemm_chunk(void *arg, int64_t chunk, int32_t worker) {
     (void)worker;
-    (void)worker;
     const gemm_job *job = arg;
     int64_t split = chunk % job->splits, place = chunk / job->splits;
     int64_t i = place / job->columns * job->tile_m, j = place % job->columns * job->tile_n, p = split * job->tile_k;
