@@ -136,6 +136,17 @@ public final class Workspace implements Allocator, AutoCloseable {
         release(0);
     }
 
+    /** Gives chunks back to the pool that no live buffer is in or before. */
+    public void trim() {
+        requireOpen();
+        int keep = live == 0 ? 0 : chunk + 1;
+        while (chunks.size() > keep) {
+            Buffer last = chunks.removeLast();
+            reserved -= last.byteSize();
+            pool.free(last);
+        }
+    }
+
     public Statistics statistics() {
         return new Statistics(inUse, peak, reserved, live, chunks.size());
     }

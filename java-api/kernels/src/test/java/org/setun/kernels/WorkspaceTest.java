@@ -44,6 +44,29 @@ class WorkspaceTest {
     }
 
     @Test
+    void trimmingGivesBackWhatNothingLivesIn() {
+        try (ArenaSlabs slabs = new ArenaSlabs();
+                MemoryPool pool = new MemoryPool(slabs);
+                Workspace workspace = new Workspace(pool, 4096)) {
+            Buffer first = workspace.allocate(4000);
+            long mark = workspace.mark();
+            workspace.allocate(4000);
+            workspace.allocate(9000);
+            workspace.release(mark);
+            workspace.trim();
+            assertThat(workspace.statistics().chunks()).isEqualTo(1);
+            assertThat(workspace.statistics().reserved()).isEqualTo(4096);
+            assertThat(first.isAlive()).isTrue();
+            workspace.allocate(4000);
+            workspace.reset();
+            workspace.trim();
+            assertThat(workspace.statistics()).isEqualTo(new Workspace.Statistics(0, 17_088, 0, 0, 0));
+            assertThat(pool.statistics().inUse()).isZero();
+            assertThat(workspace.allocate(10).isAlive()).isTrue();
+        }
+    }
+
+    @Test
     void aRepeatedStepTakesNoMoreMemory() {
         try (ArenaSlabs slabs = new ArenaSlabs(); Workspace workspace = new Workspace(slabs, 4096)) {
             Runnable step = () -> {

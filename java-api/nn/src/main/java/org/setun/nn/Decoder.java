@@ -115,7 +115,7 @@ public final class Decoder implements Model {
 
     @Override
     public boolean recompute(boolean on) {
-        boolean possible = !on || buffers().isEmpty(); // quantizers that track ranges would see everything twice
+        boolean possible = !on || buffers().isEmpty(); // what quantizers keep of their inputs would be of everything twice
         recompute = on && possible;
         return possible;
     }

@@ -37,7 +37,7 @@ public interface Model {
      * From now on, keeps of each block only its input, and computes the rest a second time in the backward pass (arXiv 1604.06174): less memory,
      * more time, the same bits.
      *
-     * @return false, and nothing changes, if this model has no blocks, or quantizers of activations that watch what they see
+     * @return false, and nothing changes, if this model has no blocks, or quantizers of activations that keep something of it
      */
     default boolean recompute(boolean on) {
         return false;

@@ -132,16 +132,26 @@ public final class MemoryPlanner {
      * @throws ConfigException if none fits: it says what would
      */
     public Plan plan(TrainingConfig config) throws IOException {
-        double limit = config.training().memoryLimitMb() * BYTES_PER_MB;
+        return plan(config, 0);
+    }
+
+    /**
+     * The same, where other models hold a part of the memory.
+     *
+     * @param held bytes of the limit that cannot be used
+     */
+    public Plan plan(TrainingConfig config, long held) throws IOException {
+        boolean limited = config.training().memoryLimitMb() > 0;
+        double limit = config.training().memoryLimitMb() * BYTES_PER_MB - held;
         List<Boolean> ways = new ArrayList<>(List.of(config.training().recompute()));
-        if (!config.training().recompute() && config.allowsRecomputation()) {
+        if (!config.training().recompute() && config.allowsRecomputation() && canRecompute(config)) {
             ways.add(true);
         }
         Plan last = null;
         for (boolean recompute : ways) {
             for (int microBatch = startingMicroBatch(config);; microBatch = (microBatch + 1) / 2) {
                 last = new Plan(microBatch, recompute, predict(config, microBatch, recompute));
-                if (limit == 0 || last.bytes <= limit) {
+                if (!limited || last.bytes <= limit) {
                     return last;
                 }
                 if (microBatch == 1 || config.training().reproducible()) { // other micro-batches round otherwise
@@ -150,18 +160,29 @@ public final class MemoryPlanner {
             }
         }
         throw new ConfigException(String.format(Locale.ROOT,
-                "training.memory_limit_mb = %d: windows of %d tokens one at a time%s need %.1f MB, which is the least that this model can be trained"
-                        + " with; raise the limit, or lower model.context or the model's sizes%s",
-                config.training().memoryLimitMb(), config.model().context(), last.recompute ? ", with blocks computed twice," : "",
-                last.bytes / BYTES_PER_MB,
+                "training.memory_limit_mb = %d%s: windows of %d tokens %d at a time%s need %.1f MB, which is the least that this model can be"
+                        + " trained with; raise the limit, or lower model.context or the model's sizes%s",
+                config.training().memoryLimitMb(),
+                held == 0 ? "" : String.format(Locale.ROOT, ", of which models trained before hold %.1f MB", held / BYTES_PER_MB),
+                config.model().context(), last.microBatch, last.recompute ? ", with blocks computed twice," : "", last.bytes / BYTES_PER_MB,
                 config.optimizer().kind() == TrainingConfig.OptimizerKind.ADAMW8BIT
                         ? ""
                         : ", or set optimizer.kind = \"adamw8bit\" or optimizer.paged = true"));
     }
 
+    /** Whether the model has blocks, and no quantizers of activations that keep something of what they see. */
+    private boolean canRecompute(TrainingConfig config) throws IOException {
+        long slab = slabBytes(config.training().memoryLimitMb());
+        try (OneSlab memory = new OneSlab(backend);
+                MemoryPool pool = MemoryPool.builder(memory).slabBytes(slab).debug(false).build()) {
+            return tasks.make(config, pool, 1).model().recompute(true);
+        }
+    }
+
     /** Peak bytes of a run with this micro-batch. */
     public long predict(TrainingConfig config, int microBatch, boolean recompute) throws IOException {
-        List<String> keys = new ArrayList<>(List.of("training.recompute=" + recompute, "training.memory_limit_mb=0", "checkpoint.folder="));
+        List<String> keys = new ArrayList<>(List.of("training.recompute=" + recompute, "training.memory_limit_mb=0", "checkpoint.folder=",
+                "training.max_skipped_steps=" + Integer.MAX_VALUE)); // values mean nothing: none is a reason to give up
         if (config.optimizer().paged()) { // its state is in a file
             keys.addAll(List.of("optimizer.paged=false", "optimizer.kind=sgd", "optimizer.momentum=0", "optimizer.nesterov=false"));
         }

@@ -66,6 +66,10 @@ public final class Trainer {
         this.workspace = workspace;
         task = options.task;
         settings = options.config.training();
+        if (!task.model().recompute(settings.recompute()) && settings.recompute()) {
+            throw new ConfigException(
+                    "training.recompute = true: this model has no blocks, or its quantizers of activations keep something of what they see");
+        }
         progressive = new ProgressiveQuantization(task.model(), options.config.progressive(), settings.seed(), task.higherIsBetter(),
                 () -> WeightError.relative(options.backend, workspace, task.model()));
         ranges = new ActivationRanges(task.model());
@@ -74,25 +78,21 @@ public final class Trainer {
                 : new LowRank(options.backend, pool, task.model(), settings.loraRank(), settings.loraAlpha(), settings.seed());
         optimizer = new Optimizer(options.backend, pool, lowRank == null ? task.model().parameters() : lowRank.parameters(),
                 options.config.optimizer(), pages());
-        if (lowRank != null) {
-            optimizer.constrain(lowRank);
-        }
-        layers = QuantizedLayers.areWanted(options.config.optimizer())
-                ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
-                : null;
-        if (layers != null) {
-            optimizer.constrain(layers);
-        }
-        if (!task.model().recompute(settings.recompute()) && settings.recompute()) {
-            throw new ConfigException(
-                    "training.recompute = true: this model has no blocks, or its quantizers of activations watch what they see");
-        }
-        runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch,
-                settings.reproducible());
-        meter = new SpeedMeter(task.unitsPerSample());
-        state = new RunState(options.run, task.higherIsBetter(), progressive::hasLastBits);
-        callbacks = new Callbacks(options.listeners, ownCallbacks());
         try {
+            if (lowRank != null) {
+                optimizer.constrain(lowRank);
+            }
+            layers = QuantizedLayers.areWanted(options.config.optimizer())
+                    ? new QuantizedLayers(options.backend, pool, task.model(), options.config.optimizer(), options.config.scheduleSteps())
+                    : null;
+            if (layers != null) {
+                optimizer.constrain(layers);
+            }
+            runner = new StepRunner(task, optimizer, options.backend, workspace, settings.precision(), options.microBatch,
+                    settings.reproducible());
+            meter = new SpeedMeter(task.unitsPerSample());
+            state = new RunState(options.run, task.higherIsBetter(), progressive::hasLastBits);
+            callbacks = new Callbacks(options.listeners, ownCallbacks());
             checkpoints = new RunCheckpoints(options, optimizer, callbacks, pool);
             if (options.resume != null) {
                 ResumeCheck.require(options.resume, options.config);

@@ -12,10 +12,12 @@ public final class StepPlan {
         this.step = step;
     }
 
+    /** The step, counted from 1. */
     public long step() {
         return step;
     }
 
+    /** The rate of this step. */
     public double learningRate() {
         return learningRate;
     }

@@ -61,10 +61,12 @@ public final class Checkpoint {
         return new Checkpoint(folder, content.state());
     }
 
+    /** Where its files are. */
     public Path folder() {
         return folder;
     }
 
+    /** What it keeps beside the tensors. */
     public TrainingState state() {
         return state;
     }

@@ -18,6 +18,7 @@ import org.setun.formats.AtomicFile;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
+import org.setun.kernels.PoolExhaustedException;
 import org.setun.kernels.Workspace;
 import org.setun.nn.Decoder;
 import org.setun.nn.Linear;
@@ -31,6 +32,7 @@ import org.setun.training.TrainingResult;
 import org.setun.training.TrainingTask;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.config.ConfigException;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.LayerPattern;
@@ -64,6 +66,7 @@ public final class LanguageModelTraining implements AutoCloseable {
     public static final String FULL_PRECISION = "fp32";
 
     private static final String DATA = "data";
+    private static final long BYTES_PER_MB = 1_000_000;
     private static final Pattern RUN_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
     /** What to do with checkpoints that are already there. */
@@ -104,11 +107,22 @@ public final class LanguageModelTraining implements AutoCloseable {
         this.folder = folder;
         this.temporary = temporary;
         this.corpus = corpus;
-        long limitMb = config.training().memoryLimitMb();
-        pool = MemoryPool.builder(backend).slabBytes(MemoryPlanner.slabBytes(limitMb))
-                .budget(limitMb == 0 ? Long.MAX_VALUE : limitMb * 1_000_000).build();
-        workspace = limitMb == 0 ? new Workspace(backend) : new Workspace(pool, MemoryPlanner.slabBytes(limitMb));
+        pool = limitedPool(0);
+        workspace = workspace(pool);
         teachers = new TeacherSource(backend, workspace, corpus, folder.resolve(DATA));
+    }
+
+    /** A pool of what is left of {@code training.memory_limit_mb}. */
+    private MemoryPool limitedPool(long held) {
+        long limitMb = config.training().memoryLimitMb();
+        return MemoryPool.builder(backend).slabBytes(MemoryPlanner.slabBytes(limitMb))
+                .budget(limitMb == 0 ? Long.MAX_VALUE : Math.max(BYTES_PER_MB, limitMb * BYTES_PER_MB - held)).build();
+    }
+
+    /** Activations count like everything else in {@code memory} if that is limited. */
+    private Workspace workspace(MemoryPool memory) {
+        long limitMb = config.training().memoryLimitMb();
+        return limitMb == 0 ? new Workspace(backend) : new Workspace(memory, MemoryPlanner.slabBytes(limitMb));
     }
 
     /** Reads the corpus and makes tokenizer and tokens; the backend stays the caller's. */
@@ -185,9 +199,10 @@ public final class LanguageModelTraining implements AutoCloseable {
         List<String> brief = List.of("training.max_steps=" + (steps + 1), "training.eval_every=0", "training.eval_steps=1",
                 "schedule.total_steps=" + config.scheduleSteps());
         TrainingConfig trial = ConfigReader.override(config, brief);
+        MemoryPlanner.Plan plan = plan(with(weights));
         try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(weights, scratch);
-            Trainer.builder(backend, task, trial).run("trial").listener((event, control) -> {
+            LanguageModelTask task = task(withBits(with(weights)), scratch, plan.microBatch());
+            Trainer.builder(backend, task, plan.applied(trial)).run("trial").microBatch(plan.microBatch()).listener((event, control) -> {
                 if (event instanceof TrainingEvent.Step) {
                     long now = System.nanoTime();
                     times.add(now - last[0]);
@@ -197,10 +212,6 @@ public final class LanguageModelTraining implements AutoCloseable {
         }
         List<Long> sorted = times.subList(1, times.size()).stream().sorted().toList();
         return sorted.get(sorted.size() / 2) / 1e9;
-    }
-
-    private LanguageModelTask task(WeightQuantizer weights, MemoryPool memory) throws IOException {
-        return task(withBits(with(weights)), memory, config.training().batchSize());
     }
 
     private LanguageModelTask task(TrainingConfig run, MemoryPool memory, int evaluationBatch) throws IOException {
@@ -266,18 +277,25 @@ public final class LanguageModelTraining implements AutoCloseable {
     /** Bits for the layers that {@code quantization.layers} does not name. */
     BitAllocation allocation(double average) throws IOException {
         List<LayerPattern> named = config.quantization().patterns();
-        try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(with(WeightQuantizer.NONE), scratch, config.training().batchSize());
+        boolean limited = config.training().memoryLimitMb() > 0;
+        try (MemoryPool scratch = limitedPool(reservedBytes()); Workspace own = workspace(scratch)) {
+            LanguageModelTask task = task(with(WeightQuantizer.NONE), scratch, 1);
+            task.model().recompute(limited);
             List<Linear> free = task.model().linears().stream()
                     .filter(layer -> named.stream().noneMatch(pattern -> pattern.matches(layer.weight().name()))).toList();
-            return BitAllocation.choose(backend, workspace, task, free, average);
+            return BitAllocation.choose(backend, own, task, free, average);
+        } catch (PoolExhaustedException e) {
+            throw new ConfigException("training.memory_limit_mb = " + config.training().memoryLimitMb()
+                    + ": no room for the gradients of one window, which quantization.average_bits measures; raise the limit or name the bits of all"
+                    + " layers in quantization.layers: " + e.getMessage(), e);
         }
     }
 
     /** How well the model does before a step is made, with weights held as {@code weights} says: on the whole held-out text. */
     public TrainingTask.Evaluation evaluateStart(WeightQuantizer weights) throws IOException {
+        int microBatch = plan(with(config.quantization().weights())).microBatch();
         try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(weights, scratch);
+            LanguageModelTask task = task(withBits(with(weights)), scratch, microBatch);
             try (Rounding _ = Rounding.of(task.model())) {
                 return task.evaluate(Tape.evaluating(backend, workspace, config.training().precision()), 0);
             }
@@ -360,7 +378,12 @@ public final class LanguageModelTraining implements AutoCloseable {
     MemoryPlanner.Plan plan(TrainingConfig runConfig) throws IOException {
         MemoryPlanner planner = new MemoryPlanner(backend, (trial, memory, microBatch) -> task(
                 DecoderFactory.undefined(trial, tokenizer().vocabSize(), memory), microBatch));
-        return runConfig.training().memoryLimitMb() == 0 ? MemoryPlanner.Plan.unlimited(runConfig) : planner.plan(runConfig);
+        if (runConfig.training().memoryLimitMb() == 0) {
+            return MemoryPlanner.Plan.unlimited(runConfig);
+        }
+        workspace.trim();
+        pool.trim();
+        return planner.plan(runConfig, reservedBytes()); // models of earlier runs live until the end
     }
 
     /** Memory that models, optimizers and, under a limit, activations have taken. */

@@ -15,7 +15,9 @@ import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.MemoryPlanner;
 import org.setun.training.config.ConfigException;
+import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
+import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.event.TrainingEvent;
 import org.setun.training.lm.LanguageModelTraining.Outcome;
 import org.setun.training.lm.LanguageModelTraining.Resume;
@@ -121,5 +123,61 @@ class MemoryLimitTest {
             }
         }
         assertThat(losses.get(1)).containsExactly(losses.get(0));
+    }
+
+    /** Quantizers that learn from what they see forbid recomputation; nobody asked for it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"learned", "tracked", "clipping"})
+    void whatCannotFitIsRefusedByTheKeyThatWasSet(String range) throws IOException {
+        TrainingConfig config = config("training.memory_limit_mb=5", "quantization.activations=uniform", "activations.range=" + range);
+        try (Backend backend = Backends.open(); LanguageModelTraining training = LanguageModelTraining.open(config, backend)) {
+            assertThatThrownBy(() -> training.train(Resume.NEW)).isInstanceOf(ConfigException.class)
+                    .hasMessageStartingWith("training.memory_limit_mb = 5").hasMessageNotContaining("recompute")
+                    .hasMessageNotContaining("computed twice");
+        }
+    }
+
+    /** What is measured before a run keeps to the limit as the run does, and leaves it as much. */
+    @Test
+    void theLimitHoldsForWhatIsMeasuredBeforeTheRun() throws IOException {
+        TrainingConfig config = config("training.memory_limit_mb=25", "quantization.weights=uniform", "quantization.average_bits=3",
+                "quantization.learned_scale=false");
+        TrainingConfig unlimited = ConfigReader.override(config, List.of("training.memory_limit_mb=0"));
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(config, backend);
+                LanguageModelTraining free = LanguageModelTraining.open(unlimited, backend)) {
+            assertThat(training.evaluateStart(WeightQuantizer.NONE).loss()).isCloseTo(free.evaluateStart(WeightQuantizer.NONE).loss(),
+                    within(1e-6));
+            assertThat(training.evaluateStart(WeightQuantizer.UNIFORM).loss()).isFinite();
+            assertThat(training.allocation(3).bits()).isEqualTo(free.allocation(3).bits());
+            assertThat(training.secondsPerStep(WeightQuantizer.UNIFORM, 1)).isPositive();
+            training.train(Resume.NEW);
+            assertThat(training.reservedBytes()).isLessThanOrEqualTo(25_000_000L);
+        }
+    }
+
+    /** The first model stays: the second has what is left. */
+    @Test
+    void modelsTrainedOneAfterTheOtherShareTheLimit() throws IOException {
+        TrainingConfig config = config("training.memory_limit_mb=45");
+        List<String> warnings = new ArrayList<>();
+        try (Backend backend = Backends.open(); LanguageModelTraining training = LanguageModelTraining.open(config, backend)) {
+            training.listener((event, control) -> {
+                if (event instanceof TrainingEvent.Warning warning) {
+                    warnings.add(warning.message());
+                }
+            });
+            training.train(WeightQuantizer.TERNARY, Resume.NEW);
+            int before = warnings.size();
+            training.train(WeightQuantizer.NONE, Resume.NEW);
+            assertThat(warnings.subList(before, warnings.size())).singleElement().asString().startsWith("training.memory_limit_mb = 45")
+                    .contains("predicted peak");
+            assertThat(training.reservedBytes()).isLessThanOrEqualTo(45_000_000L);
+            assertThatThrownBy(() -> {
+                for (int i = 0; i < 9; i++) {
+                    training.train("again" + i, Resume.NEW);
+                }
+            }).isInstanceOf(ConfigException.class).hasMessageContaining("of which models trained before hold");
+        }
     }
 }

@@ -35,7 +35,9 @@ class QuantizationFactoryTest {
     @ValueSource(strings = {"quantization.activations=int8", "quantization.activations=uniform activations.range=learned"})
     void aLayerThatIsNotQuantizedRoundsNoInput(String keys) {
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
-            Decoder decoder = decoder(pool, (keys + " quantization.layers=[\"*ffn_down=none\",\"blk.1.attn_q=none\",\"blk.1.attn_k=none\",\"blk.1.attn_v=none\"]").split(" "));
+            Decoder decoder = decoder(pool,
+                    (keys + " quantization.layers=[\"*ffn_down=none\",\"blk.1.attn_q=none\",\"blk.1.attn_k=none\",\"blk.1.attn_v=none\"]")
+                            .split(" "));
             assertThat(of(decoder, "blk.0.ffn_down").isNone()).isTrue();
             assertThat(of(decoder, "blk.1.ffn_down").isNone()).isTrue();
             assertThat(List.of("blk.1.attn_q", "blk.1.attn_k", "blk.1.attn_v")).allSatisfy(

@@ -151,7 +151,8 @@ class StartModelTest {
     void scalesAndOffsetsTrainBesideChangesOfLowRank() throws IOException {
         train(folder.resolve("run"), Resume.NEW, keys(run, "quantization.weights=uniform", "quantization.bits=3",
                 "quantization.learned_scale=true", "quantization.learned_offset=true", "quantization.levels=mid_rise",
-                "quantization.embedding=4", "quantization.head=4", "training.max_steps=4", "checkpoint.save_every=1", "schedule.learning_rate=0.01",
+                "quantization.embedding=4", "quantization.head=4", "training.max_steps=4", "checkpoint.save_every=1",
+                "schedule.learning_rate=0.01",
                 "training.lora_rank=4"));
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             List<Path> saved = CheckpointStore.list(folder.resolve("run/uniform"));
