@@ -45,6 +45,9 @@ record BitAllocation(Map<String, Integer> bits, double loss, double average, Map
      * @param average most bits per weight, at least the least choice
      */
     static BitAllocation choose(Backend backend, Workspace workspace, LanguageModelTask task, List<Linear> layers, double average) {
+        if (layers.isEmpty()) {
+            return new BitAllocation(Map.of(), 0, 0, Map.of()); // all have been named
+        }
         Map<String, float[]> fisher = fisher(backend, workspace, task, layers);
         List<List<Option>> options = new ArrayList<>();
         Map<Integer, Double> uniform = new LinkedHashMap<>();

@@ -67,6 +67,7 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     private static final String DATA = "data";
     private static final long BYTES_PER_MB = 1_000_000;
+    private static final Pattern CHOSEN = Pattern.compile("[^*=]+\\.weight=[2-8]"); // an item of a BitAllocation
     private static final Pattern RUN_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
     /** What to do with checkpoints that are already there. */
@@ -201,7 +202,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         TrainingConfig trial = ConfigReader.override(config, brief);
         MemoryPlanner.Plan plan = plan(with(weights));
         try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(withBits(with(weights)), scratch, plan.microBatch());
+            LanguageModelTask task = task(withBits(with(weights), folder.resolve(name(weights))), scratch, plan.microBatch());
             Trainer.builder(backend, task, plan.applied(trial)).run("trial").microBatch(plan.microBatch()).listener((event, control) -> {
                 if (event instanceof TrainingEvent.Step) {
                     long now = System.nanoTime();
@@ -262,16 +263,34 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     /**
      * The configuration with {@code quantization.average_bits} spread over the layers by their sensitivity, after those that {@code quantization.layers}
-     * names itself. Measured on the first model and the first windows of the training order, so a resumed run has the same.
+     * names itself. Measured on the first model and the first windows of the training order; a run that goes on keeps the bits that it began with, which
+     * another machine could measure in another way.
      */
-    private TrainingConfig withBits(TrainingConfig run) throws IOException {
+    private TrainingConfig withBits(TrainingConfig run, Path runFolder) throws IOException {
         if (run.quantization().averageBits() == 0) {
             return run;
         }
         List<String> items = new ArrayList<>(run.quantization().layers());
-        items.addAll(allocation(run.quantization().averageBits()).items());
+        Optional<List<String>> before = temporary ? Optional.empty() : bitsOf(runFolder, items);
+        if (before.isPresent()) {
+            items = before.get();
+        } else {
+            items.addAll(allocation(run.quantization().averageBits()).items());
+        }
         return ConfigReader.override(run, List.of("quantization.layers="
                 + items.stream().map(item -> '"' + item + '"').collect(Collectors.joining(", ", "[", "]"))));
+    }
+
+    /** The layers of the run in {@code runFolder}, if it has a checkpoint and began with {@code named}, followed by what was chosen. */
+    private static Optional<List<String>> bitsOf(Path runFolder, List<String> named) throws IOException {
+        Optional<Checkpoint> latest = CheckpointStore.latest(runFolder, true);
+        if (latest.isEmpty()) {
+            return Optional.empty();
+        }
+        List<String> layers = ConfigReader.fromMap(latest.get().folder().toString(), latest.get().state().config()).quantization().layers();
+        boolean same = layers.size() >= named.size() && layers.subList(0, named.size()).equals(named)
+                && layers.subList(named.size(), layers.size()).stream().allMatch(CHOSEN.asMatchPredicate());
+        return same ? Optional.of(layers) : Optional.empty();
     }
 
     /** Bits for the layers that {@code quantization.layers} does not name. */
@@ -295,7 +314,7 @@ public final class LanguageModelTraining implements AutoCloseable {
     public TrainingTask.Evaluation evaluateStart(WeightQuantizer weights) throws IOException {
         int microBatch = plan(with(config.quantization().weights())).microBatch();
         try (MemoryPool scratch = new MemoryPool(backend)) {
-            LanguageModelTask task = task(withBits(with(weights)), scratch, microBatch);
+            LanguageModelTask task = task(withBits(with(weights), folder.resolve(name(weights))), scratch, microBatch);
             try (Rounding _ = Rounding.of(task.model())) {
                 return task.evaluate(Tape.evaluating(backend, workspace, config.training().precision()), 0);
             }
@@ -339,7 +358,7 @@ public final class LanguageModelTraining implements AutoCloseable {
 
     private Outcome train(String run, WeightQuantizer weights, Resume resume) throws IOException {
         Path runFolder = folder.resolve(run);
-        TrainingConfig runConfig = withBits(with(weights));
+        TrainingConfig runConfig = withBits(with(weights), runFolder);
         MemoryPlanner.Plan plan = plan(runConfig);
         LanguageModelTask task = task(runConfig, pool, plan.microBatch());
         TrainerBuilder builder = Trainer.builder(backend, task, plan.applied(runConfig)).run(run).microBatch(plan.microBatch())

@@ -1,6 +1,7 @@
 package org.setun.training.lm;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -51,7 +52,8 @@ class BitAllocationTest {
         return Stream.concat(keys.stream(), Arrays.stream(more)).toArray(String[]::new);
     }
 
-    /** The budget is kept, layers differ, a rounded model is better than with the same bits everywhere, and a resumed run has the same bits. */
+    /** The budget is kept, layers differ, a rounded model is better than with the same bits everywhere, and a resumed run has the same bits, whatever
+     * would be measured now. */
     @Test
     void bitsGoWhereTheyMatterAndKeepTheBudget() throws IOException {
         Path text = Runs.text(folder);
@@ -83,9 +85,33 @@ class BitAllocationTest {
         assertThat(new HashSet<>(bits.values())).hasSizeGreaterThan(1);
 
         Runs.delete(CheckpointStore.list(runFolder).getLast());
+        replaceStart(text, shape);
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder.resolve("again"),
+                        with(keys, "quantization.average_bits=" + AVERAGE)), backend)) {
+            assertThat(training.allocation(AVERAGE).bits()).as("what is measured now is something else").isNotEqualTo(bits);
+        }
         TrainingResult rest = train(text, folder.resolve("run"), Resume.LATEST, with(keys, "quantization.average_bits=" + AVERAGE))
                 .result();
         assertThat(rest.losses()).containsExactly(Arrays.copyOfRange(whole.losses(), 4, 8));
+    }
+
+    /** Another model in the place of the one that the run began with. */
+    private void replaceStart(Path text, List<String> shape) throws IOException {
+        train(text, folder.resolve("other"), Resume.NEW, with(shape, "quantization.weights=none", "training.max_steps=40",
+                "training.seed=7"));
+        Runs.delete(folder.resolve("first/fp32"));
+        Files.move(folder.resolve("other/fp32"), folder.resolve("first/fp32"));
+    }
+
+    @Test
+    void nothingIsMeasuredWhereAllLayersAreNamed() throws IOException {
+        Path text = Runs.text(folder);
+        try (Backend backend = Backends.open();
+                LanguageModelTraining training = LanguageModelTraining.open(Runs.config(text, folder.resolve("c"),
+                        "quantization.weights=uniform", "quantization.average_bits=4", "quantization.layers=[\"*=4\"]"), backend)) {
+            assertThat(training.allocation(4)).isEqualTo(new BitAllocation(Map.of(), 0, 0, Map.of()));
+        }
     }
 
     private static int bits(Linear layer) {
