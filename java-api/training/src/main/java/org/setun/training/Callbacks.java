@@ -2,9 +2,11 @@ package org.setun.training;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.setun.training.callback.TrainingCallback;
@@ -38,6 +40,18 @@ final class Callbacks implements TrainingListener.Control {
                 callbacks.add(callback);
             }
         });
+        requireNames();
+    }
+
+    /** Names are the keys of checkpoints; a clash must not wait for the first save. */
+    private void requireNames() {
+        Set<String> names = new HashSet<>();
+        for (TrainingCallback callback : callbacks) {
+            if (!callback.name().isEmpty() && !names.add(callback.name())) {
+                throw new IllegalArgumentException(
+                        "two callbacks have the name " + callback.name() + ", by which checkpoints know their state");
+            }
+        }
     }
 
     /** Tells everybody; warnings that they gave meanwhile follow, so that all see them after the event. */
@@ -58,9 +72,8 @@ final class Callbacks implements TrainingListener.Control {
     Map<String, Map<String, Double>> memory() {
         Map<String, Map<String, Double>> memory = new LinkedHashMap<>();
         for (TrainingCallback callback : callbacks) {
-            if (!callback.name().isEmpty() && memory.put(callback.name(), Map.copyOf(callback.state())) != null) {
-                throw new IllegalArgumentException(
-                        "two callbacks have the name " + callback.name() + ", by which checkpoints know their state");
+            if (!callback.name().isEmpty()) {
+                memory.put(callback.name(), Map.copyOf(callback.state()));
             }
         }
         return memory;

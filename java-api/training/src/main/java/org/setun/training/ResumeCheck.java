@@ -8,10 +8,13 @@ import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 
-/** Whether a run can go on from a checkpoint: the same model, quantizer and optimizer; schedules, data and limits may have changed. */
+/**
+ * Whether a run can go on from a checkpoint: the same model, quantizers and optimizer; schedules, data and limits may have changed. The schedule of bits may not
+ * while it is under way: learned scales belong to its levels.
+ */
 final class ResumeCheck {
 
-    private static final List<String> SECTIONS = List.of("model", "quantization");
+    private static final List<String> SECTIONS = List.of("model", "quantization", "activations");
     private static final List<String[]> KEYS = List.of(new String[]{"optimizer", "kind"}, new String[]{"training", "lora_rank"});
 
     private ResumeCheck() {
@@ -25,12 +28,24 @@ final class ResumeCheck {
     static void require(Checkpoint checkpoint, TrainingConfig config) {
         Map<String, Map<String, Object>> before = checkpoint.state().config();
         Map<String, Map<String, Object>> now = ConfigWriter.toMap(config);
-        SECTIONS.forEach(section -> before.getOrDefault(section, Map.of())
-                .forEach((key, value) -> same(checkpoint.folder(), section + "." + key, value, now.get(section).get(key))));
+        SECTIONS.forEach(section -> section(checkpoint.folder(), section, before, now));
+        if (config.training().loraRank() > 0) { // the matrices are made of their factors anew, with this
+            same(checkpoint.folder(), "training.lora_alpha", before.getOrDefault("training", Map.of()).get("lora_alpha"),
+                    config.training().loraAlpha());
+        }
+        if (checkpoint.state().hasMoreBits() || checkpoint.state().hasMoreBits(now)) {
+            section(checkpoint.folder(), "progressive", before, now);
+        }
         for (String[] key : KEYS) {
             same(checkpoint.folder(), key[0] + "." + key[1], before.getOrDefault(key[0], Map.of()).get(key[1]),
                     now.get(key[0]).get(key[1]));
         }
+    }
+
+    private static void section(Path folder, String section, Map<String, Map<String, Object>> before,
+            Map<String, Map<String, Object>> now) {
+        before.getOrDefault(section, Map.of())
+                .forEach((key, value) -> same(folder, section + "." + key, value, now.get(section).get(key)));
     }
 
     private static void same(Path folder, String key, Object before, Object now) {

@@ -104,6 +104,12 @@ final class RunCheckpoints implements AutoCloseable {
             callbacks.lastCheckpoint(outcome.folder());
             callbacks.emit(new TrainingEvent.Saved(options.run, outcome.step(), outcome.folder(), outcome.stallSeconds(),
                     outcome.seconds()));
+            IOException trouble = outcome.trouble();
+            if (trouble != null) {
+                callbacks.emit(new TrainingEvent.Warning(options.run, outcome.step(),
+                        "checkpoint " + outcome.folder() + " is whole, but after it was written: "
+                                + trouble + "; older ones may be left over: the next save tries again"));
+            }
         } else {
             callbacks.emit(new TrainingEvent.Warning(options.run, outcome.step(), failed(outcome)));
         }
@@ -116,10 +122,13 @@ final class RunCheckpoints implements AutoCloseable {
                 + "; make room there or choose another checkpoint.folder";
     }
 
+    /** Reports the last save also if the run ends with an exception. */
     @Override
     public void close() {
         if (saver != null) {
-            saver.close();
+            try (saver) {
+                saver.join().forEach(this::report);
+            }
         }
     }
 }

@@ -53,11 +53,12 @@ final class StepRunner {
     /**
      * Runs the samples {@code [first, first + count)}.
      *
+     * @param step   counted from 1
      * @param begins is called when the step begins, and again when it begins anew
      * @param shrunk is told when the micro-batch had to shrink
      */
-    Outcome run(long first, int count, double learningRate, double decayFactor, Runnable begins, Consumer<String> shrunk) {
-        Map<String, Double> terms = gradients(first, count, begins, shrunk);
+    Outcome run(long step, long first, int count, double learningRate, double decayFactor, Runnable begins, Consumer<String> shrunk) {
+        Map<String, Double> terms = gradients(step, first, count, begins, shrunk);
         double loss = terms.values().stream().reduce(0.0, Double::sum); // in order: the reported terms add up to it exactly
         double norm = optimizer.measure();
         boolean finite = Double.isFinite(loss) && Double.isFinite(norm);
@@ -68,7 +69,7 @@ final class StepRunner {
     }
 
     /** A micro-batch that finds no memory is halved; one sample alone is run with recomputation, if the model can. */
-    private Map<String, Double> gradients(long first, int count, Runnable begins, Consumer<String> shrunk) {
+    private Map<String, Double> gradients(long step, long first, int count, Runnable begins, Consumer<String> shrunk) {
         Tape tape = Tape.recording(backend, workspace, precision);
         while (true) {
             try {
@@ -81,7 +82,7 @@ final class StepRunner {
                     terms.forEach(term -> sums.merge(term.name(), term.sum(), Double::sum));
                     backward(tape, terms);
                 }
-                task.penalties(tape, first, term -> {
+                task.penalties(tape, step, term -> {
                     sums.merge(term.name(), term.sum(), Double::sum);
                     backward(tape, List.of(term));
                 });

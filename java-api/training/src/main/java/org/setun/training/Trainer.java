@@ -145,6 +145,9 @@ public final class Trainer {
     public TrainingResult train() throws IOException {
         try (optimizer; checkpoints) {
             return steps();
+        } catch (TrainingException e) { // what was under way is on disk by now, or has failed
+            Path last = callbacks.lastCheckpoint();
+            throw last == null ? e : new TrainingException(e.getMessage() + "; the last checkpoint is " + last, e);
         }
     }
 
@@ -193,7 +196,7 @@ public final class Trainer {
         StepPlan plan = new StepPlan(next);
         callbacks.each((callback, control) -> callback.beforeStep(plan, control));
         rate = plan.learningRate();
-        StepRunner.Outcome outcome = runner.run(state.samples, count, rate, plan.weightDecayFactor(), () -> ranges.begin(next),
+        StepRunner.Outcome outcome = runner.run(next, state.samples, count, rate, plan.weightDecayFactor(), () -> ranges.begin(next),
                 message -> callbacks.emit(new TrainingEvent.Warning(state.run, state.step, message)));
         meter.end(count);
         state.step = next;

@@ -56,10 +56,10 @@ public interface TrainingTask {
     }
 
     /**
-     * Terms that do not depend on samples, penalties of weights for instance: once per step, whose first sample is {@code first}. Each is given to
+     * Terms that do not depend on samples, penalties of weights for instance: once per step {@code step}, counted from 1. Each is given to
      * {@code each}, which runs it backward and resets the tape, before the next is made.
      */
-    default void penalties(Tape tape, long first, Consumer<LossTerm> each) {
+    default void penalties(Tape tape, long step, Consumer<LossTerm> each) {
     }
 
     /** Evaluates the held-out data on an evaluating tape, at most {@code batches} batches of it; 0 = all. Resets the tape as it likes. */

@@ -2,8 +2,10 @@ package org.setun.training;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 import java.util.function.LongPredicate;
 import org.setun.kernels.Allocator;
 import org.setun.nn.DType;
@@ -11,6 +13,7 @@ import org.setun.nn.Mlp;
 import org.setun.nn.Quantization;
 import org.setun.nn.Tape;
 import org.setun.nn.Tensor;
+import org.setun.training.loss.LossTerm;
 
 /** Tells three clouds of points apart; can be told to give NaN and which results evaluations have. */
 final class BlobTask implements TrainingTask {
@@ -25,6 +28,7 @@ final class BlobTask implements TrainingTask {
     long epoch;
     double[] evaluations = {};
     long lastEvaluationBatches;
+    final List<Long> penalized = new ArrayList<>();
     int largestBatch;
 
     BlobTask(Allocator allocator, long seed) {
@@ -74,6 +78,11 @@ final class BlobTask implements TrainingTask {
             batch[0].segment().setAtIndex(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
         }
         return model.loss(tape, batch[0], batch[1], units);
+    }
+
+    @Override
+    public void penalties(Tape tape, long step, Consumer<LossTerm> each) {
+        penalized.add(step);
     }
 
     @Override

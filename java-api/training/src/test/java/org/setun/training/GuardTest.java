@@ -23,6 +23,7 @@ import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
+import org.setun.training.checkpoint.FailingStore;
 import org.setun.training.config.ConfigReader;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.event.JsonLines;
@@ -86,6 +87,8 @@ class GuardTest {
             });
             assertThat(result.steps()).isEqualTo(12);
             assertThat(result.skipped()).isEqualTo(3);
+            assertThat(task.penalized).as("penalties go with the step, not with the data, which goes on")
+                    .containsExactly(1L, 2L, 3L, 4L, 5L, 6L, 7L, 5L, 6L, 7L, 8L, 9L, 10L, 11L, 12L);
             assertThat(result.losses()).hasSize(12).doesNotContain(Double.NaN);
             assertThat(all(Step.class).stream().map(Step::learningRate).distinct()).containsExactly(0.01, 0.0025);
             assertThat(all(Step.class).getLast().samples()).as("the data went on").isEqualTo(8 * 15);
@@ -123,7 +126,8 @@ class GuardTest {
         task.poisoned = step -> step > 4;
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
             assertThatThrownBy(() -> train(store, "training.max_steps=50", "guard.max_rollbacks=2")).isInstanceOf(TrainingException.class)
-                    .hasMessageContaining("after going back 2 times (guard.max_rollbacks)").hasMessageContaining("step-00000004")
+                    .hasMessageContaining("after going back 2 times (guard.max_rollbacks)")
+                    .hasMessageContaining("the last checkpoint is " + store.pathOf(6))
                     .hasMessageContaining("lower schedule.learning_rate or check the data");
             assertThat(all(RolledBack.class)).hasSize(2);
             assertThat(store.latest(false).orElseThrow().state().step()).isLessThanOrEqualTo(6);
@@ -195,6 +199,42 @@ class GuardTest {
         }
     }
 
+    /** The last checkpoint is on disk, though an older one cannot be removed: a warning, not a failed run. */
+    @Test
+    void olderCheckpointsThatStayDoNotFailTheRun() throws IOException {
+        try (CheckpointStore store = FailingStore.open(folder, true, "prune"::equals)) {
+            TrainingResult result = train(store, "training.max_steps=4");
+            assertThat(result.checkpoint()).isEqualTo(store.pathOf(4));
+            assertThat(all(TrainingEvent.Saved.class)).extracting(TrainingEvent::step).containsExactly(2L, 4L);
+            assertThat(all(TrainingEvent.Warning.class)).hasSize(2).last().satisfies(warning -> assertThat(warning.message())
+                    .contains("step-00000004 is whole, but after it was written", "Input/output error", "the next save tries again"));
+        }
+    }
+
+    /** The guard may end the run while a save is under way: it is waited for, and told of. */
+    @Test
+    void theEndByTheGuardTellsOfTheSaveUnderWay() throws IOException {
+        String[] keys = {"training.max_skipped_steps=1", "guard.max_rollbacks=0"};
+        task.poisoned = step -> step > 4;
+        try (CheckpointStore store = CheckpointStore.open(folder.resolve("run"), 0, true)) {
+            assertThatThrownBy(() -> train(store, keys)).isInstanceOf(TrainingException.class)
+                    .hasMessageContaining("the last checkpoint is " + store.pathOf(4));
+            assertThat(all(TrainingEvent.Saved.class)).extracting(TrainingEvent::step).containsExactly(2L, 4L);
+            task = new BlobTask(pool, 1);
+            task.poisoned = step -> step > 6;
+            assertThatThrownBy(() -> train(config("training.max_skipped_steps=1", "guard.max_rollbacks=0", "checkpoint.save_every=6"),
+                    builder -> builder.checkpoints(store, Map.of()).listener((event, control) -> {
+                        if (event instanceof Step step && step.step() == 6) {
+                            move(true);
+                        }
+                    }))).isInstanceOf(TrainingException.class).hasMessageNotContaining("the last checkpoint is");
+            assertThat(all(TrainingEvent.Warning.class)).singleElement()
+                    .satisfies(warning -> assertThat(warning.message()).contains("step-00000006 failed", "There is no earlier one",
+                            "make room"));
+            move(false);
+        }
+    }
+
     /** The run is told once, after the event, and keeps its checkpoints. */
     @Test
     @EnabledOnOs(OS.LINUX)
@@ -226,6 +266,8 @@ class GuardTest {
             model.dim=128               | model.dim = 256 | 128
             quantization.weights=none   | quantization.weights = ternary | none
             quantization.bits=4         | quantization.bits = 2.0 | 4.0
+            activations.bits=4          | activations.bits = 8 | 4
+            activations.symmetric=false | activations.symmetric = true | false
             """)
     void anotherModelQuantizerOrOptimizerCannotResume(String override, String before, String now) throws IOException {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
@@ -236,6 +278,38 @@ class GuardTest {
                     .hasMessageContaining("this configuration has " + now).hasMessageContaining("choose another checkpoint.folder");
             assertThat(train(config("schedule.learning_rate=0.002"), builder -> builder.resume(latest)).steps())
                     .as("a schedule may change").isEqualTo(12);
+        }
+    }
+
+    private static TrainingConfig bits(int end, String... more) {
+        List<String> keys = new ArrayList<>(
+                List.of("quantization.weights=uniform", "progressive.kind=bit_width", "progressive.start_bits=8",
+                        "progressive.start_step=0", "progressive.end_step=" + end));
+        keys.addAll(List.of(more));
+        return config(keys.toArray(String[]::new));
+    }
+
+    /** In the middle learned scales are those of the levels of the schedule that was; before and after, and with other kinds, schedules may change. */
+    @Test
+    void theScheduleOfBitsStaysWhileItIsUnderWay() throws IOException {
+        try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {
+            train(bits(4), builder -> builder.checkpoints(store, Map.of()));
+            Checkpoint middle = Checkpoint.open(store.pathOf(2));
+            assertThatThrownBy(() -> train(bits(4, "progressive.start_bits=6"), builder -> builder.resume(middle)))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("was made with progressive.start_bits = 8");
+            assertThatThrownBy(() -> train(bits(6), builder -> builder.resume(middle))).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("was made with progressive.end_step = 4");
+            Checkpoint done = Checkpoint.open(store.pathOf(6));
+            assertThatThrownBy(() -> train(bits(10), builder -> builder.resume(done))).as("it would begin again")
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("was made with progressive.end_step = 4");
+            assertThat(train(bits(6, "progressive.start_bits=5"), builder -> builder.resume(done)).steps()).as("it is over in both")
+                    .isEqualTo(12);
+        }
+        try (CheckpointStore store = CheckpointStore.open(folder.resolve("mix"), 0, true)) {
+            train(store, "progressive.kind=mix", "progressive.end_step=8");
+            Checkpoint middle = Checkpoint.open(store.pathOf(2));
+            assertThat(train(config("progressive.kind=mix", "progressive.end_step=10"), builder -> builder.resume(middle)).steps())
+                    .isEqualTo(12);
         }
     }
 

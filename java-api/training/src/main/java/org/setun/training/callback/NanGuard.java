@@ -67,11 +67,10 @@ public final class NanGuard implements TrainingCallback {
     }
 
     private void act(long step, int bad, String what, Control control) {
-        String last = control.lastCheckpoint() == null ? "" : "; the last checkpoint is " + control.lastCheckpoint();
         String remedy = "lower schedule.learning_rate or check the data";
         if (rollbacks >= settings.maxRollbacks()) {
             throw new TrainingException("step " + step + ": " + what
-                    + (rollbacks == 0 ? "" : ", after going back " + rollbacks + " times (guard.max_rollbacks)") + "; " + remedy + last);
+                    + (rollbacks == 0 ? "" : ", after going back " + rollbacks + " times (guard.max_rollbacks)") + "; " + remedy);
         }
         control.rollBack(step - bad, what + "; " + remedy);
     }

@@ -1,6 +1,7 @@
 package org.setun.training.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,8 +27,10 @@ public final class CheckpointSaver implements AutoCloseable {
      * @param stallSeconds how long {@link #save} took: what training waited
      * @param seconds      from the call to the moment when all was on disk; NaN if it never was
      * @param failure      why there is no checkpoint, null if there is one
+     * @param trouble      what failed once it was there: to force its name to the device, or to remove older ones; null if nothing did
      */
-    public record Outcome(long step, Path folder, double stallSeconds, double seconds, @Nullable IOException failure) {
+    public record Outcome(long step, Path folder, double stallSeconds, double seconds, @Nullable IOException failure,
+            @Nullable IOException trouble) {
     }
 
     private final CheckpointStore store;
@@ -103,16 +106,30 @@ public final class CheckpointSaver implements AutoCloseable {
     private Outcome write(TrainingState state, List<NamedTensor> w, List<NamedTensor> m, Map<String, byte[]> files, long start,
             double stall) {
         Path folder = store.pathOf(state.step());
-        IOException failure = null;
-        double seconds = Double.NaN;
-        try {
-            store.write(state, w, m, files);
-            seconds = since(start);
-            store.prune();
-        } catch (IOException e) {
-            failure = e;
+        IOException failure = attempt(() -> store.write(state, w, m, files));
+        IOException trouble = failure == null ? attempt(store::force) : null;
+        boolean isSafe = failure == null && trouble == null;
+        double seconds = isSafe ? since(start) : Double.NaN;
+        if (isSafe) { // until then an older one may be the only one that a power cut leaves
+            trouble = attempt(store::prune);
         }
-        return new Outcome(state.step(), folder, Double.isNaN(stall) ? since(start) : stall, seconds, failure);
+        return new Outcome(state.step(), folder, Double.isNaN(stall) ? since(start) : stall, seconds, failure, trouble);
+    }
+
+    /** A part of a save. */
+    private interface Action {
+        void run() throws IOException;
+    }
+
+    private static @Nullable IOException attempt(Action action) {
+        try {
+            action.run();
+            return null;
+        } catch (IOException e) {
+            return e;
+        } catch (UncheckedIOException e) { // a stream of files, which cannot throw what it is
+            return e.getCause();
+        }
     }
 
     private static double since(long start) {

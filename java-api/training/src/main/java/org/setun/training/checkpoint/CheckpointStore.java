@@ -2,6 +2,7 @@ package org.setun.training.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -98,11 +99,12 @@ public final class CheckpointStore implements AutoCloseable {
     public Path save(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
             throws IOException {
         Path target = write(state, weights, moments, files);
+        force();
         prune();
         return target;
     }
 
-    /** As {@link #save}, without the removal: the checkpoint is on disk, whole, when this returns. */
+    /** As {@link #save}, up to the name: the checkpoint is whole when this returns. {@link #force} has the name outlast a power cut, too. */
     Path write(TrainingState state, List<NamedTensor> weights, List<NamedTensor> moments, Map<String, byte[]> files)
             throws IOException {
         Path target = pathOf(state.step());
@@ -149,7 +151,7 @@ public final class CheckpointStore implements AutoCloseable {
         AtomicFile.write(checkpoint.resolve(STATE_FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(content));
     }
 
-    /** Gives a finished checkpoint its name. One of the same step, from before a resume, makes way first and is deleted last. */
+    /** Gives a finished checkpoint its name. One of the same step, from before a resume, makes way first; {@link #prune} deletes it. */
     private void publish(Path temporary, Path target) throws IOException {
         force(temporary);
         Path old = folder.resolve("." + target.getFileName() + ".old.tmp");
@@ -167,8 +169,12 @@ public final class CheckpointStore implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    /** Has the names of all checkpoints written to the device. */
+    void force() throws IOException {
+        probe.before("force");
         force(folder);
-        deleteTree(old);
     }
 
     private static void force(Path directory) throws IOException {
@@ -191,6 +197,8 @@ public final class CheckpointStore implements AutoCloseable {
                     .sorted(Comparator.comparingLong(CheckpointStore::step)).toList());
         } catch (NoSuchFileException e) {
             return List.of();
+        } catch (UncheckedIOException e) {
+            throw e.getCause(); // streams cannot throw what it is
         }
     }
 
@@ -266,9 +274,10 @@ public final class CheckpointStore implements AutoCloseable {
         }
     }
 
-    /** Removes the checkpoints that are no longer kept. */
+    /** Removes the checkpoints that are no longer kept, and what a new one has replaced. */
     void prune() throws IOException {
         probe.before("prune");
+        removeLeftovers();
         List<Path> all = list();
         if (keep == 0 || all.size() <= keep) {
             return;
@@ -294,6 +303,8 @@ public final class CheckpointStore implements AutoCloseable {
         List<Path> leftovers;
         try (Stream<Path> entries = Files.list(folder)) {
             leftovers = entries.filter(path -> path.getFileName().toString().matches("\\.step-\\d+\\..*tmp")).toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
         for (Path path : leftovers) {
             String name = path.getFileName().toString();
@@ -314,6 +325,8 @@ public final class CheckpointStore implements AutoCloseable {
             for (Path entry : walk.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(entry);
             }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
     }
 

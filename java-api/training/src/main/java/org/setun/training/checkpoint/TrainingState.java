@@ -26,7 +26,12 @@ public record TrainingState(String run, long step, long updates, long samples, l
      * from, not one to measure or to export.
      */
     public boolean hasMoreBits() {
-        Map<String, Object> progressive = config.getOrDefault("progressive", Map.of());
+        return hasMoreBits(config);
+    }
+
+    /** As {@link #hasMoreBits()}, if the run went on with another configuration, by section and key. */
+    public boolean hasMoreBits(Map<String, Map<String, Object>> other) {
+        Map<String, Object> progressive = other.getOrDefault("progressive", Map.of());
         double ahead = memory.getOrDefault("progressive", Map.of()).getOrDefault("ahead", 0.0);
         return "bit_width".equals(progressive.get("kind")) && progressive.get("end_step") instanceof Number end
                 && step + ahead < end.doubleValue();

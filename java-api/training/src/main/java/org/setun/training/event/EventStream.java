@@ -4,6 +4,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -11,7 +12,7 @@ import java.util.function.Consumer;
 /**
  * The events of one or more runs for monitors that must not hold up training: each subscriber gets them in order on a thread of its own. One that lags
  * behind by more than {@code capacity} events loses some, which {@link #dropped} counts; the loop never waits. Any thread may subscribe, at any time;
- * {@link #close} lets subscribers take what they have, then completes them.
+ * {@link #close} lets subscribers take what they have, then completes them; later events reach nobody.
  */
 public final class EventStream implements TrainingListener, Flow.Publisher<TrainingEvent>, AutoCloseable {
 
@@ -33,10 +34,14 @@ public final class EventStream implements TrainingListener, Flow.Publisher<Train
 
     @Override
     public void on(TrainingEvent event, Control control) {
-        publisher.offer(event, (subscriber, lost) -> {
-            dropped.incrementAndGet();
-            return false; // do not try again
-        });
+        try {
+            publisher.offer(event, (subscriber, lost) -> {
+                dropped.incrementAndGet();
+                return false; // do not try again
+            });
+        } catch (IllegalStateException | RejectedExecutionException e) {
+            // closed, perhaps just now: nobody subscribes, and the loop goes on
+        }
     }
 
     @Override

@@ -63,8 +63,7 @@ final class LanguageModelLoss {
         this.teacher = teacher;
         this.cache = cache;
         steps = new ReasoningSteps(bytes);
-        long samples = (long) config.training().batchSize() * config.training().accumulationSteps();
-        penalties = new WeightPenalties(config.loss(), model, samples, config.scheduleSteps());
+        penalties = new WeightPenalties(config.loss(), model, config.scheduleSteps());
         penalized = new HashSet<>(model.linears());
         int block = distillation.block(model.config().layers());
         hiddenBlock = teacher != null && distillation.hidden() > 0 ? block : -1;
@@ -224,8 +223,8 @@ final class LanguageModelLoss {
     }
 
     /** The penalties of the weights; see {@link org.setun.training.TrainingTask#penalties}. */
-    void penalties(Tape tape, long first, Consumer<LossTerm> each) {
-        penalties.run(tape, first, each);
+    void penalties(Tape tape, long step, Consumer<LossTerm> each) {
+        penalties.run(tape, step, each);
     }
 
     /** Sees the student's layers during its forward pass: states for the teacher's terms, inputs for the penalties of activations. */

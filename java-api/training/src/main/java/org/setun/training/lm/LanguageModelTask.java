@@ -96,8 +96,8 @@ public final class LanguageModelTask implements TrainingTask {
     }
 
     @Override
-    public void penalties(Tape tape, long first, Consumer<LossTerm> each) {
-        loss.penalties(tape, first, each);
+    public void penalties(Tape tape, long step, Consumer<LossTerm> each) {
+        loss.penalties(tape, step, each);
     }
 
     /** Ids and targets. */

@@ -21,31 +21,28 @@ public final class WeightPenalties {
     private final TrainingConfig.Loss settings;
     private final List<Linear> layers;
     private final List<BitLinear> quantized;
-    private final long samplesPerStep;
     private final long steps;
 
     /**
      * Penalties of a model.
      *
-     * @param samplesPerStep that an update takes
-     * @param steps          over which dampening grows, if it is annealed
+     * @param steps over which dampening grows, if it is annealed
      */
-    public WeightPenalties(TrainingConfig.Loss settings, Model model, long samplesPerStep, long steps) {
+    public WeightPenalties(TrainingConfig.Loss settings, Model model, long steps) {
         this.settings = settings;
-        this.samplesPerStep = samplesPerStep;
         this.steps = steps;
         layers = model.linears();
         quantized = layers.stream().filter(layer -> layer.quantization().weights() != null).map(BitLinear.class::cast).toList();
     }
 
-    /** Gives the penalties of the step that begins with sample {@code first} to {@code each}, a layer's at a time. */
-    public void run(Tape tape, long first, Consumer<LossTerm> each) {
+    /** Gives the penalties of step {@code step}, counted from 1, to {@code each}, a layer's at a time. */
+    public void run(Tape tape, long step, Consumer<LossTerm> each) {
         double all = layers.stream().mapToDouble(layer -> layer.weight().value().size()).sum();
         double rounded = quantized.stream().mapToDouble(layer -> layer.weight().value().size()).sum();
         for (BitLinear layer : quantized) {
             error("quantization", settings.quantization(), rounded, tape, layer, each);
             simple("bit_width", Settings.of((float) (settings.bitWidth() / rounded)), tape, layer, each);
-            error("dampening", dampening(first / samplesPerStep), rounded, tape, layer, each);
+            error("dampening", dampening(step - 1), rounded, tape, layer, each);
             double share = layer.weight().value().size() / rounded;
             simple("uncertainty", Settings.of((float) (settings.uncertainty() * share)), tape, layer, each);
         }
@@ -57,9 +54,9 @@ public final class WeightPenalties {
         }
     }
 
-    /** Grows along half a cosine, so that weights settle late. */
-    private double dampening(long step) {
-        double progress = Math.min(1, step / (double) steps);
+    /** Grows with the steps that are done along half a cosine, so that weights settle late. */
+    private double dampening(long done) {
+        double progress = Math.min(1, done / (double) steps);
         return settings.annealDampening() ? settings.dampening() * (1 - Math.cos(Math.PI * progress)) / 2 : settings.dampening();
     }
 

@@ -1,6 +1,7 @@
 package org.setun.training.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,6 +15,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -35,7 +39,8 @@ class CheckpointSaverTest {
     private final NamedTensor weight = new NamedTensor("w", new long[]{VALUES}, values);
     private final NamedTensor moment = new NamedTensor("w.m", new long[]{VALUES}, values);
     private final AtomicReference<CountDownLatch> gate = new AtomicReference<>();
-    private volatile boolean full;
+    private volatile String fails = "";
+    private volatile boolean isUnchecked;
     private CheckpointStore store;
 
     @TempDir
@@ -52,8 +57,12 @@ class CheckpointSaverTest {
                     throw new IOException(e);
                 }
             }
-            if (full && action.equals(CheckpointStore.STATE_FILE)) {
-                throw new IOException("No space left on device");
+            if (action.equals(fails)) {
+                IOException failure = new IOException("No space left on device");
+                if (isUnchecked) {
+                    throw new UncheckedIOException(failure);
+                }
+                throw failure;
             }
         });
     }
@@ -136,15 +145,50 @@ class CheckpointSaverTest {
             set(1);
             saver.save(SaveLoop.state(1, 1), Map.of());
             assertThat(saver.join()).singleElement().extracting(Outcome::failure).isNull();
-            full = true;
+            fails = CheckpointStore.STATE_FILE;
             saver.save(SaveLoop.state(2, 1), Map.of());
             assertThat(saver.join()).singleElement().satisfies(
                     outcome -> assertThat(outcome.failure()).isNotNull().hasMessageContaining("No space left on device"));
             assertThat(store.latest(false).orElseThrow().state().step()).isEqualTo(1);
-            full = false;
+            fails = "";
             saver.save(SaveLoop.state(3, 1), Map.of());
         }
         assertThat(store.latest(false).orElseThrow().state().step()).as("close waits").isEqualTo(3);
+    }
+
+    /** Streams of files throw unchecked what goes wrong as they are read. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aFailureWithinAStreamIsToldAsWell(boolean background) {
+        isUnchecked = true;
+        fails = CheckpointStore.STATE_FILE;
+        try (CheckpointSaver saver = saver(background ? pool : null)) {
+            saver.save(SaveLoop.state(1, 1), Map.of());
+            assertThat(saver.join()).singleElement().satisfies(
+                    outcome -> assertThat(outcome.failure()).isNotNull().hasMessage("No space left on device"));
+        }
+    }
+
+    /** A folder that cannot be forced, or old checkpoints that cannot be removed: the new one is there all the same. */
+    @ParameterizedTest
+    @CsvSource({"force, false", "prune, false", "prune, true"})
+    void whatFailsAfterwardsIsNoFailedSave(String action, boolean unchecked) throws Exception {
+        fails = action;
+        isUnchecked = unchecked;
+        try (CheckpointSaver saver = saver(pool)) {
+            set(5);
+            saver.save(SaveLoop.state(1, 1), Map.of());
+            assertThat(saver.join()).singleElement().satisfies(outcome -> {
+                assertThat(outcome.failure()).isNull();
+                assertThat(outcome.trouble()).isNotNull().hasMessage("No space left on device");
+                assertThat(Double.isNaN(outcome.seconds())).as("not known to be on disk").isEqualTo(action.equals("force"));
+            });
+            assertThat(saved(1)).isEqualTo(5);
+            fails = "";
+            saver.save(SaveLoop.state(1, 1), Map.of());
+            assertThat(saver.join()).singleElement().extracting(Outcome::trouble).isNull();
+            assertThat(folder.toFile().list()).as("the one that was replaced is gone").containsExactlyInAnyOrder(".lock", "step-00000001");
+        }
     }
 
     @Test

@@ -82,6 +82,22 @@ class MonitorsTest {
         assertThat(seen).extracting(TrainingEvent::step).startsWith(1L).isSorted().hasSizeLessThanOrEqualTo(9);
     }
 
+    /** Whoever watches may close the stream while the run goes on. */
+    @Test
+    void aClosedStreamHoldsUpNobody() {
+        List<TrainingEvent> seen = Collections.synchronizedList(new ArrayList<>());
+        EventStream stream = new EventStream();
+        stream.subscribe(seen::add);
+        stream.on(step(1), reason -> {
+        });
+        stream.close();
+        stream.on(step(2), reason -> {
+        });
+        stream.close();
+        assertThat(seen).extracting(TrainingEvent::step).containsExactly(1L);
+        assertThat(stream.dropped()).isZero();
+    }
+
     /** The first record, which every TensorBoard file begins with; made by hand from the formats, the CRCs with another program. */
     @Test
     void theFirstRecordHasTheKnownBytes(@TempDir Path folder) throws IOException {

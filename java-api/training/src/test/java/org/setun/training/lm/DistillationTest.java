@@ -150,7 +150,7 @@ class DistillationTest {
             tape.backward(terms.getFirst().values().getFirst());
             tape.reset();
             assertThat(gradients(model)).usingRecursiveComparison().isEqualTo(gradients);
-            task.penalties(tape, 0, term -> {
+            task.penalties(tape, 1, term -> {
                 throw new AssertionError(term.name());
             });
         }

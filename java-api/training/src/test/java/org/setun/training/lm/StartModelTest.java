@@ -142,6 +142,9 @@ class StartModelTest {
         delete(CheckpointStore.list(runFolder).getLast());
         assertThat(train(folder.resolve("whole"), Resume.LATEST, keys).result().losses())
                 .containsExactly(Arrays.copyOfRange(whole, 16, 32));
+        String[] other = Stream.concat(Arrays.stream(keys), Stream.of("training.lora_alpha=3")).toArray(String[]::new);
+        assertThatThrownBy(() -> train(folder.resolve("whole"), Resume.LATEST, other)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("was made with training.lora_alpha").hasMessageContaining("this configuration has 3.0");
         assertThatThrownBy(() -> train(folder.resolve("a"), Resume.NEW, "training.lora_rank=4")).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("training.lora_rank = 4").hasMessageContaining("name a model.start");
     }

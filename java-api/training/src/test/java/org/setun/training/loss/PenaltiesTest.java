@@ -146,10 +146,10 @@ class PenaltiesTest {
         return ConfigReader.override(TrainingConfig.defaults(), List.of(keys)).loss();
     }
 
-    private List<LossTerm> run(WeightPenalties penalties, long first) {
+    private List<LossTerm> run(WeightPenalties penalties, long step) {
         List<LossTerm> all = new ArrayList<>();
         Tape tape = Tape.recording(backend, workspace);
-        penalties.run(tape, first, term -> {
+        penalties.run(tape, step, term -> {
             all.add(term);
             tape.backward(term.values().getFirst());
         });
@@ -181,31 +181,31 @@ class PenaltiesTest {
             }
         }
         List<LossTerm> terms = run(new WeightPenalties(settings("loss.sparsity=0.5", "loss.quantization=2", "loss.bit_width=1",
-                "loss.uncertainty=1", "loss.dampening=3", "loss.anneal_dampening=false"), model, 4, 100), 0);
+                "loss.uncertainty=1", "loss.dampening=3", "loss.anneal_dampening=false"), model, 100), 1);
         assertThat(sum(terms, "sparsity")).isCloseTo(0.5 * magnitude / 56, within(1e-6));
         assertThat(sum(terms, "quantization")).isCloseTo(2 * error / 56, within(1e-6));
         assertThat(sum(terms, "dampening")).isPositive().isLessThan(3 * error / 56);
         assertThat(sum(terms, "bit_width")).isBetween(0.5, 2.0);
         assertThat(sum(terms, "uncertainty")).isBetween(0.0, 1.0);
         assertThat(model.linears().get(1).weight().gradient().toArray()).as("weights learn from them").isNotEqualTo(new float[21]);
-        assertThat(run(new WeightPenalties(settings(), model, 4, 100), 0)).as("weights of 0 cost nothing").isEmpty();
+        assertThat(run(new WeightPenalties(settings(), model, 100), 1)).as("weights of 0 cost nothing").isEmpty();
     }
 
     @Test
     void dampeningGrowsAlongHalfACosine() {
-        WeightPenalties penalties = new WeightPenalties(settings("loss.dampening=1"), model(), 4, 100);
-        double last = sum(run(penalties, 400), "dampening");
-        assertThat(run(penalties, 0)).isEmpty();
-        assertThat(sum(run(penalties, 200), "dampening")).isCloseTo(last / 2, within(1e-6 * last));
-        assertThat(sum(run(penalties, 4000), "dampening")).isEqualTo(last);
+        WeightPenalties penalties = new WeightPenalties(settings("loss.dampening=1"), model(), 100);
+        double last = sum(run(penalties, 101), "dampening");
+        assertThat(run(penalties, 1)).isEmpty();
+        assertThat(sum(run(penalties, 51), "dampening")).isCloseTo(last / 2, within(1e-6 * last));
+        assertThat(sum(run(penalties, 1001), "dampening")).isEqualTo(last);
     }
 
     @Test
     void modelsOfFullPrecisionHaveNoPenaltyOfQuantization() {
         Mlp plain = new Mlp(List.of(5L, 3L), false, Quantization.NONE, pool, 3);
         List<LossTerm> terms = run(
-                new WeightPenalties(settings("loss.sparsity=1", "loss.quantization=1", "loss.dampening=1"), plain, 4, 10),
-                40);
+                new WeightPenalties(settings("loss.sparsity=1", "loss.quantization=1", "loss.dampening=1"), plain, 10),
+                11);
         assertThat(terms).extracting(LossTerm::name).containsExactly("sparsity");
     }
 }

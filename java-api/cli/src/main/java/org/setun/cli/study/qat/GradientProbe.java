@@ -86,8 +86,8 @@ final class GradientProbe implements TrainingTask {
 
     /** Comes once per step, when the gradients of all its micro-batches have been added up. */
     @Override
-    public void penalties(Tape tape, long first, Consumer<LossTerm> each) {
-        task.penalties(tape, first, each);
+    public void penalties(Tape tape, long step, Consumer<LossTerm> each) {
+        task.penalties(tape, step, each);
         begun = false;
         double squares = 0;
         double exactSquares = 0;
