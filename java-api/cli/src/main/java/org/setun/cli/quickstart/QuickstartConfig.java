@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 
 /** The configuration of the quickstart: a decoder of 1.3 million ternary weights, small enough to see four
@@ -21,9 +22,9 @@ final class QuickstartConfig {
 
     static TrainingConfig of(QuickstartData data, Path folder, long seed, List<String> overrides) {
         List<String> settings = new ArrayList<>(COMMON);
-        settings.add("data.paths=[" + quoted(data.path().toString()) + "]");
-        settings.add("data.glob=" + quoted(data.glob()));
-        settings.add("checkpoint.folder=" + quoted(folder.toString()));
+        settings.add("data.paths=[" + ConfigWriter.quoted(data.path()) + "]");
+        settings.add("data.glob=" + ConfigWriter.quoted(data.glob()));
+        settings.add("checkpoint.folder=" + ConfigWriter.quoted(folder));
         settings.add("training.seed=" + seed);
         settings.addAll(overrides);
         return ConfigReader.override(TrainingConfig.defaults(), settings);
@@ -33,9 +34,5 @@ final class QuickstartConfig {
     static List<String> length(long steps) {
         return List.of("training.max_steps=" + steps, "training.eval_every=" + Math.max(1, steps / 10),
                 "schedule.warmup_steps=" + Math.min(steps / 10, 40));
-    }
-
-    private static String quoted(String text) {
-        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
     }
 }

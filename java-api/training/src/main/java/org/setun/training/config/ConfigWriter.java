@@ -2,6 +2,7 @@ package org.setun.training.config;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.lang.reflect.RecordComponent;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -45,9 +46,19 @@ public final class ConfigWriter {
         return text.toString();
     }
 
+    /** {@code text} as a string of TOML, for an override such as {@code data.glob=...}: it is read back whatever characters it has. */
+    public static String quoted(String text) {
+        return '"' + new String(JsonStringEncoder.getInstance().quoteAsString(text)).replace("\u007f", "\\u007f") + '"';
+    }
+
+    /** A path as a string of TOML. */
+    public static String quoted(Path path) {
+        return quoted(path.toString());
+    }
+
     private static String literal(Object value) {
         return switch (value) {
-            case String s -> '"' + new String(JsonStringEncoder.getInstance().quoteAsString(s)).replace("\u007f", "\\u007f") + '"';
+            case String s -> quoted(s);
             case List<?> list -> list.stream().map(ConfigWriter::literal).collect(Collectors.joining(", ", "[", "]"));
             default -> value.toString();
         };

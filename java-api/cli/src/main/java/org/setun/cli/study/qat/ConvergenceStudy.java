@@ -13,6 +13,7 @@ import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.training.StopFlag;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.event.TrainingListener;
 
@@ -131,7 +132,7 @@ public final class ConvergenceStudy {
         Map<String, String> fixed = new TreeMap<>(Map.of("text_sha256", Sha256.of(text), "tokens", Long.toString(tokens), "set",
                 String.join(" ", overrides)));
         List<String> keys = new ArrayList<>(COMMON);
-        keys.add("data.paths=[" + LanguageRunner.quoted(text) + "]");
+        keys.add("data.paths=[" + ConfigWriter.quoted(text) + "]");
         keys.addAll(overrides);
         TrainingConfig base = ConfigReader.override(TrainingConfig.defaults(), keys);
         LanguageRunner runner = new LanguageRunner(ResultFolder.open(folder, fixed, LanguageRun.class), base, backend, stop, say, progress);

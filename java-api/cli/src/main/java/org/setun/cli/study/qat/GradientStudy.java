@@ -19,6 +19,7 @@ import org.setun.nn.Decoder;
 import org.setun.training.StopFlag;
 import org.setun.training.Trainer;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.TokenDataset;
 import org.setun.training.event.TrainingListener;
@@ -104,7 +105,7 @@ public final class GradientStudy {
                 String.join(" ", overrides)));
         ResultFolder<Run> results = ResultFolder.open(folder, fixed, Run.class);
         List<String> keys = new ArrayList<>(COMMON);
-        keys.add("data.paths=[" + LanguageRunner.quoted(text) + "]");
+        keys.add("data.paths=[" + ConfigWriter.quoted(text) + "]");
         keys.add("training.max_steps=" + steps);
         keys.addAll(overrides);
         TrainingConfig base = ConfigReader.override(TrainingConfig.defaults(), keys);

@@ -20,6 +20,7 @@ import org.setun.training.TrainingTask;
 import org.setun.training.checkpoint.Checkpoint;
 import org.setun.training.checkpoint.CheckpointStore;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.Corpus;
 import org.setun.training.data.TokenDataset;
@@ -53,7 +54,7 @@ final class LanguageRunner {
             Consumer<String> say, TrainingListener progress) {
         this.results = results;
         this.base = ConfigReader.override(base,
-                List.of("checkpoint.folder=" + quoted(runs(results)), "logging.log_level=warn", "logging.monitoring_enabled=false"));
+                List.of("checkpoint.folder=" + ConfigWriter.quoted(runs(results)), "logging.log_level=warn", "logging.monitoring_enabled=false"));
         this.backend = backend;
         this.stop = stop;
         this.say = say;
@@ -62,11 +63,6 @@ final class LanguageRunner {
 
     private static Path runs(ResultFolder<LanguageRun> results) {
         return results.folder().resolve("runs");
-    }
-
-    /** A path as a string of TOML. */
-    static String quoted(Path path) {
-        return '"' + path.toString().replace("\\", "\\\\").replace("\"", "\\\"") + '"';
     }
 
     /** Steps that see at least {@code tokens}. */

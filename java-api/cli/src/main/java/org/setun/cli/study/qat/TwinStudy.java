@@ -14,6 +14,7 @@ import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.training.StopFlag;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.event.TrainingListener;
 
@@ -100,8 +101,8 @@ public final class TwinStudy {
 
     private static TrainingConfig base(Settings settings) {
         List<String> keys = new ArrayList<>(COMMON);
-        keys.add("data.paths=[" + LanguageRunner.quoted(settings.train) + "]");
-        keys.add("data.held_out_paths=[" + LanguageRunner.quoted(settings.heldOut) + "]");
+        keys.add("data.paths=[" + ConfigWriter.quoted(settings.train) + "]");
+        keys.add("data.held_out_paths=[" + ConfigWriter.quoted(settings.heldOut) + "]");
         keys.addAll(settings.overrides);
         return ConfigReader.override(TrainingConfig.defaults(), keys);
     }
@@ -146,7 +147,7 @@ public final class TwinStudy {
         keys.add("schedule.warmup_steps=" + steps / WARM_UP_SHARE);
         keys.add("checkpoint.save_every=" + Math.max(1, steps / EVALUATIONS)); // each evaluation has its checkpoint
         if (arm.hasTeacher()) {
-            keys.add("distillation.teacher=" + LanguageRunner.quoted(teacher(seed)));
+            keys.add("distillation.teacher=" + ConfigWriter.quoted(teacher(seed)));
         }
         return runner.run(name(plan, steps), plan, keys, arm == TwinArm.FP32);
     }

@@ -14,6 +14,7 @@ import org.setun.training.StopFlag;
 import org.setun.training.Trainer;
 import org.setun.training.TrainingResult;
 import org.setun.training.config.ConfigReader;
+import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.data.TokenDataset;
 import org.setun.training.lm.DecoderFactory;
@@ -40,7 +41,7 @@ class GradientStudyTest {
 
     private Probed train(Backend backend, boolean probed, String... quantization) throws IOException {
         List<String> keys = new ArrayList<>(StudyTexts.TINY);
-        keys.add("data.paths=[" + LanguageRunner.quoted(StudyTexts.write(folder.resolve("text"), 200, 1)) + "]");
+        keys.add("data.paths=[" + ConfigWriter.quoted(StudyTexts.write(folder.resolve("text"), 200, 1)) + "]");
         keys.addAll(List.of("training.max_steps=6", "training.eval_every=0", "training.eval_steps=1", "schedule.warmup_steps=1",
                 "training.accumulation_steps=2", "logging.log_level=warn"));
         TrainingConfig exact = ConfigReader.override(ConfigReader.override(TrainingConfig.defaults(), keys),
