@@ -85,17 +85,17 @@ final class TuneCommand implements Callable<Integer> {
         }
         TrainingConfig config = ConfigReader.read(file, preset, overrides);
         List<Dimension> dimensions = space.stream().map(TuneCommand::dimension).toList();
-        long most = config.training().maxSteps();
-        Halving rungs = new Halving(halving == 0 ? most : leastSteps == null ? Math.max(1, most / 16) : leastSteps, most,
-                Math.max(2, halving));
         try (Backend backend = Backends.open(); StopFlag stop = StopFlag.onInterrupt()) {
-            LanguageModelObjective objective = new LanguageModelObjective(config, out, dimensions, most, backend, stop, null);
-            Search search = Search.open(out, new Search.Settings(dimensions, method, rungs, seed));
+            LanguageModelObjective objective = new LanguageModelObjective(config, out, dimensions, backend, stop, null);
+            long most = objective.mostSteps();
+            Halving rungs = new Halving(halving == 0 ? most : leastSteps == null ? Math.max(1, most / 16) : leastSteps, most,
+                    Math.max(2, halving));
+            Search search = Search.open(out, new Search.Settings(dimensions, method, rungs, seed, objective.digest()));
             boolean finished;
             try (ProgressLine progress = new ProgressLine("tune", "trials", trials)) {
                 finished = search.run(trials, objective, trial -> told(trial, search, progress));
             }
-            report(search, config);
+            report(search, objective);
             return finished ? 0 : INTERRUPTED;
         }
     }
@@ -129,7 +129,7 @@ final class TuneCommand implements Callable<Integer> {
         return line;
     }
 
-    private void report(Search search, TrainingConfig config) throws IOException {
+    private void report(Search search, LanguageModelObjective objective) throws IOException {
         List<Trial> ranked = search.trials().stream()
                 .sorted(Comparator.comparingLong((Trial trial) -> -trial.steps()).thenComparingDouble(Trial::value)).toList();
         List<Curve> curves = curves(search.trials());
@@ -138,9 +138,7 @@ final class TuneCommand implements Callable<Integer> {
         }
         if (search.best().isPresent()) {
             Trial best = search.best().get();
-            List<String> keys = best.values().entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
-            AtomicFile.write(out.resolve("best.toml"),
-                    ConfigWriter.toToml(ConfigReader.override(config, keys)).getBytes(StandardCharsets.UTF_8));
+            AtomicFile.write(out.resolve("best.toml"), ConfigWriter.toToml(objective.configuration(best)).getBytes(StandardCharsets.UTF_8));
         }
         if (json) {
             Map<String, Object> line = new LinkedHashMap<>();
@@ -152,9 +150,11 @@ final class TuneCommand implements Callable<Integer> {
         }
         System.out.printf(Locale.ROOT, "%5s %8s %13s  %s%n", "trial", "steps", "bits per byte", "values");
         for (Trial trial : ranked.subList(0, Math.min(MOST_ROWS, ranked.size()))) {
-            String value = Double.isFinite(trial.value()) ? String.format(Locale.ROOT, "%.4f", trial.value()) : "failed";
-            System.out.printf(Locale.ROOT, "%5d %8d %13s  %s%n", trial.number(), trial.steps(), value, trial.values().entrySet().stream()
-                    .map(entry -> entry.getKey() + "=" + entry.getValue()).collect(Collectors.joining(" ")));
+            String failure = trial.scores().getLast().failure();
+            String value = failure.isEmpty() ? String.format(Locale.ROOT, "%.4f", trial.value()) : "failed";
+            System.out.printf(Locale.ROOT, "%5d %8d %13s  %s%s%n", trial.number(), trial.steps(), value,
+                    trial.values().entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).collect(Collectors.joining(" ")),
+                    failure.isEmpty() ? "" : ": " + failure);
         }
         if (ranked.size() > MOST_ROWS) {
             System.out.printf(Locale.ROOT, "  ... and %d more in %s%n", ranked.size() - MOST_ROWS, out.resolve("search.json"));

@@ -18,6 +18,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.FormatException;
+import org.setun.kernels.PoolExhaustedException;
 import org.setun.training.TrainingException;
 import org.setun.training.search.Sampler.Observation;
 
@@ -42,8 +43,9 @@ public final class Search {
      * @param method  how points are chosen
      * @param halving how many steps a trial gets
      * @param seed    of all chance
+     * @param objective what else values depend on, such as a digest of the configuration; a search goes on only with the same
      */
-    public record Settings(List<Dimension> space, Method method, Halving halving, long seed) {
+    public record Settings(List<Dimension> space, Method method, Halving halving, long seed, String objective) {
 
         public Settings {
             space = List.copyOf(space);
@@ -61,7 +63,9 @@ public final class Search {
          * The value of {@code trial} after {@code steps} steps in all, of which it has done {@link Trial#steps} already.
          *
          * @return empty if the search was asked to stop: the trial stays as it was
-         * @throws TrainingException if the trial fails, as by divergence: it counts as the worst there is
+         * @throws TrainingException        if the trial fails, as by divergence: it counts as the worst there is
+         * @throws IllegalArgumentException if the values cannot be had together; counts the same
+         * @throws PoolExhaustedException   if there is too little memory for them; counts the same
          */
         Optional<Double> value(Trial trial, long steps) throws IOException;
     }
@@ -117,8 +121,12 @@ public final class Search {
             throw new FormatException(file.toString(), FormatException.NO_OFFSET, "JSON", e.getOriginalMessage(),
                     "delete the file to begin anew", e);
         }
+        if (content == null || content.settings() == null || content.trials() == null) {
+            throw new FormatException(file.toString(), FormatException.NO_OFFSET, "JSON", "holds no settings and trials",
+                    "delete the file to begin anew");
+        }
         describe().forEach((key, value) -> {
-            String present = content.settings() == null ? null : content.settings().get(key);
+            String present = content.settings().get(key);
             if (!value.equals(present)) {
                 throw new IllegalArgumentException(file + " holds a search with " + key + " = " + present + ", not " + value
                         + ": choose another folder, or the same settings");
@@ -128,14 +136,36 @@ public final class Search {
     }
 
     /** Adds what was read, once it is what a search writes. */
-    private void add(Trial trial) {
-        boolean sound = trial.number() == trials.size() && trial.point() != null && trial.point().size() == settings.space().size()
-                && trial.point().stream().allMatch(u -> u != null && u >= 0 && u < 1) && trial.values() != null && trial.scores() != null;
+    private void add(@Nullable Trial trial) {
+        boolean sound = trial != null && trial.number() == trials.size() && trial.point() != null
+                && trial.point().size() == settings.space().size() && trial.point().stream().allMatch(u -> u != null && u >= 0 && u < 1)
+                && values(trial.point()).equals(trial.values()) && trial.scores() != null && areSound(trial.scores());
         if (!sound) {
             throw new FormatException(file.toString(), FormatException.NO_OFFSET, "trial " + trials.size(),
                     "does not belong to this search", "delete the file to begin anew");
         }
         trials.add(trial);
+    }
+
+    /** Whether scores are those of the first rungs, with a value or the reason why there is none. */
+    private boolean areSound(List<Trial.Score> scores) {
+        List<Long> rungs = settings.halving().rungs();
+        boolean sound = !scores.isEmpty() && scores.size() <= rungs.size();
+        for (int i = 0; sound && i < scores.size(); i++) {
+            Trial.Score score = scores.get(i);
+            sound = score != null && score.steps() == rungs.get(i) && score.failure() != null && Double.isFinite(score.seconds())
+                    && (score.value() == null || Double.isFinite(score.value()));
+        }
+        return sound;
+    }
+
+    /** What the keys are set to at a point. */
+    private Map<String, String> values(List<Double> point) {
+        Map<String, String> values = new LinkedHashMap<>();
+        for (int d = 0; d < point.size(); d++) {
+            values.put(settings.space().get(d).key(), settings.space().get(d).value(point.get(d)));
+        }
+        return values;
     }
 
     private Map<String, String> describe() {
@@ -144,6 +174,7 @@ public final class Search {
         text.put("method", settings.method().toString());
         text.put("halving", settings.halving().toString());
         text.put("seed", Long.toString(settings.seed()));
+        text.put("objective", settings.objective());
         return text;
     }
 
@@ -178,12 +209,8 @@ public final class Search {
 
     /** A trial that is not yet counted. */
     private Trial next() {
-        double[] point = sampler.suggest(trials.size(), known());
-        Map<String, String> values = new LinkedHashMap<>();
-        for (int d = 0; d < point.length; d++) {
-            values.put(settings.space().get(d).key(), settings.space().get(d).value(point[d]));
-        }
-        return new Trial(trials.size(), Arrays.stream(point).boxed().toList(), values, List.of());
+        List<Double> point = Arrays.stream(sampler.suggest(trials.size(), known())).boxed().toList();
+        return new Trial(trials.size(), point, values(point), List.of());
     }
 
     /** What compares: values after the same number of steps, of the highest rung that enough trials have reached. */
@@ -218,7 +245,7 @@ public final class Search {
             } else {
                 failure = "the value is " + reached.get();
             }
-        } catch (TrainingException e) {
+        } catch (TrainingException | IllegalArgumentException | PoolExhaustedException e) {
             failure = String.valueOf(e.getMessage());
         }
         List<Trial.Score> scores = new ArrayList<>(trial.scores());

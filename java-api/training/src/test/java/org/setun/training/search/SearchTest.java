@@ -14,7 +14,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.setun.formats.FormatException;
+import org.setun.kernels.PoolExhaustedException;
 import org.setun.training.TrainingException;
+import org.setun.training.config.ConfigException;
 import org.setun.training.search.Search.Method;
 import org.setun.training.search.Search.Settings;
 
@@ -44,7 +46,7 @@ class SearchTest {
     }
 
     private double best(Method method, int trials, long seed) throws IOException {
-        Search search = Search.open(folder.resolve(method + "-" + seed), new Settings(SPACE, method, Halving.none(10), seed));
+        Search search = Search.open(folder.resolve(method + "-" + seed), new Settings(SPACE, method, Halving.none(10), seed, "x"));
         assertThat(search.run(trials, (trial, steps) -> Optional.of(value(trial.values())), trial -> {
         })).isTrue();
         assertThat(search.trials()).hasSize(trials);
@@ -73,7 +75,7 @@ class SearchTest {
         Halving halving = new Halving(1, 27, 3);
         assertThat(halving.rungs()).containsExactly(1L, 3L, 9L, 27L);
         assertThat(new Halving(2, 27, 3).rungs()).containsExactly(2L, 6L, 18L, 27L);
-        Search search = Search.open(folder, new Settings(SPACE, Method.RANDOM, halving, 1));
+        Search search = Search.open(folder, new Settings(SPACE, Method.RANDOM, halving, 1, "x"));
         search.run(54, (trial, steps) -> {
             spent[0] += steps - trial.steps();
             return Optional.of(value(trial, steps));
@@ -93,7 +95,7 @@ class SearchTest {
     @ParameterizedTest
     @EnumSource
     void goesOnWhereItWas(Method method) throws IOException {
-        Settings settings = new Settings(SPACE, method, new Halving(1, 9, 3), 5);
+        Settings settings = new Settings(SPACE, method, new Halving(1, 9, 3), 5, "x");
         Search whole = Search.open(folder.resolve("whole"), settings);
         whole.run(30, (trial, steps) -> Optional.of(value(trial, steps)), trial -> {
         });
@@ -109,13 +111,13 @@ class SearchTest {
         assertThat(part.trials().stream().map(Trial::values))
                 .containsExactlyElementsOf(whole.trials().stream().map(Trial::values).toList());
         assertThat(part.trials().stream().map(Trial::value)).containsExactlyElementsOf(whole.trials().stream().map(Trial::value).toList());
-        assertThatThrownBy(() -> Search.open(folder.resolve("parts"), new Settings(SPACE, method, new Halving(1, 9, 3), 6)))
+        assertThatThrownBy(() -> Search.open(folder.resolve("parts"), new Settings(SPACE, method, new Halving(1, 9, 3), 6, "x")))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("seed = 5, not 6");
     }
 
     @Test
     void failedTrialsAreTheWorst() throws IOException {
-        Search search = Search.open(folder, new Settings(SPACE, Method.TPE, new Halving(1, 3, 3), 2));
+        Search search = Search.open(folder, new Settings(SPACE, Method.TPE, new Halving(1, 3, 3), 2, "x"));
         List<Trial> told = new ArrayList<>();
         search.run(24, (trial, steps) -> {
             if (trial.number() % 2 == 0) {
@@ -131,15 +133,45 @@ class SearchTest {
         assertThat(told).hasSizeGreaterThan(24);
     }
 
+    /** Else the same trial comes again at the next start, for good. */
+    @Test
+    void whatCannotBeTriedCountsAsFailed() throws IOException {
+        Settings settings = new Settings(SPACE, Method.TPE, Halving.none(1), 2, "x");
+        Search search = Search.open(folder, settings);
+        assertThat(search.run(6, (trial, steps) -> switch (trial.number()) {
+            case 0 -> throw new ConfigException("model.heads = 3: must divide");
+            case 1 -> throw new PoolExhaustedException("the budget has no room", 5);
+            case 2 -> throw new IllegalArgumentException("inputs = 36 must be a multiple of 32");
+            default -> Optional.of(1.0);
+        }, trial -> {
+        })).isTrue();
+        assertThat(Search.open(folder, settings).trials().stream().limit(4).map(trial -> trial.scores().getLast().failure()))
+                .containsExactly("model.heads = 3: must divide", "the budget has no room", "inputs = 36 must be a multiple of 32", "");
+    }
+
+    @Test
+    void valuesOfAnotherObjectiveAreNotMixed() throws IOException {
+        Search.open(folder, new Settings(SPACE, Method.TPE, Halving.none(1), 2, "one")).run(1, (trial, steps) -> Optional.of(1.0), trial -> {
+        });
+        assertThatThrownBy(() -> Search.open(folder, new Settings(SPACE, Method.TPE, Halving.none(1), 2, "two")))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("objective = one, not two");
+    }
+
     @Test
     void aDamagedFileIsNamed() throws IOException {
-        Settings settings = new Settings(SPACE, Method.RANDOM, Halving.none(1), 2);
+        Settings settings = new Settings(SPACE, Method.RANDOM, Halving.none(1), 2, "x");
         Search.open(folder, settings).run(2, (trial, steps) -> Optional.of(1.0), trial -> {
         });
         Path file = folder.resolve("search.json");
         String text = Files.readString(file);
         for (String damaged : List.of("{", text.replaceFirst("\"point\" : \\[ [0-9.]+", "\"point\" : [ 7.5"),
-                text.replace("\"number\" : 1", "\"number\" : 4"))) {
+                text.replace("\"number\" : 1", "\"number\" : 4"), "null", "{\"settings\" : null, \"trials\" : []}",
+                text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : null }"), text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : [ null ] }"),
+                text.replaceFirst("(?s)\"scores\" : \\[ .*?\\]", "\"scores\" : [ null ]"),
+                text.replaceFirst("(?s)\"scores\" : \\[ .*?\\]", "\"scores\" : [ ]"), text.replaceFirst("\"steps\" : 1", "\"steps\" : 7"),
+                text.replaceFirst("\"a.kind\" : \"", "\"checkpoint.folder\" : \"/elsewhere\", \"a.kind\" : \""),
+                text.replaceFirst("\"a.kind\" : \"", "\"a.kind\" : \"not "), text.replaceFirst("\"value\" : 1.0", "\"value\" : \"NaN\""))) {
+            assertThat(damaged).isNotEqualTo(text);
             Files.writeString(file, damaged);
             assertThatThrownBy(() -> Search.open(folder, settings)).isInstanceOf(FormatException.class).hasMessageContaining("search.json");
         }
@@ -160,7 +192,7 @@ class SearchTest {
         assertThat(SPACE.get(2).value(Math.nextDown(1.0))).isEqualTo("z");
         assertThat(SPACE.get(3).value(0)).isEqualTo("1");
         assertThat(SPACE.get(3).value(Math.nextDown(1.0))).isEqualTo("64");
-        assertThatThrownBy(() -> new Settings(List.of(SPACE.get(0), SPACE.get(0)), Method.TPE, Halving.none(1), 0))
+        assertThatThrownBy(() -> new Settings(List.of(SPACE.get(0), SPACE.get(0)), Method.TPE, Halving.none(1), 0, "x"))
                 .hasMessageContaining("each once");
         assertThatThrownBy(() -> new Halving(5, 4, 2)).hasMessageContaining("least steps = 5");
     }
