@@ -5,8 +5,6 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 import org.setun.kernels.NnOps.Divergence;
 import org.setun.quant.Granularity;
-import org.setun.quant.format.WeightFormats;
-import org.setun.quant.qat.FormatQuantizer;
 import org.setun.training.config.TrainingConfig.Checkpoint;
 import org.setun.training.config.TrainingConfig.Distillation;
 import org.setun.training.config.TrainingConfig.EstimatorKind;
@@ -28,6 +26,9 @@ import org.setun.training.config.TrainingConfig.WeightQuantizer;
 final class ConfigChecks {
 
     private static final List<String> BLOCK = List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
+
+    /** More than the matrices of the deepest model. */
+    private static final int MAX_PATTERNS = 10_000;
 
     private final TrainingConfig config;
     private final Model model;
@@ -126,6 +127,8 @@ final class ConfigChecks {
         require(!quantization.learnedOffset() || loss.uncertainty() == 0, "loss.uncertainty", loss.uncertainty(),
                 "does not know the boundaries between levels with learned offsets; set quantization.learned_offset = false");
         activations.validate(quantization.activations());
+        require(quantization.layers().size() <= MAX_PATTERNS, "quantization.layers", quantization.layers().size() + " items",
+                "must be at most " + MAX_PATTERNS);
         quantization.patterns().forEach(pattern -> pattern.requireMatch("quantization.layers", blockWeights()));
         require(quantization.weights() != WeightQuantizer.NONE || quantization.layers().isEmpty() && quantization.embedding().equals("none")
                 && quantization.head().equals("none"), "quantization.weights", "none",
@@ -136,18 +139,9 @@ final class ConfigChecks {
         require(!model.tiedHead() || quantization.embedding().equals(quantization.head()), "quantization.embedding",
                 quantization.embedding(),
                 "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
-        format();
-    }
-
-    private void format() {
-        if (quantization.weights() != WeightQuantizer.FORMAT) {
-            return;
-        }
-        try {
-            new FormatQuantizer(WeightFormats.parse(quantization.format()));
-        } catch (IllegalArgumentException e) {
-            throw new ConfigException("quantization." + e.getMessage(), e);
-        }
+        require(quantization.averageBits() == 0 || quantization.levels() != LevelKind.STRETCHED, "quantization.average_bits",
+                quantization.averageBits(), "stretched levels are of 1.58 or 2 bits, and layers get up to 8; set other quantization.levels");
+        new WeightQuantizers(config).check();
     }
 
     private void progressive() {

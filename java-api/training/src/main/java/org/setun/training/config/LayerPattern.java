@@ -1,10 +1,7 @@
 package org.setun.training.config;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.setun.formats.NearNames;
 
 /**
@@ -16,19 +13,44 @@ import org.setun.formats.NearNames;
 public record LayerPattern(String pattern, String value) {
 
     private static final String WEIGHT = ".weight";
+    private static final int MAX_LENGTH = 256;
 
-    /** The parts of {@code item}; empty if it is not of the form. */
+    /** The parts of {@code item}; empty if it is not of the form, or has more than 256 characters. */
     public static Optional<LayerPattern> parse(String item) {
         int end = item.lastIndexOf('=');
         String pattern = item.substring(0, Math.max(0, end)).strip();
         String value = item.substring(end + 1).strip();
-        return end < 1 || pattern.isEmpty() || value.isEmpty() ? Optional.empty() : Optional.of(new LayerPattern(pattern, value));
+        return end < 1 || pattern.isEmpty() || value.isEmpty() || item.length() > MAX_LENGTH ? Optional.empty() : Optional.of(new LayerPattern(pattern, value));
     }
 
     /** Whether the pattern fits {@code name}. */
     public boolean matches(String name) {
-        String expression = Arrays.stream(pattern.split("\\*", -1)).map(Pattern::quote).collect(Collectors.joining(".*"));
-        return name.matches(expression) || name.endsWith(WEIGHT) && name.substring(0, name.length() - WEIGHT.length()).matches(expression);
+        return fits(name, name.length()) || name.endsWith(WEIGHT) && fits(name, name.length() - WEIGHT.length());
+    }
+
+    /** Whether the pattern fits the first {@code length} characters of {@code name}. A later star makes an earlier one's choice good, so only the last is moved. */
+    private boolean fits(String name, int length) {
+        int at = 0;
+        int star = -1;
+        int afterStar = 0;
+        for (int i = 0; i < length;) {
+            if (at < pattern.length() && pattern.charAt(at) == '*') {
+                star = at++;
+                afterStar = i;
+            } else if (at < pattern.length() && pattern.charAt(at) == name.charAt(i)) {
+                at++;
+                i++;
+            } else if (star >= 0) {
+                at = star + 1;
+                i = ++afterStar;
+            } else {
+                return false;
+            }
+        }
+        while (at < pattern.length() && pattern.charAt(at) == '*') {
+            at++;
+        }
+        return at == pattern.length();
     }
 
     /**

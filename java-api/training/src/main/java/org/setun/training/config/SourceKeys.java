@@ -6,6 +6,7 @@ import java.lang.System.Logger.Level;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,10 +53,13 @@ final class SourceKeys {
         this.source = source;
     }
 
+    private static final List<String> SECTIONS = List.of("qat", "quantization", "distillation", "training", "schedule");
+
     /** Replaces such keys in {@code tree}. */
     static void translate(ObjectNode tree, ConfigSource source) {
         SourceKeys keys = new SourceKeys(tree, source);
         keys.requireKnown();
+        keys.enabled();
         keys.format();
         keys.teacher();
         keys.rename();
@@ -68,6 +72,12 @@ final class SourceKeys {
     }
 
     private void requireKnown() {
+        Stream.concat(SECTIONS.stream(), WITHOUT_EFFECT.keySet().stream().sorted()).forEach(section -> {
+            JsonNode given = tree.get(section);
+            if (given != null && !given.isObject()) {
+                throw new ConfigException(source.at("", section) + section + " = " + given + ": must be a section [" + section + "]");
+            }
+        });
         requireKnown("qat", QAT);
         WITHOUT_EFFECT.forEach(this::requireKnown);
     }
@@ -80,12 +90,24 @@ final class SourceKeys {
         });
     }
 
+    /** Without QAT nothing is quantized. */
+    private void enabled() {
+        if (flag("qat", "enabled", section("qat").remove("enabled"), true)) {
+            return;
+        }
+        JsonNode weights = section("quantization").get("weights");
+        if (weights != null && !weights.asText().equals("none")) {
+            throw refuse("qat", "enabled", "false: quantization.weights = " + weights + " asks for the contrary; leave one of them out");
+        }
+        tree.withObject("/quantization").put("weights", "none");
+    }
+
     /** {@code format = "pi-q3"} with {@code k}, {@code bits} and {@code mixed_constants} beside it; a format alone asks for such weights. */
     private void format() {
         ObjectNode given = section("quantization");
         JsonNode format = given.get("format");
         if (format != null && !given.has("weights")) {
-            given.put("weights", section("qat").path("enabled").asBoolean(true) ? "format" : "none");
+            given.put("weights", "format");
             JsonNode bits = given.remove("bits");
             if (bits != null && !format.asText().replaceAll("^\\D*", "").startsWith(bits.asText())) {
                 throw refuse("quantization", "bits", bits + ": the format " + format + " has others; leave the key out");
@@ -127,9 +149,12 @@ final class SourceKeys {
         ObjectNode given = section("qat");
         JsonNode rank = given.remove("lora_rank");
         boolean wanted = flag("qat", "use_lora", given.remove("use_lora"), rank != null);
-        flag("qat", "enabled", given.remove("enabled"), true);
         tree.remove("qat");
         if (wanted) {
+            if (section("training").has("lora_rank")) {
+                throw refuse("qat", rank == null ? "use_lora" : "lora_rank",
+                        "is training.lora_rank, which is set, too; leave one of them out");
+            }
             tree.withObject("/training").set("lora_rank", rank == null ? tree.numberNode(16) : rank);
         }
     }

@@ -20,13 +20,13 @@ public record TrainingConfig(Model model, Data data, Tokenizer tokenizer, Traini
 
     /** Shape of the decoder. */
     public record Model(
-            @Setting(value = "width of the residual stream", min = 1) int dim,
-            @Setting(value = "transformer blocks", min = 1) int layers,
-            @Setting(value = "attention heads", min = 1) int heads,
-            @Setting(value = "key/value heads; divides heads", min = 1) int kvHeads,
-            @Setting(value = "width of a head; 0 = dim / heads", min = 0) int headDim,
-            @Setting(value = "width of the feed-forward layer", min = 1) int ffn,
-            @Setting(value = "tokens that a position can see", min = 2) int context,
+            @Setting(value = "width of the residual stream", min = 1, max = 1 << 20) int dim,
+            @Setting(value = "transformer blocks", min = 1, max = 1024) int layers,
+            @Setting(value = "attention heads", min = 1, max = 4096) int heads,
+            @Setting(value = "key/value heads; divides heads", min = 1, max = 4096) int kvHeads,
+            @Setting(value = "width of a head; 0 = dim / heads", min = 0, max = 4096) int headDim,
+            @Setting(value = "width of the feed-forward layer", min = 1, max = 1 << 24) int ffn,
+            @Setting(value = "tokens that a position can see", min = 2, max = 1 << 24) int context,
             @Setting("gate activation") Glu activation,
             @Setting("norms before the output and down projections (BitNet b1.58 2B4T)") boolean subNorms,
             @Setting("which pairs the rotary embedding rotates") Rope rope,

@@ -3,6 +3,7 @@ package org.setun.training.config;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -113,6 +114,17 @@ class ConfigReaderTest {
             '[activations]%nrange = "learned"'  | activations.range = learned: needs quantization.activations = "uniform"
             '[quantization]%nactivations = "uniform"%n[activations]%nrange = "tracked"%ngranularity = "block"' | activations.granularity = block: tracked
             '[quantization]%nlearned_scale = false%nlearned_offset = true' | quantization.learned_offset = true: needs quantization.learned_scale = true
+            '[quantization]%nlayers = ["*ffn_down=banana"]' | quantization.layers = banana: must be none, ternary, a number of bits, or a format
+            '[quantization]%nlayers = ["*ffn_down=2.5"]' | quantization.layers = 2.5: must be 1, 1.58, 2
+            '[quantization]%nlayers = ["*ffn_down=pi-tan3"]' | quantization.layers = pi-tan3: must be none, ternary
+            '[quantization]%nembedding = "9"%nhead = "9"' | quantization.embedding = 9.0: must be 1, 1.58, 2
+            '[quantization]%nhead = "q4_x"%n[model]%ntied_head = false' | quantization.head = q4_x: must be none, ternary
+            '[quantization]%nweights = "uniform"%nbits = 2.5' | quantization.bits = 2.5: must be 1, 1.58, 2
+            '[quantization]%nweights = "uniform"%nlevels = "stretched"%nbits = 3' | quantization.levels = "stretched": needs quantization.bits = 1.58 or 2
+            '[quantization]%nweights = "uniform"%nlevels = "stretched"%naverage_bits = 3' | quantization.average_bits = 3.0: stretched levels are of 1.58 or 2 bits
+            '[quantization]%nweights = "format"%nformat = "pi-tan3"' | quantization.format = pi-tan3
+            '[model]%nlayers = 2147483647'   | c.toml:2: model.layers = 2147483647: must be an integer in [1, 1024]
+            '[model]%nffn = 2147483647'      | c.toml:2: model.ffn = 2147483647: must be an integer in [1, 16777216]
             '[quantization]%nlearned_offset = true%n[loss]%nuncertainty = 1' | loss.uncertainty = 1.0: does not know the boundaries
             """)
     void refusesWhatCannotWork(String text, String message) {
@@ -149,6 +161,14 @@ class ConfigReaderTest {
         assertThat(second.block(4)).isEqualTo(1);
         assertThat(second.teacherBlock(4, 12)).as("half way").isEqualTo(5);
         assertThat(second.teacherBlock(4, 2)).isZero();
+    }
+
+    /** A list as long as a file can hold, of what fits in the last block alone. */
+    @Test
+    void patternsAreNotTooMany() {
+        List<String> items = Collections.nCopies(20_000, "\"blk.1023.ffn_down=4\"");
+        assertThatThrownBy(() -> ConfigReader.parse("c", "[model]\nlayers = 1024\n[quantization]\nlayers = " + items, List.of()))
+                .isInstanceOf(ConfigException.class).hasMessageContaining("quantization.layers = 20000 items: must be at most");
     }
 
     @Test

@@ -146,6 +146,33 @@ class PresetsTest {
         assertThat(parse("[qat]\nuse_lora = false\nlora_rank = 8").training().loraRank()).isZero();
     }
 
+    @Test
+    void withoutQatNothingIsQuantized() {
+        assertThat(parse("[qat]\nenabled = false").quantization().weights()).isEqualTo(WeightQuantizer.NONE);
+        assertThat(parse("preset = \"pi-q2\"\n[qat]\nenabled = false").quantization().weights()).isEqualTo(WeightQuantizer.NONE);
+        assertThat(parse("[quantization]\nweights = \"none\"\n[qat]\nenabled = false").quantization().weights())
+                .isEqualTo(WeightQuantizer.NONE);
+        assertThat(parse("[qat]\nenabled = true").quantization().weights()).isEqualTo(WeightQuantizer.TERNARY);
+        assertThatThrownBy(() -> parse("[quantization]\nweights = \"uniform\"\n[qat]\nenabled = false")).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("qat.enabled false: quantization.weights = \"uniform\"");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            qat = 5                                  | a.toml:1: qat = 5: must be a section [qat]
+            moe = true                               | a.toml:1: moe = true: must be a section [moe]
+            distillation = "x"                       | a.toml:1: distillation = "x": must be a section [distillation]
+            training = 3%n[qat]%nepochs = 2          | a.toml:1: training = 3: must be a section [training]
+            training = 3%n[qat]%nuse_lora = true     | a.toml:1: training = 3: must be a section [training]
+            schedule = 3%n[qat]%nlearning_rate = 2   | a.toml:1: schedule = 3: must be a section [schedule]
+            [qat]%nlora_rank = 4%n[training]%nlora_rank = 8 | a.toml:2: qat.lora_rank is training.lora_rank, which is set, too
+            [qat]%nuse_lora = true%n[training]%nlora_rank = 8 | a.toml:2: qat.use_lora is training.lora_rank, which is set, too
+            """)
+    void sectionsAreSectionsAndNothingIsSaidTwice(String text, String message) {
+        assertThatThrownBy(() -> parse(text.formatted(), "model.start=\"m\"")).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             lora_rank = 16           | lora_rnk = 16         | a.toml:9: qat.lora_rnk unknown key; did you mean lora_rank?
