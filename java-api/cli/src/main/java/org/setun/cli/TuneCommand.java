@@ -153,7 +153,8 @@ final class TuneCommand implements Callable<Integer> {
             String failure = trial.scores().getLast().failure();
             String value = failure.isEmpty() ? String.format(Locale.ROOT, "%.4f", trial.value()) : "failed";
             System.out.printf(Locale.ROOT, "%5d %8d %13s  %s%s%n", trial.number(), trial.steps(), value,
-                    trial.values().entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).collect(Collectors.joining(" ")),
+                    trial.values().entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue())
+                            .collect(Collectors.joining(" ")),
                     failure.isEmpty() ? "" : ": " + failure);
         }
         if (ranked.size() > MOST_ROWS) {

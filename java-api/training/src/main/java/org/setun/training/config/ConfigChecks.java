@@ -140,7 +140,8 @@ final class ConfigChecks {
                 quantization.embedding(),
                 "with model.tied_head embedding and head are one matrix; set quantization.head to the same");
         require(quantization.averageBits() == 0 || quantization.levels() != LevelKind.STRETCHED, "quantization.average_bits",
-                quantization.averageBits(), "stretched levels are of 1.58 or 2 bits, and layers get up to 8; set other quantization.levels");
+                quantization.averageBits(),
+                "stretched levels are of 1.58 or 2 bits, and layers get up to 8; set other quantization.levels");
         new WeightQuantizers(config).check();
     }
 

@@ -20,7 +20,9 @@ public record LayerPattern(String pattern, String value) {
         int end = item.lastIndexOf('=');
         String pattern = item.substring(0, Math.max(0, end)).strip();
         String value = item.substring(end + 1).strip();
-        return end < 1 || pattern.isEmpty() || value.isEmpty() || item.length() > MAX_LENGTH ? Optional.empty() : Optional.of(new LayerPattern(pattern, value));
+        return end < 1 || pattern.isEmpty() || value.isEmpty() || item.length() > MAX_LENGTH
+                ? Optional.empty()
+                : Optional.of(new LayerPattern(pattern, value));
     }
 
     /** Whether the pattern fits {@code name}. */

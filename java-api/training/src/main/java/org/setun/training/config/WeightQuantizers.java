@@ -92,7 +92,8 @@ public final class WeightQuantizers {
     private WeightQuantizer ternary() {
         return fixed
                 ? new TernaryAbsmean()
-                : new FakeQuantizer(new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN, Granularity.TENSOR);
+                : new FakeQuantizer(new FakeQuantRule(QuantLevels.ternary(), new Estimator.Identity()), ScaleRule.ABSMEAN,
+                        Granularity.TENSOR);
     }
 
     private WeightQuantizer uniform(double bits, String key) {

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import org.setun.formats.FormatException;
+import org.setun.formats.Sha256;
 
 /**
  * Images with labels from two idx files: MNIST or anything in its form. Pixels become {@code (p / 255 - mean) / deviation}, with the mean
@@ -47,6 +49,14 @@ public final class MnistDataset {
             }
         }
         return new MnistDataset(pictures.data(), answers.data(), pictures.shape()[1] * pictures.shape()[2], classes);
+    }
+
+    /** Of the labels and pixels, however their files are packed. */
+    public String sha256() {
+        MessageDigest digest = Sha256.digest();
+        digest.update(labels); // as many as there are images, so the pixels have one meaning
+        digest.update(pixels);
+        return Sha256.text(digest);
     }
 
     /** The lowest label that no image has; -1 if every class has images. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
+import org.setun.formats.Sha256;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -66,6 +67,11 @@ public final class MnistTraining {
         return Files.exists(plain) ? plain : folder.resolve(name + ".gz");
     }
 
+    /** Of all images and labels. */
+    public String sha256() {
+        return Sha256.of(training.sha256() + test.sha256());
+    }
+
     /** Adds a callback to all later runs. */
     public MnistTraining listener(TrainingListener listener) {
         listeners.add(listener);
@@ -80,8 +86,8 @@ public final class MnistTraining {
 
     /** Trains one model for {@code epochs}, with matrix products of {@code precision}; the result's values are accuracies on the test images, one per epoch. */
     public TrainingResult train(WeightQuantizer weights, Precision precision, int epochs, long seed) throws IOException {
-        if (weights == WeightQuantizer.UNIFORM) {
-            throw new IllegalArgumentException("weights: UNIFORM, must be TERNARY or NONE: these are the two that are compared");
+        if (weights != WeightQuantizer.TERNARY && weights != WeightQuantizer.NONE) {
+            throw new IllegalArgumentException("weights: " + weights + ", must be TERNARY or NONE: these are the two that are compared");
         }
         long stepsPerEpoch = Math.ceilDiv(training.size(), BATCH);
         boolean ternary = weights == WeightQuantizer.TERNARY;

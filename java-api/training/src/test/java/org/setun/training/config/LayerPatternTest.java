@@ -37,7 +37,8 @@ class LayerPatternTest {
     @Test
     void manyStarsTakeNoTime() {
         LayerPattern pattern = new LayerPattern("*".repeat(40) + "x", "4");
-        assertTimeoutPreemptively(Duration.ofSeconds(5), () -> assertThat(pattern.matches("blk.0.post_attention_layernorm.weight")).isFalse());
+        assertTimeoutPreemptively(Duration.ofSeconds(5),
+                () -> assertThat(pattern.matches("blk.0.post_attention_layernorm.weight")).isFalse());
         LayerPattern letters = new LayerPattern("*a".repeat(40) + "b", "4");
         assertTimeoutPreemptively(Duration.ofSeconds(5), () -> assertThat(letters.matches("a".repeat(120))).isFalse());
     }

@@ -6,6 +6,8 @@ import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.NativeBackend;
@@ -16,6 +18,7 @@ import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.data.MnistDataset;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 /** Three epochs on the real images; {@code setun mnist} does the twenty of the full comparison. */
@@ -46,6 +49,16 @@ class MnistTrainingTest {
             assertThat(ternary.finalValue()).isEqualTo(twin.finalValue(), within(0.015));
             assertThat(ternary.accuracyRetention(twin, true)).isGreaterThan(0.98);
             assertThat(ternary.evaluations()).hasSize(EPOCHS);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"UNIFORM", "FORMAT"})
+    void otherQuantizersAreRefused(WeightQuantizer weights) {
+        try (Backend backend = Backends.open()) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> new MnistTraining(backend, training, test).train(weights, Precision.FP32, 1, 1))
+                    .withMessageContaining("weights: " + weights + ", must be TERNARY or NONE");
         }
     }
 

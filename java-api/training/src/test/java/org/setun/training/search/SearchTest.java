@@ -151,8 +151,9 @@ class SearchTest {
 
     @Test
     void valuesOfAnotherObjectiveAreNotMixed() throws IOException {
-        Search.open(folder, new Settings(SPACE, Method.TPE, Halving.none(1), 2, "one")).run(1, (trial, steps) -> Optional.of(1.0), trial -> {
-        });
+        Search.open(folder, new Settings(SPACE, Method.TPE, Halving.none(1), 2, "one")).run(1, (trial, steps) -> Optional.of(1.0),
+                trial -> {
+                });
         assertThatThrownBy(() -> Search.open(folder, new Settings(SPACE, Method.TPE, Halving.none(1), 2, "two")))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("objective = one, not two");
     }
@@ -166,7 +167,8 @@ class SearchTest {
         String text = Files.readString(file);
         for (String damaged : List.of("{", text.replaceFirst("\"point\" : \\[ [0-9.]+", "\"point\" : [ 7.5"),
                 text.replace("\"number\" : 1", "\"number\" : 4"), "null", "{\"settings\" : null, \"trials\" : []}",
-                text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : null }"), text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : [ null ] }"),
+                text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : null }"),
+                text.replaceFirst("(?s)\"trials\" : .*", "\"trials\" : [ null ] }"),
                 text.replaceFirst("(?s)\"scores\" : \\[ .*?\\]", "\"scores\" : [ null ]"),
                 text.replaceFirst("(?s)\"scores\" : \\[ .*?\\]", "\"scores\" : [ ]"), text.replaceFirst("\"steps\" : 1", "\"steps\" : 7"),
                 text.replaceFirst("\"a.kind\" : \"", "\"checkpoint.folder\" : \"/elsewhere\", \"a.kind\" : \""),

@@ -54,7 +54,8 @@ final class LanguageRunner {
             Consumer<String> say, TrainingListener progress) {
         this.results = results;
         this.base = ConfigReader.override(base,
-                List.of("checkpoint.folder=" + ConfigWriter.quoted(runs(results)), "logging.log_level=warn", "logging.monitoring_enabled=false"));
+                List.of("checkpoint.folder=" + ConfigWriter.quoted(runs(results)), "logging.log_level=warn",
+                        "logging.monitoring_enabled=false"));
         this.backend = backend;
         this.stop = stop;
         this.say = say;

@@ -83,6 +83,7 @@ public final class MnistStudy {
      * @param images folder of the idx files
      * @param folder for results
      * @param say    told of each run
+     * @throws IllegalArgumentException if {@code folder} holds results of other images or epochs
      * @throws StudyStoppedException if {@code stop} was raised; a network that was not finished begins anew then
      */
     public static Report run(Path images, Path folder, int epochs, int seeds, Backend backend, StopFlag stop, Consumer<String> say,
@@ -92,8 +93,9 @@ public final class MnistStudy {
         }
         Map<String, String> fixed = new LinkedHashMap<>();
         fixed.put("epochs", Integer.toString(epochs));
-        ResultFolder<Run> results = ResultFolder.open(folder, fixed, Run.class);
         MnistTraining mnist = MnistTraining.open(backend, images).stopFlag(stop).listener(progress);
+        fixed.put("images_sha256", mnist.sha256());
+        ResultFolder<Run> results = ResultFolder.open(folder, fixed, Run.class);
         List<Run> runs = new ArrayList<>();
         for (long seed = 1; seed <= seeds; seed++) {
             for (WeightQuantizer arm : ARMS) {

@@ -58,6 +58,9 @@ class MnistStudyTest {
             assertThat(report.runs()).extracting(MnistStudy.Run::arm).containsExactly("fp32", "ternary", "fp32", "ternary");
             assertThatIllegalArgumentException().isThrownBy(() -> MnistStudy.run(folder, out, 3, 2, backend, stop, said::add,
                     StudyTexts.none())).withMessageContaining("epochs = 2, not 3");
+            write("t10k", 100, 3);
+            assertThatIllegalArgumentException().isThrownBy(() -> MnistStudy.run(folder, out, 2, 2, backend, stop, said::add,
+                    StudyTexts.none())).withMessageContaining("images_sha256 = ");
         }
     }
 
