@@ -1,8 +1,11 @@
 /* Matrix products, in fp32 and of bf16 operands with fp32 sums.
  *
- * fp32 is split into fixed tiles over the context's workers; each tile is one call of cblas_sgemm
- * (setun_context_set_sgemm) or of the built-in blocked kernel. Tiles depend on the shape alone: the same bits at any thread count.
- * Few rows (m <= 12) or a single column: the built-in kernel always, which reads B once, in place.
+ * fp32: a product of few rows (m <= 12, A not transposed) or of a single column reads B once, in place. Any other packs both operands, in
+ * blocks of up to 512 indices of the reduction, and the workers compute tiles of C from them; or, with a cblas_sgemm
+ * (setun_context_set_sgemm), each tile is one call of that. Tiles depend on the shape alone: the same bits at any thread count. A packed
+ * block takes about 2,176 m + 4 n min(k, 512) bytes of scratch; several are packed at a time while they fit 16 MB, and one is packed
+ * whole however large: 311 MB for n = 152,000 and k = 512. The context keeps its scratch for the next call. With a cblas_sgemm a long
+ * reduction to a small C takes up to 16 times the bytes of C.
  *
  * Error of an element: at most (k + 4) * 2^-24 * (|alpha| sum|a b| + |beta c|), whatever the tier; bits differ between tiers.
  *

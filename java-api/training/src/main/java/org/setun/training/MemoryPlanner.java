@@ -22,8 +22,9 @@ import org.setun.training.event.TrainingEvent;
  * {@code training.memory_limit_mb}. A prediction is a step and an evaluation of the very run, on a backend that computes nothing and in memory that
  * is handed out but not touched, so it knows all that the run allocates.
  *
- * <p>Counted are parameters, gradients, optimizer state, codes, scratch and activations; the JVM, the scratch of the kernels (some tens of MB at
- * most) and the weights of a teacher are not.
+ * <p>Counted are parameters, gradients, optimizer state, codes, scratch and activations; the JVM, the scratch of the kernels and the weights of a teacher
+ * are not. The largest scratch is that of the head's fp32 products, about 4 bytes for each token of the vocabulary and each of up to 512 dimensions
+ * (see {@code setun/gemm.h}): some tens of MB for small vocabularies, 311 MB for 152,000 tokens.
  */
 public final class MemoryPlanner {
 
