@@ -9,8 +9,8 @@ import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 
 /**
- * Whether a run can go on from a checkpoint: the same model, quantizers and optimizer; schedules, data and limits may have changed. The schedule of bits may not
- * while it is under way: learned scales belong to its levels.
+ * Whether a run can go on from a checkpoint: the same model, quantizers and optimizer; schedules, data and limits may have changed.
+ * The schedule of bits may not while it is under way: learned scales belong to its levels.
  */
 final class ResumeCheck {
 

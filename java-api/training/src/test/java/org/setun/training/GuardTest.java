@@ -289,7 +289,7 @@ class GuardTest {
         return config(keys.toArray(String[]::new));
     }
 
-    /** In the middle learned scales are those of the levels of the schedule that was; before and after, and with other kinds, schedules may change. */
+    /** In the middle learned scales are those of the old schedule's levels; afterwards, and with other kinds, schedules may change. */
     @Test
     void theScheduleOfBitsStaysWhileItIsUnderWay() throws IOException {
         try (CheckpointStore store = CheckpointStore.open(folder, 0, true)) {

@@ -55,7 +55,7 @@ public interface TrainingCallback extends TrainingListener {
     default void afterSave(TrainingEvent.Saved save, Control control) {
     }
 
-    /** The key of {@link #state} in checkpoints, always the same, one for each callback: a run refuses two of one name; empty if there is none. */
+    /** The key of {@link #state} in checkpoints, always the same; empty if there is none. A run refuses two callbacks of one name. */
     default String name() {
         return "";
     }

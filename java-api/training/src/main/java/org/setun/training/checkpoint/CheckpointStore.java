@@ -262,7 +262,7 @@ public final class CheckpointStore implements AutoCloseable {
         return Optional.ofNullable(best);
     }
 
-    /** The metric of the evaluation at the very step of the checkpoint; empty if there was none, it was of more bits, or the file cannot be read. */
+    /** The metric of the evaluation at the checkpoint's step; empty if there was none, it was of more bits, or the file cannot be read. */
     private static Optional<Double> evaluatedValue(Path checkpoint) {
         try {
             TrainingState state = CheckpointReader.readState(checkpoint).state();

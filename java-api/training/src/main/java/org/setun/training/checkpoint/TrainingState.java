@@ -22,8 +22,8 @@ public record TrainingState(String run, long step, long updates, long samples, l
         List<Evaluation> evaluations, Map<String, Map<String, Double>> memory, Map<String, Map<String, Object>> config) {
 
     /**
-     * Whether weights still have more bits than they are trained for, because {@code progressive.kind = "bit_width"} has not come to its end: a state to go on
-     * from, not one to measure or to export.
+     * Whether weights still have more bits than they are trained for, because {@code progressive.kind = "bit_width"} has not come to its end:
+     * a state to go on from, not one to measure or to export.
      */
     public boolean hasMoreBits() {
         return hasMoreBits(config);

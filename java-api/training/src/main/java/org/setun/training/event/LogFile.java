@@ -7,8 +7,9 @@ import java.nio.file.Path;
 import org.setun.training.event.TrainingListener.Control;
 
 /**
- * A file that grows by whole records, beside a run that matters more. A record that cannot be written is dropped and the file cut back to the one before;
- * the run is told at the first of a series, and the next record tries again: a full disk costs some of the log, not the run. Not thread-safe.
+ * A file that grows by whole records, beside a run that matters more. A record that cannot be written is dropped and the file
+ * cut back to the one before; the run is told at the first of a series, and the next record tries again: a full disk costs some of the log, not the
+ * run. Not thread-safe.
  */
 final class LogFile implements AutoCloseable {
 

@@ -93,7 +93,7 @@ public final class ProgressiveQuantization implements TrainingCallback {
         return schedule.progress(step + ahead) == 1;
     }
 
-    /** Whether a model that is rounded after {@code step} has the bits that it is trained for; other schedules than that of bits always have. */
+    /** Whether a model that is rounded after {@code step} has the bits that it is trained for: always, but on the way of {@code bit_width}. */
     public boolean hasLastBits(long step) {
         return settings.kind() != ProgressiveKind.BIT_WIDTH || isComplete(step);
     }
