@@ -25,6 +25,7 @@ final class RunCheckpoints implements AutoCloseable {
     private final Callbacks callbacks;
     private final @Nullable CheckpointSaver saver;
     private long savedStep = -1;
+    private CheckpointSaver.@Nullable Outcome failure; // of the last save that was told, if it failed
 
     RunCheckpoints(TrainerBuilder options, Optimizer optimizer, Callbacks callbacks, MemoryPool pool) {
         this.options = options;
@@ -79,11 +80,10 @@ final class RunCheckpoints implements AutoCloseable {
         if (saver == null) {
             return;
         }
-        for (CheckpointSaver.Outcome outcome : saver.join()) {
-            report(outcome);
-            if (outcome.failure() != null && outcome.step() == step) {
-                throw new IOException(failed(outcome), outcome.failure());
-            }
+        saver.join().forEach(this::report);
+        CheckpointSaver.Outcome outcome = failure; // which may have been told before, if it failed at once
+        if (outcome != null && outcome.step() == step) {
+            throw new IOException(failed(outcome), outcome.failure());
         }
     }
 
@@ -100,6 +100,7 @@ final class RunCheckpoints implements AutoCloseable {
 
     /** A save that failed is survived: the next one tries again. */
     private void report(CheckpointSaver.Outcome outcome) {
+        failure = outcome.failure() == null ? null : outcome;
         if (outcome.failure() == null) {
             callbacks.lastCheckpoint(outcome.folder());
             callbacks.emit(new TrainingEvent.Saved(options.run, outcome.step(), outcome.folder(), outcome.stallSeconds(),
