@@ -46,7 +46,7 @@ final class QatCommand implements Callable<Integer> {
     @Option(names = "--text", split = ",", paramLabel = "PATH", description = "Files, folders and zips of text to train on; several may be given. A part is held out for evaluation.")
     List<Path> text = List.of();
 
-    @Option(names = "--format", paramLabel = "TYPE", description = "A format of setun quantize with all parameters (pi-q2, pi-q3:k=4, pi-tan3:K=14, q4_0), ternary, or a preset: ${COMPLETION-CANDIDATES} (default: as --config says, else q4_0).", completionCandidates = PresetNames.class)
+    @Option(names = "--format", paramLabel = "TYPE", description = "A format of setun quantize with all parameters (pi-q2, pi-q3:k=4, pi-tan3:K=14, q4_0), ternary, or a preset: ${COMPLETION-CANDIDATES} (default: as --config says, else q4_0).", completionCandidates = ConfigOptions.PresetNames.class)
     @Nullable
     String format;
 
@@ -92,15 +92,6 @@ final class QatCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print every event, and the result, as a line of JSON.")
     boolean json;
-
-    /** For the completion of {@code --format}. */
-    static final class PresetNames extends ArrayList<String> {
-        private static final long serialVersionUID = 1;
-
-        PresetNames() {
-            super(Presets.names());
-        }
-    }
 
     @Override
     public Integer call() throws IOException {

@@ -2,13 +2,11 @@ package org.setun.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
@@ -19,8 +17,8 @@ import org.setun.training.config.TrainingConfig;
 import org.setun.training.config.TrainingConfig.WeightQuantizer;
 import org.setun.training.lm.LanguageModelTraining;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code setun train CONFIG.toml}: trains a language model as a configuration says. */
 @Command(name = "train", mixinStandardHelpOptions = true, description = {"Trains a language model as a TOML file says.",
@@ -29,16 +27,8 @@ final class TrainCommand implements Callable<Integer> {
 
     private static final int INTERRUPTED = 130;
 
-    @Parameters(paramLabel = "CONFIG", arity = "0..1", description = "The TOML file; without one, the defaults and --set.")
-    @Nullable
-    Path file;
-
-    @Option(names = "--preset", paramLabel = "NAME", description = "A configuration to begin with, for a file that names none: ${COMPLETION-CANDIDATES}.", completionCandidates = QatCommand.PresetNames.class)
-    @Nullable
-    String preset;
-
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a key, for example training.max_steps=500; may be given several times.")
-    List<String> overrides = new ArrayList<>();
+    @Mixin
+    ConfigOptions source = new ConfigOptions();
 
     @Option(names = "--resume", description = "Continue with the newest checkpoint of checkpoint.folder; begin if there is none.")
     boolean resume;
@@ -54,10 +44,7 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (file != null) {
-            InputFiles.requireFile(file, "a TOML file");
-        }
-        TrainingConfig config = ConfigReader.read(file, preset, overrides);
+        TrainingConfig config = source.read();
         if (printConfig) {
             System.out.print(ConfigWriter.toToml(config));
             return 0;

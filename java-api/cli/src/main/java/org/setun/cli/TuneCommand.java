@@ -3,7 +3,6 @@ package org.setun.cli;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,7 +18,6 @@ import org.setun.formats.AtomicFile;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.StopFlag;
-import org.setun.training.config.ConfigReader;
 import org.setun.training.config.ConfigWriter;
 import org.setun.training.config.TrainingConfig;
 import org.setun.training.lm.LanguageModelObjective;
@@ -28,8 +26,8 @@ import org.setun.training.search.Halving;
 import org.setun.training.search.Search;
 import org.setun.training.search.Trial;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code setun tune CONFIG.toml --search KEY=SPACE}: searches for good values of keys. */
 @Command(name = "tune", mixinStandardHelpOptions = true, description = {"Searches for values of keys that train the best model.",
@@ -39,16 +37,8 @@ final class TuneCommand implements Callable<Integer> {
     private static final int INTERRUPTED = 130;
     private static final int MOST_ROWS = 20;
 
-    @Parameters(paramLabel = "CONFIG", arity = "0..1", description = "The TOML file of setun train; without one, the defaults and --set.")
-    @Nullable
-    Path file;
-
-    @Option(names = "--preset", paramLabel = "NAME", description = "A configuration to begin with: ${COMPLETION-CANDIDATES}.", completionCandidates = QatCommand.PresetNames.class)
-    @Nullable
-    String preset;
-
-    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "Overrides a key; may be given several times.")
-    List<String> overrides = new ArrayList<>();
+    @Mixin
+    ConfigOptions source = new ConfigOptions();
 
     @Option(names = "--search", required = true, paramLabel = "KEY=SPACE", description = "A key and its values: log(A, B), uniform(A, B), integer(A, B) or choice(A, B, ...), as in 'schedule.learning_rate=log(1e-4, 1e-2)'; may be given several times.")
     List<String> space = List.of();
@@ -77,13 +67,10 @@ final class TuneCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (file != null) {
-            InputFiles.requireFile(file, "a TOML file");
-        }
         if (trials < 1 || halving == 1 || halving < 0) {
             throw new IllegalArgumentException("--trials " + trials + " must be at least 1, --halving " + halving + " 0 or at least 2");
         }
-        TrainingConfig config = ConfigReader.read(file, preset, overrides);
+        TrainingConfig config = source.read();
         List<Dimension> dimensions = space.stream().map(TuneCommand::dimension).toList();
         try (Backend backend = Backends.open(); StopFlag stop = StopFlag.onInterrupt()) {
             LanguageModelObjective objective = new LanguageModelObjective(config, out, dimensions, backend, stop, null);
