@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.setun.formats.FileTree;
 import org.setun.training.checkpoint.FolderLock;
 import org.setun.training.lm.LanguageModelTraining;
 
@@ -64,7 +64,7 @@ public final class QuickstartFolder {
             Files.delete(file);
         }
         for (Path runFolder : runFolders) {
-            deleteTree(runFolder);
+            FileTree.delete(runFolder);
         }
     }
 
@@ -76,15 +76,6 @@ public final class QuickstartFolder {
         if (!holds) {
             throw new IllegalArgumentException(
                     path + " is not the " + kind + " that a quickstart wrote: move it away, or name another folder with --out");
-        }
-    }
-
-    /** Links in the tree are deleted, never followed. */
-    private static void deleteTree(Path folder) throws IOException {
-        try (Stream<Path> tree = Files.walk(folder)) {
-            for (Path entry : tree.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(entry);
-            }
         }
     }
 }

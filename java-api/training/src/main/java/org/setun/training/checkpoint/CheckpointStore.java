@@ -22,6 +22,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.setun.formats.AtomicFile;
 import org.setun.formats.Crc32c;
+import org.setun.formats.FileTree;
 import org.setun.formats.FormatException;
 
 /**
@@ -111,7 +112,7 @@ public final class CheckpointStore implements AutoCloseable {
         Path temporary = folder.resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
         try {
             probe.before("create");
-            deleteTree(temporary);
+            FileTree.delete(temporary);
             Files.createDirectory(temporary);
             probe.before(MODEL_FILE);
             probe.before(OPTIMIZER_FILE);
@@ -128,7 +129,7 @@ public final class CheckpointStore implements AutoCloseable {
             publish(temporary, target);
         } catch (IOException | RuntimeException e) {
             try {
-                deleteTree(temporary);
+                FileTree.delete(temporary);
             } catch (IOException alsoFailed) {
                 e.addSuppressed(alsoFailed);
             }
@@ -155,7 +156,7 @@ public final class CheckpointStore implements AutoCloseable {
     private void publish(Path temporary, Path target) throws IOException {
         force(temporary);
         Path old = folder.resolve("." + target.getFileName() + ".old.tmp");
-        deleteTree(old);
+        FileTree.delete(old);
         boolean replaces = Files.exists(target);
         if (replaces) {
             Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
@@ -293,9 +294,9 @@ public final class CheckpointStore implements AutoCloseable {
     /** Takes the name away first, so that no half-deleted folder looks like a checkpoint. */
     private void discard(Path checkpoint) throws IOException {
         Path doomed = folder.resolve("." + checkpoint.getFileName() + ".drop.tmp");
-        deleteTree(doomed);
+        FileTree.delete(doomed);
         Files.move(checkpoint, doomed, StandardCopyOption.ATOMIC_MOVE);
-        deleteTree(doomed);
+        FileTree.delete(doomed);
     }
 
     /** Removes unfinished saves; an old checkpoint that made way for one that was never renamed gets its name back. */
@@ -312,21 +313,8 @@ public final class CheckpointStore implements AutoCloseable {
             if (name.endsWith(".old.tmp") && !Files.exists(original)) {
                 Files.move(path, original, StandardCopyOption.ATOMIC_MOVE);
             } else {
-                deleteTree(path);
+                FileTree.delete(path);
             }
-        }
-    }
-
-    private static void deleteTree(Path path) throws IOException {
-        if (!Files.exists(path)) {
-            return;
-        }
-        try (Stream<Path> walk = Files.walk(path)) {
-            for (Path entry : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(entry);
-            }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
         }
     }
 

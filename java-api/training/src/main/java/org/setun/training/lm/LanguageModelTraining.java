@@ -6,15 +6,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.setun.formats.AtomicFile;
+import org.setun.formats.FileTree;
 import org.setun.formats.tokenizer.Tokenizer;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
@@ -141,7 +140,7 @@ public final class LanguageModelTraining implements AutoCloseable {
             }
         } catch (IOException | RuntimeException e) {
             if (temporary) {
-                deleteTree(folder);
+                FileTree.delete(folder);
             }
             throw e;
         }
@@ -445,14 +444,6 @@ public final class LanguageModelTraining implements AutoCloseable {
         return new Outcome(task.model(), whole.value(), Math.exp(whole.loss()), result);
     }
 
-    private static void deleteTree(Path path) throws IOException {
-        try (Stream<Path> walk = Files.walk(path)) {
-            for (Path entry : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(entry);
-            }
-        }
-    }
-
     @Override
     public void close() throws IOException {
         teachers.close();
@@ -460,7 +451,7 @@ public final class LanguageModelTraining implements AutoCloseable {
         pool.close();
         corpus.close();
         if (temporary) {
-            deleteTree(folder);
+            FileTree.delete(folder);
         }
     }
 }

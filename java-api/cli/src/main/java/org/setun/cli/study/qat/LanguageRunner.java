@@ -4,12 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
+import org.setun.formats.FileTree;
 import org.setun.kernels.Backend;
 import org.setun.kernels.MemoryPool;
 import org.setun.kernels.Workspace;
@@ -92,7 +91,7 @@ final class LanguageRunner {
         LanguageRun kept = results.keep(name, finished);
         for (Path checkpoint : CheckpointStore.list(runs(results).resolve(name))) {
             if (!keep || !checkpoint.equals(checkpoint(name, kept.bestStep()))) {
-                delete(checkpoint);
+                FileTree.delete(checkpoint);
             }
         }
         return kept;
@@ -157,16 +156,5 @@ final class LanguageRunner {
         }
         throw new IllegalArgumentException(folder + " has no checkpoint of step " + step + ": delete results/" + name
                 + ".json and runs/" + name + ", and the run is done again");
-    }
-
-    private static void delete(Path folder) throws IOException {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> walk = Files.walk(folder)) {
-            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        }
     }
 }
