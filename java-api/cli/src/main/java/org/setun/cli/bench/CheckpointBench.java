@@ -9,13 +9,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.setun.cli.bench.Figure.Unit;
+import org.setun.formats.FileTree;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.kernels.MemoryPool;
@@ -68,11 +68,7 @@ public final class CheckpointBench {
         try (Backend backend = Backends.open(); MemoryPool pool = new MemoryPool(backend)) {
             return measure(own, pool);
         } finally {
-            try (Stream<Path> files = Files.walk(own)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
+            FileTree.delete(own);
         }
     }
 

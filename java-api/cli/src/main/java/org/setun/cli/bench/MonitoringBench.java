@@ -3,12 +3,11 @@ package org.setun.cli.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
-import java.util.stream.Stream;
 import org.setun.cli.bench.Figure.Unit;
+import org.setun.formats.FileTree;
 import org.setun.kernels.Backend;
 import org.setun.kernels.Backends;
 import org.setun.training.config.ConfigReader;
@@ -91,11 +90,7 @@ public final class MonitoringBench {
                                 toggle.off.count())));
             }
         } finally {
-            try (Stream<Path> files = Files.walk(folder)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
+            FileTree.delete(folder);
         }
     }
 
